@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The session service that mediates all telephony of a user: `sipwitchd`.
+//!
+//! One task, the [`switchboard`], owns calls, phones and extensions. The other rooms serve it:
+//! [`store`] keeps what must outlive the process, [`config`] is what the user said, [`lifecycle`]
+//! is what the system around the process says, and the bus translates.
+
+#![forbid(unsafe_code)]
+
+pub mod secret;
+pub mod switchboard;
