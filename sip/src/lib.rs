@@ -1,1 +1,16 @@
-//! x
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The SIP engine of SIP Witch (RFC 3261 and its companions), sans-IO.
+//!
+//! Nothing here opens a socket or reads a clock: bytes and the time come in, [`Transmit`]s and
+//! events go out. Only [`driver`] (feature `driver`) knows tokio.
+//!
+//! From below to above: [`wire`] reads and writes messages · [`transaction`] repeats and matches
+//! them · `dialog` and `leg` make conversations of them · `auth`, `registrar` and `gate` decide who
+//! may have one.
+//!
+//! [`Transmit`]: flow::Transmit
+
+#![forbid(unsafe_code)]
+
+pub mod flow;
+pub mod wire;

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What others ask of the switchboard, each with the channel its answer goes to.
+//!
+//! The asker may have gone when the answer comes: a closed reply channel is ordinary.
+
+use sipwitch_core::call::leg::CallId;
+use tokio::sync::oneshot;
+
+use super::notice::{ExtensionId, PhoneId, World};
+
+/// Where an answer goes.
+pub type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// Why the switchboard refused. The bus gives each a stable error name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The text is no contact.
+    #[error("{0}")]
+    BadContact(String),
+    /// A value is out of its range or of the wrong kind.
+    #[error("{0}")]
+    BadValue(String),
+    /// No such call, phone or extension.
+    #[error("no {kind} {name}")]
+    NotFound {
+        /// call, phone, extension.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// An extension with that number exists.
+    #[error("extension {0} exists already; change it instead")]
+    AlreadyExists(String),
+    /// The object is not in a state in which this applies.
+    #[error("{0}")]
+    NotInThisState(String),
+    /// Nothing can carry the call; the words say what was tried.
+    #[error("{0}")]
+    NoRoute(String),
+    /// An emergency number, and no line that can carry it.
+    #[error("{0}")]
+    EmergencyUnavailable(String),
+    /// The user has no phone registered that could ring for `Dial`.
+    #[error("{0}")]
+    NoPhone(String),
+    /// A limit of the configuration is reached.
+    #[error("{0}")]
+    TooMany(String),
+    /// The store could not keep it.
+    #[error("{0}")]
+    NotStored(String),
+    /// The service is stopping.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+/// Options of `Dial`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DialOptions {
+    /// The extension whose phones ring first; none means the configured one, or the only one that
+    /// has a phone.
+    pub from: Option<String>,
+    /// What the user's phone shows instead of "Calling …".
+    pub display: Option<String>,
+    /// Seconds each side may ring; none means the configured time.
+    pub ring_seconds: Option<u32>,
+}
+
+/// What an extension is to become.
+#[derive(Debug, Clone, Default)]
+pub struct ExtensionChange {
+    /// The display name.
+    pub name: Option<String>,
+    /// `person`, `group` or `service`.
+    pub kind: Option<String>,
+    /// Members of a group.
+    pub members: Option<Vec<String>>,
+    /// Seconds its phones ring.
+    pub ring_seconds: Option<u32>,
+    /// A new password; kept only as digests.
+    pub password: Option<crate::secret::Secret<String>>,
+}
+
+/// How an import went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Extensions made.
+    pub added: u32,
+    /// Extensions changed.
+    pub changed: u32,
+    /// Lines refused, by number (from 1), with the reason.
+    pub refused: Vec<(u32, String)>,
+}
+
+/// One call of the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastCall {
+    /// When it began, microseconds since 1970.
+    pub started_us: i64,
+    /// When it was answered, if it was.
+    pub answered_us: Option<i64>,
+    /// When it ended.
+    pub ended_us: i64,
+    /// Who called.
+    pub caller: String,
+    /// What was dialled.
+    pub contact: String,
+    /// Who answered; empty if nobody.
+    pub callee: String,
+    /// Why the route was chosen, in words.
+    pub route: String,
+    /// SIP code of the cause.
+    pub sip_code: u16,
+    /// The cause in words.
+    pub words: String,
+}
+
+/// One answer met by `Query`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// What was asked: the address on the wire, such as `udp:127.0.0.1:5062`.
+    pub address: String,
+    /// The status code; none if nothing came.
+    pub status: Option<u16>,
+    /// The reason phrase, or why nothing came.
+    pub reason: String,
+    /// Server or User-Agent of whoever answered.
+    pub server: String,
+    /// Methods it allows.
+    pub allow: String,
+    /// Milliseconds to the answer.
+    pub milliseconds: u32,
+}
+
+/// One line of an explained route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteLine {
+    /// 1 for the first attempt, counting up; 0 for what was rejected.
+    pub attempt: u32,
+    /// What would be tried: `phone 3 of 102`.
+    pub destination: String,
+    /// The reason's stable lower-case name.
+    pub reason: String,
+    /// The reason in words.
+    pub words: String,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub enum Ask {
+    /// Everything as it stands, for the first filling of a mirror. Notices after this answer
+    /// continue from it without a gap.
+    Snapshot {
+        /// The world.
+        reply: Reply<World>,
+    },
+    /// Ring the user's phones, then connect the contact.
+    Dial {
+        /// Whom to call.
+        contact: String,
+        /// How.
+        options: DialOptions,
+        /// The unique bus name of the program that owns the call; it ends with its owner.
+        owner: Option<String>,
+        /// The call.
+        reply: Reply<CallId>,
+    },
+    /// What `Dial` would do, without doing it.
+    Explain {
+        /// Whom.
+        contact: String,
+        /// How.
+        options: DialOptions,
+        /// The route, line by line.
+        reply: Reply<Vec<RouteLine>>,
+    },
+    /// End a call.
+    Hangup {
+        /// Which.
+        call: CallId,
+        /// Done.
+        reply: Reply<()>,
+    },
+    /// Answer a call on behalf of a program that is a phone.
+    Answer {
+        /// Which.
+        call: CallId,
+        /// Done.
+        reply: Reply<()>,
+    },
+    /// Put a call on hold.
+    Hold {
+        /// Which.
+        call: CallId,
+        /// Done when both phones agreed.
+        reply: Reply<()>,
+    },
+    /// Take a call from hold.
+    Resume {
+        /// Which.
+        call: CallId,
+        /// Done when both phones agreed.
+        reply: Reply<()>,
+    },
+    /// Connect the caller's side of the call to somebody else.
+    Transfer {
+        /// Which.
+        call: CallId,
+        /// To whom.
+        contact: String,
+        /// Begun; the call's state tells how it goes.
+        reply: Reply<()>,
+    },
+    /// Send DTMF to the called side.
+    SendDtmf {
+        /// Which.
+        call: CallId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`; at most 64.
+        tones: String,
+        /// Sent.
+        reply: Reply<()>,
+    },
+    /// A program left the bus: its calls end.
+    OwnerLeft {
+        /// Its unique name.
+        owner: String,
+    },
+    /// Make an extension.
+    AddExtension {
+        /// Its number or name.
+        number: String,
+        /// What it is.
+        change: ExtensionChange,
+        /// Its identity.
+        reply: Reply<ExtensionId>,
+    },
+    /// Change an extension.
+    ChangeExtension {
+        /// Which.
+        number: String,
+        /// What changes.
+        change: ExtensionChange,
+        /// Done and stored.
+        reply: Reply<()>,
+    },
+    /// Give an extension a random password and tell it, this once.
+    GeneratePassword {
+        /// Which.
+        number: String,
+        /// The password.
+        reply: Reply<crate::secret::Secret<String>>,
+    },
+    /// Remove an extension and its phones.
+    RemoveExtension {
+        /// Which.
+        number: String,
+        /// Done and stored.
+        reply: Reply<()>,
+    },
+    /// Many extensions at once.
+    ImportExtensions {
+        /// CSV text.
+        csv: String,
+        /// How it went.
+        reply: Reply<Imported>,
+    },
+    /// Forget a registered phone.
+    RemovePhone {
+        /// Which.
+        phone: PhoneId,
+        /// Done and stored.
+        reply: Reply<()>,
+    },
+    /// Past calls, newest first.
+    History {
+        /// At most this many.
+        limit: u32,
+        /// The calls.
+        reply: Reply<Vec<PastCall>>,
+    },
+    /// Ask an address for its OPTIONS.
+    Query {
+        /// Which.
+        uri: String,
+        /// What was met.
+        reply: Reply<Vec<Hop>>,
+    },
+    /// Send a text to an extension's phones; kept until a phone takes it.
+    SendMessage {
+        /// Whom.
+        contact: String,
+        /// Shown as the sender; none means the configured extension.
+        from: Option<String>,
+        /// UTF-8 text.
+        text: String,
+        /// `delivered` or `stored`.
+        reply: Reply<&'static str>,
+    },
+    /// Read the configuration again.
+    Reload {
+        /// What needs a restart to take effect, one line each.
+        reply: Reply<Vec<String>>,
+    },
+    /// End all calls and stop.
+    Stop,
+}

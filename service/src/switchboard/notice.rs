@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the switchboard tells whoever listens: snapshots of what changed, after it changed.
+
+use sipwitch_core::call::leg::CallId;
+
+/// Names a registered phone. Kept over a restart.
+pub type PhoneId = u64;
+/// The number or name of an extension.
+pub type ExtensionId = String;
+
+/// Everything as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct World {
+    /// The service itself.
+    pub service: ServiceView,
+    /// The calls under way.
+    pub calls: Vec<CallView>,
+    /// The registered phones.
+    pub phones: Vec<PhoneView>,
+    /// The extensions.
+    pub extensions: Vec<ExtensionView>,
+}
+
+/// The service itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceView {
+    /// Where SIP is heard: `udp:127.0.0.1:5060`.
+    pub addresses: Vec<String>,
+    /// The domain of its addresses.
+    pub domain: String,
+    /// The digest realm.
+    pub realm: String,
+    /// The configuration file in use; empty if none exists.
+    pub configuration_file: String,
+    /// When it started, microseconds since 1970.
+    pub started_us: i64,
+    /// What a person should know, each with the next step.
+    pub warnings: Vec<String>,
+}
+
+/// One half of a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LegView {
+    /// `caller`, `callee`.
+    pub role: &'static str,
+    /// `dialing`, `ringing`, `connected`, `ended`.
+    pub state: &'static str,
+    /// The extension or address.
+    pub address: String,
+    /// The phone, if it is one.
+    pub phone: Option<PhoneId>,
+}
+
+/// A call as others may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallView {
+    /// Which.
+    pub id: CallId,
+    /// `dialing`, `ringing`, `connected`, `held`, `transferring`, `ended`.
+    pub state: &'static str,
+    /// What was dialled.
+    pub contact: String,
+    /// Who calls.
+    pub caller: String,
+    /// The caller's name; may be empty.
+    pub caller_name: String,
+    /// Who answered or rings; may be empty.
+    pub callee: String,
+    /// The callee's name; may be empty.
+    pub callee_name: String,
+    /// `phone` or `program`.
+    pub origin: &'static str,
+    /// When it began, microseconds since 1970.
+    pub started_us: i64,
+    /// When it was answered; 0 if not yet.
+    pub answered_us: i64,
+    /// Whether it is on hold, by whichever side.
+    pub held: bool,
+    /// The legs.
+    pub legs: Vec<LegView>,
+    /// Why this route, in words.
+    pub route: String,
+}
+
+/// A registered phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneView {
+    /// Which.
+    pub id: PhoneId,
+    /// Its extension.
+    pub extension: ExtensionId,
+    /// The Contact it registered.
+    pub contact: String,
+    /// `udp`, `tcp`.
+    pub transport: &'static str,
+    /// Where it is reached: `127.0.0.1:5071`.
+    pub address: String,
+    /// Its User-Agent; may be empty.
+    pub user_agent: String,
+    /// Its instance identity (RFC 5626); may be empty.
+    pub instance: String,
+    /// When it registered last, microseconds since 1970.
+    pub registered_us: i64,
+    /// When that runs out.
+    pub expires_us: i64,
+}
+
+/// An extension.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExtensionView {
+    /// Its number or name.
+    pub number: ExtensionId,
+    /// Its display name; may be empty.
+    pub name: String,
+    /// `person`, `group`, `service`.
+    pub kind: &'static str,
+    /// Members of a group.
+    pub members: Vec<ExtensionId>,
+    /// Whether a password is set.
+    pub has_password: bool,
+    /// Seconds its phones ring.
+    pub ring_seconds: u32,
+    /// Its registered phones.
+    pub phones: Vec<PhoneId>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallEnd {
+    /// The call as it was last.
+    pub call: CallView,
+    /// When it ended, microseconds since 1970.
+    pub ended_us: i64,
+    /// SIP code of the cause.
+    pub sip_code: u16,
+    /// Q.850 cause, 0 if none is known.
+    pub q850: u8,
+    /// The cause in words.
+    pub words: String,
+}
+
+/// What changed. Snapshots, so that one lost to a slow listener is made good by the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The service's own properties changed.
+    Service(ServiceView),
+    /// A call began or changed.
+    Call(CallView),
+    /// A call ended.
+    CallEnded(Box<CallEnd>),
+    /// A tone was heard in a call (INFO only: tones inside RTP go directly between the phones).
+    Dtmf {
+        /// Which call.
+        call: CallId,
+        /// The tone.
+        tone: char,
+        /// The extension or address it came from.
+        from: String,
+    },
+    /// A phone registered or refreshed.
+    Phone(PhoneView),
+    /// A phone is gone.
+    PhoneGone(PhoneId),
+    /// An extension was made or changed.
+    Extension(ExtensionView),
+    /// An extension is gone.
+    ExtensionGone(ExtensionId),
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{Method, Name, Request, Uri, name};
+
+/// A message to be sent, header field by header field.
+///
+/// Whatever is put in, no field can break out of its line: CR, LF and NUL become spaces.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    start: Bytes,
+    fields: Vec<(Name, Bytes)>,
+    content_type: Option<Bytes>,
+    body: Bytes,
+}
+
+impl Draft {
+    /// A request without any field.
+    #[must_use]
+    pub fn request(method: &Method, uri: &Uri) -> Self {
+        let mut start = Vec::with_capacity(64);
+        start.extend_from_slice(method.as_bytes());
+        start.push(b' ');
+        uri.write_to(&mut start);
+        start.extend_from_slice(b" SIP/2.0");
+        Self::started(start.into())
+    }
+
+    /// A response without any field. An empty phrase means the usual one.
+    #[must_use]
+    pub fn response(status: u16, phrase: &str) -> Self {
+        let phrase = if phrase.is_empty() { reason_phrase(status) } else { phrase };
+        let line = format!("SIP/2.0 {:03} {phrase}", status.clamp(100, 699));
+        Self::started(on_one_line(line.into()))
+    }
+
+    /// A response with the fields a response takes from its request (RFC 3261 §8.2.6.2): Via, From,
+    /// To (with the tag, if it has none yet), Call-ID, CSeq, and Timestamp in a 100.
+    #[must_use]
+    pub fn response_to(request: &Request, status: u16, phrase: &str, to_tag: Option<&str>) -> Self {
+        let mut draft = Self::response(status, phrase);
+        let headers = request.headers();
+        for value in headers.all(&name::VIA) {
+            draft.push(&name::VIA, value.into_owned());
+        }
+        if let Some(from) = headers.value(&name::FROM) {
+            draft.push(&name::FROM, from.into_owned());
+        }
+        if let Some(to) = headers.value(&name::TO) {
+            let mut to = to.into_owned();
+            let tagged = request.to().is_ok_and(|to| to.tag().is_some());
+            if let (Some(tag), false) = (to_tag, tagged) {
+                to.extend_from_slice(b";tag=");
+                to.extend_from_slice(tag.as_bytes());
+            }
+            draft.push(&name::TO, to);
+        }
+        for wanted in [&name::CALL_ID, &name::CSEQ] {
+            if let Some(value) = headers.value(wanted) {
+                draft.push(wanted, value.into_owned());
+            }
+        }
+        if status == 100
+            && let Some(value) = headers.value(&name::TIMESTAMP)
+        {
+            draft.push(&name::TIMESTAMP, value.into_owned());
+        }
+        draft
+    }
+
+    fn started(start: Bytes) -> Self {
+        Self { start, fields: Vec::with_capacity(16), content_type: None, body: Bytes::new() }
+    }
+
+    /// Adds a field at the end.
+    pub fn push(&mut self, name: &Name, value: impl Into<Bytes>) -> &mut Self {
+        self.fields.push((name.clone(), on_one_line(value.into())));
+        self
+    }
+
+    /// Adds a field at the beginning.
+    pub fn push_front(&mut self, name: &Name, value: impl Into<Bytes>) -> &mut Self {
+        self.fields.insert(0, (name.clone(), on_one_line(value.into())));
+        self
+    }
+
+    /// Removes all fields of that name and adds this one at the end.
+    pub fn set(&mut self, name: &Name, value: impl Into<Bytes>) -> &mut Self {
+        self.fields.retain(|(have, _)| have != name);
+        self.push(name, value)
+    }
+
+    /// The first field of that name.
+    #[must_use]
+    pub fn value(&self, name: &Name) -> Option<&Bytes> {
+        self.fields.iter().find(|(have, _)| have == name).map(|(_, value)| value)
+    }
+
+    /// Gives it a body, byte for byte.
+    pub fn body(&mut self, content_type: impl Into<Bytes>, bytes: Bytes) -> &mut Self {
+        self.content_type = Some(on_one_line(content_type.into()));
+        self.body = bytes;
+        self
+    }
+
+    /// The message as it goes on the wire, with Content-Type and Content-Length last.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        self.encode_with_via(None)
+    }
+
+    /// The same with a Via value before all other fields.
+    #[must_use]
+    pub fn encode_with_via(&self, via: Option<&[u8]>) -> Bytes {
+        let fields: usize =
+            self.fields.iter().map(|(name, value)| name.as_bytes().len() + value.len() + 4).sum();
+        let mut out = BytesMut::with_capacity(self.start.len() + fields + self.body.len() + 160);
+        out.put_slice(&self.start);
+        out.put_slice(b"\r\n");
+        if let Some(via) = via {
+            put_field(&mut out, b"Via", via);
+        }
+        for (name, value) in &self.fields {
+            put_field(&mut out, name.as_bytes(), value);
+        }
+        if let Some(content_type) = &self.content_type {
+            put_field(&mut out, b"Content-Type", content_type);
+        }
+        let mut digits = [0; 20];
+        put_field(&mut out, b"Content-Length", decimal(self.body.len(), &mut digits));
+        out.put_slice(b"\r\n");
+        out.put_slice(&self.body);
+        out.freeze()
+    }
+}
+
+fn put_field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
+    out.put_slice(name);
+    out.put_slice(b": ");
+    out.put_slice(value);
+    out.put_slice(b"\r\n");
+}
+
+fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+fn on_one_line(value: Bytes) -> Bytes {
+    let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
+    if !value.iter().any(breaks) {
+        return value;
+    }
+    value.iter().map(|byte| if breaks(byte) { b' ' } else { *byte }).collect()
+}
+
+/// The usual phrase for a status code (RFC 3261 §21 and the registry).
+#[must_use]
+pub const fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Trying",
+        180 => "Ringing",
+        181 => "Call Is Being Forwarded",
+        182 => "Queued",
+        183 => "Session Progress",
+        199 => "Early Dialog Terminated",
+        200 => "OK",
+        202 => "Accepted",
+        204 => "No Notification",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Moved Temporarily",
+        305 => "Use Proxy",
+        380 => "Alternative Service",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        410 => "Gone",
+        412 => "Conditional Request Failed",
+        413 => "Request Entity Too Large",
+        414 => "Request-URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        417 => "Unknown Resource-Priority",
+        420 => "Bad Extension",
+        421 => "Extension Required",
+        422 => "Session Interval Too Small",
+        423 => "Interval Too Brief",
+        428 => "Use Identity Header",
+        429 => "Provide Referrer Identity",
+        430 => "Flow Failed",
+        433 => "Anonymity Disallowed",
+        439 => "First Hop Lacks Outbound Support",
+        440 => "Max-Breadth Exceeded",
+        469 => "Bad Info Package",
+        470 => "Consent Needed",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        482 => "Loop Detected",
+        483 => "Too Many Hops",
+        484 => "Address Incomplete",
+        485 => "Ambiguous",
+        486 => "Busy Here",
+        487 => "Request Terminated",
+        488 => "Not Acceptable Here",
+        489 => "Bad Event",
+        491 => "Request Pending",
+        493 => "Undecipherable",
+        494 => "Security Agreement Required",
+        500 => "Server Internal Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Server Time-out",
+        505 => "Version Not Supported",
+        513 => "Message Too Large",
+        580 => "Precondition Failure",
+        600 => "Busy Everywhere",
+        603 => "Decline",
+        604 => "Does Not Exist Anywhere",
+        606 => "Not Acceptable",
+        607 => "Unwanted",
+        608 => "Rejected",
+        _ => match status / 100 {
+            1 => "Progress",
+            2 => "OK",
+            3 => "Redirected",
+            4 => "Refused",
+            5 => "Server Failure",
+            _ => "Refused Everywhere",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Limits, Message, parse_datagram};
+
+    #[test]
+    fn a_field_cannot_break_out_of_its_line() {
+        let uri = Uri::parse("sip:101@localhost").unwrap();
+        let mut draft = Draft::request(&Method::Options, &uri);
+        draft.push(&name::FROM, "\"a\r\nVia: evil\" <sip:a@b>;tag=1");
+        draft.body("text/plain", Bytes::from_static(b"x\r\ny"));
+        let bytes = draft.encode_with_via(Some(b"SIP/2.0/UDP h;branch=z9hG4bK1"));
+        let Ok(Message::Request(request)) = parse_datagram(bytes, &Limits::default()) else {
+            panic!("what we write, we read");
+        };
+        assert_eq!(request.headers().count(&name::VIA), 1);
+        assert_eq!(request.headers().number(&name::CONTENT_LENGTH), Some(4));
+        assert_eq!(request.body().as_ref(), b"x\r\ny");
+    }
+}

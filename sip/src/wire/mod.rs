@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Reading and writing SIP messages (RFC 3261 §7, §25).
+//!
+//! The parser crate hides here: no type of it appears in a public signature, so that it can be
+//! vendored or replaced behind this wall (docs/decisions/0002-sip-wire-format.md).
+//!
+//! Messages that arrive are views into the bytes that arrived ([`Request`], [`Response`]);
+//! messages that leave are [`Draft`]s, written once.
+
+mod address;
+mod draft;
+mod header;
+mod message;
+mod method;
+mod parse;
+mod uri;
+
+pub use address::{ContactList, NameAddr, Via};
+pub use draft::{Draft, reason_phrase};
+pub use header::{Headers, Name, name};
+pub use message::{CSeq, Message, Request, Response};
+pub use method::Method;
+pub use parse::{Limits, Malformed, StreamReader, parse_datagram};
+pub use uri::{Uri, UriError};
