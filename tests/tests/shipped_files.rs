@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The files we install beside the binaries, and the documents we ship: each is read by the program
+//! it is for, or at least by a parser of its format.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use toml::Table;
+
+const UNIT: &str = "sipwitch.service";
+const BUS_NAME: &str = "org.gnutelephony.SipWitch1";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the root").to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Our own files below `folder` whose name ends with `ending`, in order.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
+            let path = entry.expect("a readable folder").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if name != "target" && !name.starts_with('.') {
+                    folders.push(path);
+                }
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A template as `make install` fills it in.
+fn filled_in(template: &str, bindir: &Path) -> String {
+    let text = read(&root().join("data").join(template));
+    text.replace("@bindir@", &bindir.display().to_string())
+}
+
+/// The keys of one group of a key file, which D-Bus and systemd both use.
+fn group(text: &str, wanted: &str) -> BTreeMap<String, String> {
+    let mut inside = false;
+    let mut keys = BTreeMap::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            inside = name == wanted;
+        } else if !inside || line.is_empty() || line.starts_with('#') {
+        } else {
+            let (key, value) = line
+                .split_once('=')
+                .unwrap_or_else(|| panic!("`{line}` is neither a group, a key nor a comment"));
+            keys.insert(key.to_owned(), value.to_owned());
+        }
+    }
+    assert!(!keys.is_empty(), "no group [{wanted}]");
+    keys
+}
+
+#[test]
+fn the_bus_leaves_the_starting_to_the_unit_we_ship() {
+    let bindir = Path::new("/usr/bin");
+    let bus =
+        group(&filled_in("dbus-1/org.gnutelephony.SipWitch1.service.in", bindir), "D-BUS Service");
+    assert_eq!(bus["Name"], BUS_NAME);
+    assert_eq!(bus["SystemdService"], UNIT);
+    assert_eq!(bus["Exec"], "/usr/bin/sipwitchd");
+
+    let unit = group(&filled_in("systemd/sipwitch.service.in", bindir), "Service");
+    assert_eq!(unit["Type"], "dbus");
+    assert_eq!(unit["BusName"], BUS_NAME);
+    assert_eq!(unit["ExecStart"], bus["Exec"], "both ways start the same program");
+}
+
+#[test]
+fn systemd_finds_no_fault_in_the_unit() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let daemon = room.path().join("sipwitchd");
+    symlink("/bin/true", &daemon).expect("a stand-in for the daemon: only its presence is checked");
+    let unit = room.path().join(UNIT);
+    fs::write(&unit, filled_in("systemd/sipwitch.service.in", room.path())).expect("written");
+
+    let verify = |unit: &Path| {
+        let output = Command::new("systemd-analyze")
+            .args(["--user", "--man=no", "verify"])
+            .arg(unit)
+            .env("XDG_RUNTIME_DIR", room.path())
+            .output()
+            .expect("systemd-analyze runs: .ci/need packages test");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), said)
+    };
+    let (passed, said) = verify(&unit);
+    assert!(passed && !said.contains(UNIT), "{said}");
+
+    // The same check does see a fault.
+    let faulty = read(&unit).replace("RestartSec=", "RestartSecond=");
+    fs::write(&unit, faulty).expect("written");
+    let (_, said) = verify(&unit);
+    assert!(said.contains("RestartSecond"), "{said}");
+}
+
+#[test]
+fn every_toml_file_is_toml() {
+    let files = files(&root(), ".toml");
+    assert!(files.len() > 8, "the manifests at least");
+    for path in files {
+        if let Err(error) = read(&path).parse::<Table>() {
+            panic!("{}: {error}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_man_page_is_formatted_without_a_warning() {
+    let mut pages = files(&root().join("data/man"), ".5");
+    pages.extend(files(&root().join("data/man"), ".8"));
+    assert!(pages.len() >= 2, "{pages:?}");
+    for page in pages {
+        let output = Command::new("groff")
+            .args(["-man", "-Tutf8", "-Kutf8", "-ww", "-z"])
+            .arg(&page)
+            .output()
+            .expect("groff runs: .ci/need packages test");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{}: {said}", page.display());
+    }
+}
+
+/// The targets of the links of a Markdown text that lead to a file.
+fn links(text: &str) -> Vec<&str> {
+    let ends = text.match_indices("](").map(|(at, found)| &text[at + found.len()..]);
+    ends.filter_map(|rest| rest.split(')').next())
+        .map(|target| target.split('#').next().unwrap_or_default())
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .collect()
+}
+
+#[test]
+fn every_link_between_our_documents_leads_somewhere() {
+    let mut seen = 0;
+    for path in files(&root(), ".md") {
+        let folder = path.parent().expect("a file is in a folder");
+        let text = read(&path);
+        for target in links(&text) {
+            seen += 1;
+            assert!(folder.join(target).exists(), "{}: no {target}", path.display());
+        }
+    }
+    assert!(seen > 10, "the documents lead from one to the next");
+}
+
+#[test]
+fn every_decision_says_context_decision_and_consequences() {
+    let decisions = files(&root().join("docs/decisions"), ".md");
+    assert!(decisions.len() >= 6, "{decisions:?}");
+    for (number, path) in (1..).zip(&decisions) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        assert!(name.starts_with(&format!("{number:04}-")), "{name}: decisions are numbered");
+        let text = read(path);
+        for heading in ["## Context", "## Decision", "## Consequences"] {
+            assert!(text.contains(heading), "{name} lacks `{heading}`");
+        }
+    }
+}
