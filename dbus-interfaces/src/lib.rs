@@ -1,2 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The D-Bus contract of SIP Witch: XML, names, wire types, errors and proxies.
+//! The bus contract of SIP Witch.
+//!
+//! `xml/` is the master; everything here repeats it in Rust, and tests compare the two:
+//! [`names`] of objects, [`wire`] types, [`Error`]s with names that stay, and one proxy for each
+//! interface. Programs that speak to the service need nothing else.
+//!
+//! This crate opens no connection and decides nothing.
+
+#![forbid(unsafe_code)]
+
+pub mod call;
+mod error;
+pub mod extension;
+pub mod names;
+pub mod phone;
+pub mod sipwitch;
+pub mod wire;
+pub mod xml;
+
+pub use call::CallProxy;
+pub use error::Error;
+pub use extension::ExtensionProxy;
+pub use names::ObjectName;
+pub use phone::PhoneProxy;
+pub use sipwitch::SipWitchProxy;
+
+#[cfg(test)]
+mod tests;

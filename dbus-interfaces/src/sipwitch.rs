@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// org.gnutelephony.SipWitch1
+//! The service itself.
+
+#![allow(missing_docs, reason = "zbus writes bare accessors for the arguments of signals")]
+
+use zbus::{
+    proxy,
+    zvariant::{ObjectPath, OwnedObjectPath},
+};
+
+use crate::{
+    Error,
+    wire::{
+        CallSummary, DialOptions, ExtensionProperties, HopInfo, MessageOptions, MessageResult,
+        NoOptions, RouteLine,
+    },
+};
+
+/// Calls `org.gnutelephony.SipWitch1`; the XML tells what each member does.
+#[proxy(
+    interface = "org.gnutelephony.SipWitch1",
+    default_service = "org.gnutelephony.SipWitch1",
+    default_path = "/org/gnutelephony/SipWitch1"
+)]
+pub trait SipWitch {
+    /// Ring the caller's own phones, then call the contact and connect the two.
+    fn dial(&self, contact: &str, options: &DialOptions) -> Result<OwnedObjectPath, Error>;
+
+    /// Say what `Dial` would do: the attempts, and what was rejected.
+    fn explain(
+        &self,
+        contact: &str,
+        options: &DialOptions,
+    ) -> Result<(Vec<RouteLine>, Vec<RouteLine>), Error>;
+
+    /// Send a text to the phones of an extension.
+    fn send_message(
+        &self,
+        contact: &str,
+        text: &str,
+        options: &MessageOptions,
+    ) -> Result<MessageResult, Error>;
+
+    /// Make an extension.
+    fn add_extension(
+        &self,
+        number: &str,
+        properties: &ExtensionProperties,
+    ) -> Result<OwnedObjectPath, Error>;
+
+    /// Make and change many extensions at once: how many were added, how many changed, and the
+    /// lines refused.
+    fn import_extensions(
+        &self,
+        csv: &str,
+        options: &NoOptions,
+    ) -> Result<(u32, u32, Vec<(u32, String)>), Error>;
+
+    /// The calls of the past, newest first.
+    fn history(&self, limit: u32, options: &NoOptions) -> Result<Vec<CallSummary>, Error>;
+
+    /// Ask an address what it is, without calling it.
+    fn query(&self, uri: &str, options: &NoOptions) -> Result<Vec<HopInfo>, Error>;
+
+    /// Read the configuration file again; the answer is what needs a restart.
+    fn reload(&self) -> Result<Vec<String>, Error>;
+
+    /// A call ended.
+    #[zbus(signal)]
+    fn call_ended(&self, call: ObjectPath<'_>, summary: CallSummary) -> zbus::Result<()>;
+
+    /// The version of the program.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> zbus::Result<String>;
+
+    /// When the service started.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn started_at_microseconds(&self) -> zbus::Result<u64>;
+
+    /// The configuration file in use.
+    #[zbus(property)]
+    fn configuration_file(&self) -> zbus::Result<String>;
+
+    /// Where SIP is heard.
+    #[zbus(property)]
+    fn addresses(&self) -> zbus::Result<Vec<String>>;
+
+    /// The domain of the addresses of extensions.
+    #[zbus(property)]
+    fn domain(&self) -> zbus::Result<String>;
+
+    /// The realm of passwords.
+    #[zbus(property)]
+    fn realm(&self) -> zbus::Result<String>;
+
+    /// What the user should know.
+    #[zbus(property)]
+    fn warnings(&self) -> zbus::Result<Vec<String>>;
+
+    /// How many calls are under way.
+    #[zbus(property)]
+    fn call_count(&self) -> zbus::Result<u32>;
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What crosses the bus: words and dictionaries.
+//!
+//! Words are lower-case strings. Dictionaries are `a{sv}` with lower-case hyphened keys; what is
+//! `None` is absent, and a key that is unknown here is ignored, since a newer service may add some.
+
+use std::{fmt, str::FromStr};
+
+use zbus::zvariant::{
+    DeserializeDict, OwnedObjectPath, OwnedValue, SerializeDict, Signature, Str, Type, Value,
+};
+
+/// The text is none of the words that this type has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is no {kind}; it is one of {words}", words = known.join(", "))]
+pub struct UnknownWord {
+    /// What the word should have been.
+    pub kind: &'static str,
+    /// What it was.
+    pub found: String,
+    /// All that would do.
+    pub known: &'static [&'static str],
+}
+
+/// An enum that is a lower-case word on the bus.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $kind:literal {
+        $($(#[$doc:meta])* $variant:ident = $word:literal,)+
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every variant, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            const WORDS: &'static [&'static str] = &[$($word,)+];
+
+            /// The word on the bus.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(UnknownWord { kind: $kind, found: word.into(), known: Self::WORDS }),
+                }
+            }
+        }
+
+        impl Type for $name {
+            const SIGNATURE: &'static Signature = <str as Type>::SIGNATURE;
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                word.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl From<$name> for Value<'_> {
+            fn from(word: $name) -> Self {
+                Value::Str(Str::from_static(word.as_str()))
+            }
+        }
+
+        impl TryFrom<Value<'_>> for $name {
+            type Error = zbus::zvariant::Error;
+
+            fn try_from(value: Value<'_>) -> Result<Self, Self::Error> {
+                let word: &str = value.downcast_ref()?;
+                word.parse().map_err(|error: UnknownWord| Self::Error::Message(error.to_string()))
+            }
+        }
+
+        impl TryFrom<OwnedValue> for $name {
+            type Error = zbus::zvariant::Error;
+
+            fn try_from(value: OwnedValue) -> Result<Self, Self::Error> {
+                Value::from(value).try_into()
+            }
+        }
+    };
+}
+
+words! {
+    /// How far a call is.
+    CallState, "state of a call" {
+        /// Nobody who could answer has rung yet.
+        Dialing = "dialing",
+        /// A phone of the callee rings.
+        Ringing = "ringing",
+        /// Somebody answered.
+        Connected = "connected",
+        /// On hold, by whichever side.
+        Held = "held",
+        /// One side is being connected to somebody else.
+        Transferring = "transferring",
+        /// Over.
+        Ended = "ended",
+    }
+}
+
+words! {
+    /// How far a leg is.
+    LegState, "state of a leg" {
+        /// Tried.
+        Dialing = "dialing",
+        /// It rings.
+        Ringing = "ringing",
+        /// Answered.
+        Connected = "connected",
+        /// Over.
+        Ended = "ended",
+    }
+}
+
+words! {
+    /// On which side of a call a leg is.
+    LegRole, "role of a leg" {
+        /// The side that calls.
+        Caller = "caller",
+        /// A side that is called.
+        Callee = "callee",
+    }
+}
+
+words! {
+    /// Who began a call.
+    Origin, "origin of a call" {
+        /// Somebody dialled at a phone.
+        Phone = "phone",
+        /// A program asked for it with `Dial`.
+        Program = "program",
+    }
+}
+
+words! {
+    /// What an extension is.
+    ExtensionKind, "kind of extension" {
+        /// One person, with any number of phones.
+        Person = "person",
+        /// Several extensions that ring together.
+        Group = "group",
+        /// A number that does something.
+        Service = "service",
+    }
+}
+
+words! {
+    /// What became of a message.
+    MessageState, "state of a message" {
+        /// A phone took it.
+        Delivered = "delivered",
+        /// It is kept until a phone takes it.
+        Stored = "stored",
+    }
+}
+
+/// No options are defined for this method yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict")]
+pub struct NoOptions {}
+
+/// Options of `Dial` and `Explain`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct DialOptions {
+    /// The extension whose phones ring first.
+    pub from: Option<String>,
+    /// What the user's phone shows.
+    pub display: Option<String>,
+    /// How long each side may ring.
+    pub ring_seconds: Option<u32>,
+}
+
+/// Options of `SendMessage`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct MessageOptions {
+    /// The extension shown as the sender.
+    pub from: Option<String>,
+}
+
+/// What `SendMessage` answers.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct MessageResult {
+    /// What became of it.
+    pub state: MessageState,
+}
+
+/// What an extension is, or what changes about it. It has no `Debug`: it may hold a password.
+#[derive(Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct ExtensionProperties {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// What it is.
+    pub kind: Option<ExtensionKind>,
+    /// The numbers of a group's members.
+    pub members: Option<Vec<String>>,
+    /// How long its phones ring.
+    pub ring_seconds: Option<u32>,
+    /// With which its phones register.
+    pub password: Option<String>,
+}
+
+/// One line of an explained route.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct RouteLine {
+    /// Counting from 1; 0 where rejected.
+    pub attempt: u32,
+    /// What would be tried, for people.
+    pub destination: String,
+    /// The reason's stable lower-case word.
+    pub reason: String,
+    /// The reason for people.
+    pub words: String,
+}
+
+/// One answer met by `Query`.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct HopInfo {
+    /// What was asked, such as `udp:192.0.2.7:5060`.
+    pub address: String,
+    /// The SIP status; none if nothing came.
+    pub status: Option<u32>,
+    /// Its phrase, or why nothing came.
+    pub reason: String,
+    /// The program that answered; empty if it does not say.
+    pub server: String,
+    /// The methods it takes; empty if it does not say.
+    pub allow: String,
+    /// To the answer.
+    pub milliseconds: u32,
+}
+
+/// How a call went: in `CallEnded` and in the history.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct CallSummary {
+    /// What was dialled.
+    pub contact: String,
+    /// Who called.
+    pub caller: String,
+    /// The caller's name; none in the history.
+    pub caller_name: Option<String>,
+    /// Who answered; empty if nobody.
+    pub callee: String,
+    /// The callee's name; none in the history.
+    pub callee_name: Option<String>,
+    /// When it began.
+    pub started_at_microseconds: u64,
+    /// When it was answered, if it was.
+    pub answered_at_microseconds: Option<u64>,
+    /// When it ended.
+    pub ended_at_microseconds: u64,
+    /// The cause as a SIP status.
+    pub sip_code: u32,
+    /// The cause of Q.850, where one is known.
+    pub q850_cause: Option<u32>,
+    /// The cause for people.
+    pub words: String,
+    /// Why the call went this way, for people.
+    pub route: String,
+}
+
+/// One leg of a call, in its property `Legs`.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type, Value, OwnedValue)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct LegInfo {
+    /// On which side it is.
+    pub role: LegRole,
+    /// How far it is.
+    pub state: LegState,
+    /// The extension or address.
+    pub address: String,
+    /// The phone, if it is one of this house.
+    pub phone: Option<OwnedObjectPath>,
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The text of the contract, for whoever compares himself with it.
+
+/// `org.gnutelephony.SipWitch1`.
+pub const SIPWITCH: &str = include_str!("../xml/org.gnutelephony.SipWitch1.xml");
+/// `org.gnutelephony.SipWitch1.Call`.
+pub const CALL: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Call.xml");
+/// `org.gnutelephony.SipWitch1.Phone`.
+pub const PHONE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Phone.xml");
+/// `org.gnutelephony.SipWitch1.Extension`.
+pub const EXTENSION: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Extension.xml");
+
+/// Every interface of ours.
+pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION];
