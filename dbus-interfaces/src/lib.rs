@@ -10,6 +10,8 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod error;
 pub mod extension;
 pub mod names;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Every proxy member, called against a peer that knows only the XML.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt as _;
+use zbus::{Connection, proxy::CacheProperties};
+
+use super::peer;
+use crate::{
+    CallProxy, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy, contract, names,
+    wire::{CallState, DialOptions, ExtensionKind, ExtensionProperties, MessageOptions, NoOptions},
+};
+
+macro_rules! proxy {
+    ($proxy:ident, $client:expr, $name:expr) => {
+        $proxy::builder($client)
+            .destination(peer::SENDER)
+            .expect("a valid name")
+            .path($name.path())
+            .expect("a valid path")
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await
+            .expect("a proxy")
+    };
+}
+
+/// Awaits each call in turn, and says which one failed.
+macro_rules! all {
+    ($($call:expr,)+) => {
+        $($call.await.unwrap_or_else(|error| panic!("{}: {error:?}", stringify!($call)));)+
+    };
+}
+
+#[tokio::test]
+async fn every_proxy_member_is_in_the_xml_and_the_other_way_round() {
+    let (server, client) = peer::pair().await;
+    let answering = tokio::spawn(peer::answer(server));
+    call_everything(&client).await;
+    client.close().await.expect("closing");
+    let asked = answering.await.expect("the peer does not panic");
+
+    let promised: BTreeSet<_> = contract::master()
+        .iter()
+        .flat_map(|(name, interface)| {
+            let members = interface.methods.keys().chain(interface.properties.keys());
+            members.map(move |member| format!("{name} {member}"))
+        })
+        .collect();
+    assert_eq!(asked, promised);
+}
+
+async fn call_everything(client: &Connection) {
+    let none = NoOptions::default();
+    let dial = DialOptions {
+        from: Some("101".into()),
+        display: Some("Zoë".into()),
+        ring_seconds: Some(20),
+    };
+    let properties = ExtensionProperties {
+        name: Some("Anna".into()),
+        kind: Some(ExtensionKind::Group),
+        members: Some(vec!["101".into()]),
+        ring_seconds: Some(20),
+        password: Some("secret".into()),
+    };
+
+    let root = proxy!(SipWitchProxy, client, ObjectName::Root);
+    all! {
+        root.dial("102", &dial),
+        root.explain("102", &DialOptions::default()),
+        root.send_message("102", "hello", &MessageOptions { from: Some("101".into()) }),
+        root.add_extension("103", &properties),
+        root.import_extensions("number\n104\n", &none),
+        root.history(5, &none),
+        root.query("sip:127.0.0.1", &none),
+        root.reload(),
+        root.version(),
+        root.started_at_microseconds(),
+        root.configuration_file(),
+        root.addresses(),
+        root.domain(),
+        root.realm(),
+        root.warnings(),
+        root.call_count(),
+    }
+
+    let call = proxy!(CallProxy, client, ObjectName::Call(1));
+    all! {
+        call.hangup(),
+        call.answer(),
+        call.hold(),
+        call.resume(),
+        call.transfer("103", &none),
+        call.send_dtmf("12#", &none),
+        call.contact(),
+        call.caller(),
+        call.caller_name(),
+        call.callee(),
+        call.callee_name(),
+        call.origin(),
+        call.route(),
+        call.held(),
+        call.legs(),
+        call.started_at_microseconds(),
+        call.answered_at_microseconds(),
+        call.ended_at_microseconds(),
+        call.sip_code(),
+        call.q850_cause(),
+        call.cause_words(),
+    }
+    assert_eq!(call.state().await.expect("a state"), CallState::Dialing);
+
+    let phone = proxy!(PhoneProxy, client, ObjectName::Phone(1));
+    all! {
+        phone.remove(),
+        phone.extension(),
+        phone.extension_number(),
+        phone.contact(),
+        phone.transport(),
+        phone.address(),
+        phone.user_agent(),
+        phone.instance_id(),
+        phone.registered_at_microseconds(),
+        phone.expires_at_microseconds(),
+    }
+
+    let extension = proxy!(ExtensionProxy, client, ObjectName::Extension("101".into()));
+    all! {
+        extension.update(&properties),
+        extension.set_password("secret"),
+        extension.generate_password(),
+        extension.remove(),
+        extension.number(),
+        extension.name(),
+        extension.kind(),
+        extension.members(),
+        extension.has_password(),
+        extension.ring_seconds(),
+        extension.phones(),
+    }
+}
+
+#[tokio::test]
+async fn every_signal_of_the_xml_is_understood() {
+    let (server, client) = peer::pair().await;
+    let root = proxy!(SipWitchProxy, &client, ObjectName::Root);
+    let call = proxy!(CallProxy, &client, ObjectName::Call(1));
+    let mut call_ended = root.receive_call_ended().await.expect("a stream");
+    let mut ended = call.receive_ended().await.expect("a stream");
+    let mut dtmf = call.receive_dtmf_received().await.expect("a stream");
+
+    let path = ObjectName::Call(1).path();
+    peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "CallEnded").await;
+    peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "Ended").await;
+    peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "DtmfReceived").await;
+
+    let signal = call_ended.next().await.expect("CallEnded");
+    let args = signal.args().expect("its arguments");
+    assert_eq!(args.call.as_str(), path.as_str());
+    assert_eq!(args.summary.answered_at_microseconds, None);
+    assert_eq!((args.summary.sip_code, args.summary.words.as_str()), (486, "busy"));
+    let signal = ended.next().await.expect("Ended");
+    assert_eq!(signal.args().expect("its arguments").sip_code, 1);
+    let signal = dtmf.next().await.expect("DtmfReceived");
+    assert_eq!(signal.args().expect("its arguments").tone, "text");
+
+    let promised: Vec<_> =
+        contract::master().into_values().flat_map(|i| i.signals.into_keys()).collect();
+    assert_eq!(promised, ["CallEnded", "DtmfReceived", "Ended"]);
+}
+
+#[tokio::test]
+async fn an_error_of_the_contract_arrives_as_itself() {
+    let (server, client) = peer::pair().await;
+    let serving = tokio::spawn(async move {
+        let mut messages = zbus::MessageStream::from(&server);
+        let call = messages.next().await.expect("a call").expect("a message");
+        let error = crate::Error::NoPhone("101 has no phone; register one".into());
+        server.reply_dbus_error(&call.header(), error).await.expect("sent");
+    });
+    let root = proxy!(SipWitchProxy, &client, ObjectName::Root);
+    let error = root.dial("102", &DialOptions::default()).await.expect_err("refused");
+    assert_eq!(error, crate::Error::NoPhone("101 has no phone; register one".into()));
+    serving.await.expect("served");
+}
