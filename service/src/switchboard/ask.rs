@@ -2,6 +2,9 @@
 //! What others ask of the switchboard, each with the channel its answer goes to.
 //!
 //! The asker may have gone when the answer comes: a closed reply channel is ordinary.
+//!
+//! Notices of what an ask changed go out before its answer: who has the answer and then empties his
+//! notices knows the world after it.
 
 use sipwitch_core::call::leg::CallId;
 use tokio::sync::oneshot;
@@ -154,6 +157,9 @@ pub enum Ask {
         /// The world.
         reply: Reply<World>,
     },
+    /// Send [`Notice::World`](super::notice::Notice::World) to all listeners, in sequence with the
+    /// other notices: for a mirror that is new, or too slow and has lost some.
+    Announce,
     /// Ring the user's phones, then connect the contact.
     Dial {
         /// Whom to call.

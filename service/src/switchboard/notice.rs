@@ -142,6 +142,9 @@ pub struct CallEnd {
 /// What changed. Snapshots, so that one lost to a slow listener is made good by the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
+    /// Everything as it stands at this place in the sequence, because somebody asked with
+    /// [`Ask::Announce`](super::ask::Ask::Announce).
+    World(Box<World>),
     /// The service's own properties changed.
     Service(ServiceView),
     /// A call began or changed.
