@@ -13,4 +13,5 @@
 #![forbid(unsafe_code)]
 
 pub mod flow;
+pub mod transaction;
 pub mod wire;
