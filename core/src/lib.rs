@@ -9,3 +9,6 @@
 
 pub mod call;
 pub mod cause;
+pub mod contact;
+pub mod extension;
+pub mod routing;

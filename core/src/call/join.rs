@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Legs that move from one call to another: attended transfer, and INVITE with `Replaces`
+//! (RFC 3891).
+
+use std::time::Instant;
+
+use super::{
+    Call, CallState, LegId, QueryId,
+    exchange::{Exchange, Purpose},
+    leg::Invitation,
+    splice::{Fallback, Goal, Next, Splice},
+    switch::{Leg, Stage},
+    transfer::WishFor,
+};
+use crate::cause::Cause;
+
+/// A leg taken out of its call, with what its next call must know.
+#[derive(Debug)]
+#[must_use = "a leg outside any call is nobody's: give it to Call::joined or end it"]
+pub struct ReleasedLeg {
+    leg: Leg,
+    /// Requests it has not answered yet.
+    orphans: Vec<Exchange>,
+}
+
+impl ReleasedLeg {
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> LegId {
+        self.leg.id
+    }
+}
+
+impl Call {
+    /// Takes the peer of `leg` out of this call, which ends with that: `leg` is told to end.
+    ///
+    /// # Errors
+    /// When the call is not connected (481) or is being changed (491); nothing has changed then.
+    pub fn release_peer(&mut self, leg: LegId) -> Result<ReleasedLeg, Cause> {
+        let peer = self.peer(leg).ok_or_else(|| Cause::from_sip(481))?;
+        let established = |id| self.stage(id) == Some(Stage::Established);
+        let busy = self.hunt.is_some() || self.splice.is_some() || self.wish.is_some();
+        if busy || !established(peer) || !established(leg) {
+            return Err(Cause::from_sip(491));
+        }
+        // What the peer asked is refused, what it was asked is left for it to answer.
+        self.end_leg(leg, Cause::transferred());
+        let Some(at) = self.legs.iter().position(|other| other.id == peer) else {
+            return Err(Cause::from_sip(481));
+        };
+        let leg = self.legs.remove(at);
+        let orphans = std::mem::take(&mut self.exchanges);
+        self.finish(Cause::transferred());
+        Ok(ReleasedLeg { leg, orphans })
+    }
+
+    /// The answer to [`super::Action::JoinWanted`]: the leg, or why there is none.
+    ///
+    /// A leg that is no longer wanted is handed back; the switchboard must end it.
+    #[must_use = "a leg that is handed back must be ended"]
+    pub fn joined(
+        &mut self,
+        now: Instant,
+        query: QueryId,
+        released: Result<ReleasedLeg, Cause>,
+    ) -> Option<LegId> {
+        let wish = match self.wish.take() {
+            Some(wish) if wish.query == query && matches!(wish.what, WishFor::Join) => wish,
+            other => {
+                self.wish = other;
+                return released.ok().map(|released| released.id());
+            }
+        };
+        match released {
+            Err(cause) => {
+                self.transfer_failed(wish.transfer, cause);
+                self.settle(now);
+                None
+            }
+            Ok(ReleasedLeg { leg, orphans }) => {
+                let (near, far) = (wish.near, leg.id);
+                self.legs.push(leg);
+                self.exchanges.extend(orphans);
+                let fallback = self.take_place(near, far, wish.transfer);
+                let goal = Goal::Connect { new: far };
+                self.splice = Some(Box::new(Splice::new(near, far, goal, Next::Far, fallback)));
+                self.settle(now);
+                None
+            }
+        }
+    }
+
+    /// An INVITE that replaces one of this call's legs: the new one takes its place once the peer
+    /// agreed. From here on the new leg belongs to this call.
+    ///
+    /// # Errors
+    /// When `replaced` does not talk with anybody (481, RFC 3891 §3) or the call is being changed
+    /// (491). The new leg is then still the switchboard's, to be ended with that cause.
+    pub fn replace_leg(
+        &mut self,
+        now: Instant,
+        replaced: LegId,
+        leg: LegId,
+        invitation: Invitation,
+    ) -> Result<(), Cause> {
+        let peer = self.peer(replaced).ok_or_else(|| Cause::from_sip(481))?;
+        let established = |id| self.stage(id) == Some(Stage::Established);
+        let busy = self.hunt.is_some() || self.splice.is_some() || self.wish.is_some();
+        if busy || !established(peer) || !established(replaced) {
+            return Err(Cause::from_sip(491));
+        }
+        let mut new = Leg::new(leg, Stage::Waiting, invitation.from);
+        new.received = invitation.carried.sdp().cloned();
+        let next = if new.received.is_some() { Next::Far } else { Next::Offer };
+        self.legs.push(new);
+        let old = self.pair;
+        self.pair = self.pair.map(|(a, b)| if a == replaced { (leg, b) } else { (a, leg) });
+        let fallback = old.map(|pair| Fallback { leg: replaced, exchange: None, pair });
+        let goal = Goal::Connect { new: leg };
+        self.splice = Some(Box::new(Splice::new(leg, peer, goal, next, fallback)));
+        self.settle(now);
+        debug_assert!(self.state == CallState::Connected || self.is_over());
+        Ok(())
+    }
+}
+
+/// What remains of an exchange whose asker is gone.
+pub(super) const fn orphaned(exchange: &Exchange) -> Exchange {
+    Exchange { leg: exchange.leg, ours: exchange.ours, kind: exchange.kind, purpose: Purpose::Orphan }
+}

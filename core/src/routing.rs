@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Routing: from a contact and a picture of the world to a route. Pure policy, carried out by the
+//! call switch, explained to the user, asserted by tests.
+
+pub mod emergency;
+mod group;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::time::Duration;
+
+use crate::{
+    cause::Cause,
+    contact::{Address, Contact},
+    extension::{Extension, ExtensionNumber, Kind},
+};
+
+/// How long a phone rings where nothing else was said.
+pub const RING_TIME: Duration = Duration::from_secs(60);
+/// The most phones that one attempt rings.
+pub const MAX_FORKS: usize = 64;
+
+/// Names one registered device for the life of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PhoneId(pub u64);
+
+/// Where a leg can lead. Lines come here when there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// A registered device.
+    Phone(PhoneId),
+}
+
+/// What routing must know of the world. Read, never changed.
+pub trait World {
+    /// The extension with this number.
+    fn extension(&self, number: &ExtensionNumber) -> Option<&Extension>;
+
+    /// The phones registered for the extension now, the preferred one first.
+    fn phones(&self, number: &ExtensionNumber) -> Vec<PhoneId>;
+
+    /// Whether the domain or address is this service itself.
+    fn is_own_domain(&self, host: &str, port: Option<u16>) -> bool;
+
+    /// Emergency numbers of the country, beside those of [`emergency::UNIVERSAL`].
+    fn emergency_numbers(&self) -> &[String] {
+        &[]
+    }
+
+    /// How long phones of an extension ring that says nothing itself.
+    fn ring_time(&self) -> Duration {
+        RING_TIME
+    }
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// The phone, which is not rung back.
+    pub phone: Option<PhoneId>,
+}
+
+/// The ordered attempts for a contact, each with the reason for its place, and the rejected ones
+/// with theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Route {
+    /// Tried in this order; the destinations of one attempt ring together.
+    pub attempts: Vec<Attempt>,
+    /// What was considered and left out.
+    pub rejected: Vec<Rejected>,
+}
+
+/// One attempt: everything in it rings together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// What rings. Never empty, no destination twice, at most [`MAX_FORKS`].
+    pub targets: Vec<Target>,
+    /// Why it has this place.
+    pub because: Because,
+    /// How long it rings.
+    pub ring: Duration,
+}
+
+/// One thing that rings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Where the leg leads.
+    pub destination: Destination,
+    /// On whose behalf it rings.
+    pub extension: ExtensionNumber,
+}
+
+/// Why an attempt is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Because {
+    /// The contact is this extension.
+    Extension(ExtensionNumber),
+    /// The contact is this group.
+    Group(ExtensionNumber),
+    /// It is the turn of this member of the group.
+    Member {
+        /// The group.
+        group: ExtensionNumber,
+        /// The member.
+        member: ExtensionNumber,
+    },
+    /// The contact is this service number.
+    Service(ExtensionNumber),
+}
+
+/// What was left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// What was considered: an extension, a phone's extension, or the contact itself.
+    pub what: String,
+    /// Why it was left out.
+    pub why: Why,
+}
+
+/// Why something was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It is the phone that calls.
+    CallersOwnPhone,
+    /// It is an emergency number, and nothing here can carry it.
+    EmergencyWithoutLine,
+    /// A group without members.
+    EmptyGroup,
+    /// The contact leads out of the house, and no line leads there.
+    NoLine,
+    /// The extension exists, and no phone is registered for it.
+    NotRegistered,
+    /// More groups within groups, or more phones, than are rung.
+    TooLarge,
+    /// No extension of this name or number.
+    Unknown,
+}
+
+impl Route {
+    /// A route that leads nowhere.
+    #[must_use]
+    pub fn refused(what: impl Into<String>, why: Why) -> Self {
+        Self { attempts: Vec::new(), rejected: vec![Rejected { what: what.into(), why }] }
+    }
+
+    /// Why the route leads nowhere, as the caller is told: the best of the rejected. Not found if
+    /// nothing was even considered.
+    #[must_use]
+    pub fn refusal(&self) -> Cause {
+        self.rejected
+            .iter()
+            .map(|rejected| rejected.why.cause())
+            .reduce(Cause::preferred)
+            .unwrap_or_else(Cause::not_found)
+    }
+}
+
+/// Finds the route for a contact.
+///
+/// Emergency numbers come before every other rule: no extension, barring or preference stands in
+/// their way, and where no line can carry them the refusal says so.
+#[must_use]
+pub fn route(contact: &Contact, caller: &Caller, world: &impl World) -> Route {
+    if emergency::is_emergency(contact, world) {
+        return Route::refused(contact.to_string(), Why::EmergencyWithoutLine);
+    }
+    let local = match contact {
+        Contact::Name(name) => name.as_str(),
+        // An international number is never an extension.
+        Contact::Number(number) if number.is_international() => return no_line(contact),
+        Contact::Number(number) => number.as_str(),
+        Contact::Service(_) => return no_line(contact),
+        Contact::Sip(Address { host, port, .. }) if !world.is_own_domain(host, *port) => {
+            return no_line(contact);
+        }
+        Contact::Sip(address) => &address.user,
+    };
+    let found = local.parse().ok().and_then(|number| world.extension(&number));
+    let Some(extension) = found else {
+        return Route::refused(local, Why::Unknown);
+    };
+    match &extension.kind {
+        Kind::Group { members, mode } => group::route(extension, members, *mode, caller, world),
+        Kind::Person => {
+            single(extension, Because::Extension(extension.number.clone()), caller, world)
+        }
+        Kind::Service => {
+            single(extension, Because::Service(extension.number.clone()), caller, world)
+        }
+    }
+}
+
+fn no_line(contact: &Contact) -> Route {
+    Route::refused(contact.to_string(), Why::NoLine)
+}
+
+/// The route to the phones of one extension.
+fn single(extension: &Extension, because: Because, caller: &Caller, world: &impl World) -> Route {
+    let mut route = Route::default();
+    let mut targets = Vec::new();
+    collect(extension, caller, world, &mut targets, &mut route.rejected);
+    if !targets.is_empty() {
+        let ring = extension.ring_time.unwrap_or_else(|| world.ring_time());
+        route.attempts.push(Attempt { targets, because, ring });
+    }
+    route
+}
+
+/// Adds the phones of one extension, without the caller's own and those already there.
+fn collect(
+    extension: &Extension,
+    caller: &Caller,
+    world: &impl World,
+    targets: &mut Vec<Target>,
+    rejected: &mut Vec<Rejected>,
+) {
+    let mut reject = |why| {
+        rejected.push(Rejected { what: extension.number.to_string(), why });
+    };
+    let phones = world.phones(&extension.number);
+    if phones.is_empty() {
+        reject(Why::NotRegistered);
+    }
+    for phone in phones {
+        let destination = Destination::Phone(phone);
+        if caller.phone == Some(phone) {
+            reject(Why::CallersOwnPhone);
+        } else if targets.len() >= MAX_FORKS {
+            reject(Why::TooLarge);
+            return;
+        } else if targets.iter().all(|target| target.destination != destination) {
+            targets.push(Target { destination, extension: extension.number.clone() });
+        }
+    }
+}
