@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Transactions, dialogs and legs in one engine with one owner.
+//!
+//! Messages, commands and the time come in; after every call [`Endpoint::poll_transmit`] and
+//! [`Endpoint::poll_event`] are drained until they give None, and [`Endpoint::next_deadline`] is
+//! asked again.
+//!
+//! Requests outside dialogs (REGISTER, OPTIONS, MESSAGE, a first INVITE …) are the owner's to
+//! answer: with [`Endpoint::respond`], or by making a leg of an INVITE with [`Endpoint::accept`].
+//! Requests inside dialogs belong to their leg, and come as [`LegEvent`]s.
+
+mod inside;
+mod outside;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+use sipwitch_core::call::{Body, Carried, Invitation, LegCommand, LegEvent, LegId, Party, Replaced};
+
+pub use outside::Composed;
+pub use settings::{ALLOW, SUPPORTED, Settings};
+
+use crate::{
+    dialog::{Listeners, Replaces, Tag},
+    flow::{Flow, Transmit},
+    leg::Leg,
+    transaction::{ClientId, Failure, ServerId, Table, Timers},
+    wire::{Draft, Malformed, Message, Request, Response, Uri},
+};
+
+/// A request outside any dialog that waits for its answer.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The transaction to answer.
+    pub transaction: ServerId,
+    /// The request.
+    pub request: Request,
+    /// How it came.
+    pub flow: Flow,
+}
+
+/// What the endpoint tells its owner.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A request outside any dialog. Never ACK or CANCEL. Unsupported Require is already refused.
+    Request(Arrival),
+    /// An INVITE that was told as [`Event::Request`] needs no answer any more: its sender cancelled
+    /// it (and has its 487), or cannot be reached. Never told once a leg was made of it.
+    Withdrawn {
+        /// The INVITE.
+        transaction: ServerId,
+    },
+    /// A leg has something to tell.
+    Leg {
+        /// Which.
+        leg: LegId,
+        /// What.
+        event: LegEvent,
+    },
+    /// A request sent with [`Endpoint::request`] was answered, provisionally or at last.
+    Answered {
+        /// What [`Endpoint::request`] gave.
+        request: ClientId,
+        /// The answer.
+        response: Response,
+        /// How it came.
+        flow: Flow,
+    },
+    /// A request sent with [`Endpoint::request`] will not be answered.
+    Failed {
+        /// What [`Endpoint::request`] gave.
+        request: ClientId,
+        /// Why.
+        why: Failure,
+    },
+}
+
+/// Where an outgoing leg begins.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The Request-URI: the Contact of a binding, or the address dialled.
+    pub request_uri: Uri,
+    /// Route values to put on, the nearest first: the Path of a binding (RFC 3327).
+    pub route: Vec<Bytes>,
+    /// The way to the first of them.
+    pub flow: Flow,
+}
+
+/// What [`Endpoint::accept`] found in an INVITE.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Who calls, by the From. Its address is a user part alone if the host is ours
+    /// ([`Settings::domains`] or the address the INVITE came to), else the whole URI. Not proven:
+    /// the owner knows who authenticated.
+    pub from: Party,
+    /// Who is called, by the To; addressed in the same way.
+    pub to: Party,
+    /// What was dialled.
+    pub request_uri: Uri,
+    /// The offer and the fields to carry.
+    pub carried: Carried,
+    /// How many more hops the call may take: already one less than it came with.
+    pub hops: u8,
+    /// Whether the caller takes reliable provisional responses (RFC 3262).
+    pub reliable_provisional: bool,
+    /// The leg that this one asks to take the place of (RFC 3891).
+    pub replaces: Option<Replaced>,
+}
+
+/// The INVITE made no leg, and is already answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the INVITE was refused with {status}: {why}")]
+pub struct Refused {
+    /// The status it was answered with.
+    pub status: u16,
+    /// Why, for the log.
+    pub why: String,
+}
+
+/// Who waits for the answer to a request that we sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Leg(LegId),
+    Outside,
+}
+
+/// What legs share: the transactions below them and the ears above them.
+pub(crate) struct Context {
+    pub(crate) now: Instant,
+    pub(crate) table: Table,
+    pub(crate) random: ChaCha12Rng,
+    pub(crate) settings: Settings,
+    pub(crate) listeners: Listeners,
+    events: VecDeque<Event>,
+    /// Our tags, all of them random: each alone finds its leg.
+    tags: HashMap<Tag, LegId>,
+    clients: HashMap<ClientId, Owner>,
+    /// First INVITEs, so that CANCEL finds their leg.
+    invites: HashMap<ServerId, LegId>,
+}
+
+/// The whole engine.
+pub struct Endpoint {
+    context: Context,
+    legs: HashMap<LegId, Box<Leg>>,
+    deadlines: BTreeSet<(Instant, LegId)>,
+}
+
+impl Endpoint {
+    /// An endpoint without legs. The seed makes ids unguessable: take it from the system.
+    #[must_use]
+    pub fn new(now: Instant, settings: Settings, timers: Timers, seed: [u8; 32]) -> Self {
+        let mut random = ChaCha12Rng::from_seed(seed);
+        let mut below = [0; 32];
+        random.fill_bytes(&mut below);
+        Self {
+            context: Context {
+                now,
+                table: Table::new(timers, below),
+                random,
+                listeners: Listeners(settings.listeners.clone()),
+                settings,
+                events: VecDeque::new(),
+                tags: HashMap::new(),
+                clients: HashMap::new(),
+                invites: HashMap::new(),
+            },
+            legs: HashMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    /// Takes other settings; legs that stand keep what they said.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.context.listeners = Listeners(settings.listeners.clone());
+        self.context.settings = settings;
+    }
+
+    /// Takes a message that arrived.
+    pub fn receive(&mut self, now: Instant, flow: Flow, message: Message) {
+        self.context.now = now;
+        self.context.table.receive(now, flow, message);
+        self.drain();
+    }
+
+    /// Answers what could not be read, if it deserves an answer (RFC 3261 §16.3).
+    pub fn receive_malformed(&mut self, flow: Flow, bytes: &Bytes, fault: &Malformed) {
+        self.context.table.receive_malformed(flow, bytes, fault);
+    }
+
+    /// What was sent there cannot arrive, or a connection is gone.
+    pub fn flow_failed(&mut self, now: Instant, flow: &Flow) {
+        self.context.now = now;
+        for leg in self.legs.values_mut() {
+            leg.flow_failed(flow);
+        }
+        self.context.table.flow_failed(now, flow);
+        self.drain();
+    }
+
+    /// Does what is due. Harmless when called too early.
+    pub fn handle_deadline(&mut self, now: Instant) {
+        self.context.now = now;
+        self.context.table.handle_deadline(now);
+        self.drain();
+        while let Some(&(due, leg)) = self.deadlines.first() {
+            if due > now {
+                break;
+            }
+            self.deadlines.pop_first();
+            self.with_leg(leg, |leg, context| {
+                leg.armed = None;
+                leg.handle_deadline(context);
+            });
+            self.drain();
+        }
+    }
+
+    /// When [`Self::handle_deadline`] wants to be called. May change with every other call.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let leg = self.deadlines.first().map(|(due, _)| *due);
+        [self.context.table.next_deadline(), leg].into_iter().flatten().min()
+    }
+
+    /// The next message to send. To be called until there is none, after every other call.
+    #[must_use]
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.context.table.poll_transmit()
+    }
+
+    /// The next thing to tell. To be called until there is none, after every other call.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.context.events.pop_front()
+    }
+
+    /// Makes a leg of an INVITE outside any dialog. The id must never have been used.
+    ///
+    /// # Errors
+    /// The INVITE asks for what cannot be, and has been answered so.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+        leg: LegId,
+    ) -> Result<Incoming, Refused> {
+        self.context.now = now;
+        self.accept_invite(arrival, leg)
+    }
+
+    /// Answers a request outside any dialog. Does nothing if it has its final answer or is gone.
+    pub fn respond(&mut self, now: Instant, transaction: ServerId, response: &Draft) {
+        self.context.now = now;
+        self.context.table.respond(now, transaction, response);
+        self.drain();
+    }
+
+    /// Answers a new request once and forgets it (RFC 3261 §8.2.7); with None, drops it unanswered.
+    pub fn dismiss(&mut self, transaction: ServerId, response: Option<&Draft>) {
+        self.context.table.dismiss(transaction, response);
+    }
+
+    /// A tag for an answer that makes no dialog.
+    #[must_use]
+    pub fn new_tag(&mut self) -> String {
+        Tag::random(&mut self.context.random).to_string()
+    }
+
+    /// The answer to a request outside dialogs, tagged and signed with our Server.
+    #[must_use]
+    pub fn response_to(&mut self, request: &Request, status: u16, phrase: &str) -> Draft {
+        self.context.response_to(request, status, phrase)
+    }
+
+    /// Sends a request outside any dialog, such as OPTIONS or MESSAGE; see [`Self::compose`].
+    pub fn request(&mut self, now: Instant, flow: Flow, request: &Draft) -> ClientId {
+        self.context.now = now;
+        let id = self.context.table.request(now, flow, request);
+        self.context.clients.insert(id, Owner::Outside);
+        self.drain();
+        id
+    }
+
+    /// A request with all that every request must have: From with a tag, To, Call-ID, CSeq,
+    /// Max-Forwards and User-Agent. `from` and `to` are name-addr values without tag.
+    #[must_use]
+    pub fn compose(&mut self, request: &Composed<'_>) -> Draft {
+        self.context.compose(request)
+    }
+
+    /// Calls somebody. The id must never have been used.
+    pub fn start(&mut self, now: Instant, leg: LegId, target: &Target, invitation: &Invitation) {
+        self.context.now = now;
+        let made = Leg::start(&mut self.context, leg, target, invitation);
+        self.legs.insert(leg, Box::new(made));
+        self.settle(leg);
+        self.drain();
+    }
+
+    /// Does what the switch says. A leg that is over, or never was, does nothing.
+    pub fn command(&mut self, now: Instant, leg: LegId, command: LegCommand) {
+        self.context.now = now;
+        self.with_leg(leg, |leg, context| leg.command(context, command));
+        self.drain();
+    }
+
+    /// The leg with this dialog, as a Replaces or Target-Dialog names it; `local_tag` is ours.
+    #[must_use]
+    pub fn leg_of_dialog(
+        &self,
+        call_id: &[u8],
+        local_tag: &[u8],
+        remote_tag: &[u8],
+    ) -> Option<LegId> {
+        let tag = Tag::parse(local_tag)?;
+        let leg = *self.context.tags.get(&tag)?;
+        self.legs.get(&leg)?.has_dialog(call_id, tag, remote_tag).then_some(leg)
+    }
+
+    /// How many legs there are, those included that only wait for their last answer.
+    #[must_use]
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
+    fn replaced(&self, replaces: &Replaces) -> Replaced {
+        self.leg_of_dialog(&replaces.call_id, &replaces.to_tag, &replaces.from_tag)
+            .map_or(Replaced::Unknown, Replaced::Leg)
+    }
+
+    fn with_leg(&mut self, id: LegId, act: impl FnOnce(&mut Leg, &mut Context)) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            act(leg, &mut self.context);
+            self.settle(id);
+        }
+    }
+
+    /// Forgets a leg that is over, or notes when it wants to be called again.
+    fn settle(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let next = if leg.is_over() { None } else { leg.next_deadline() };
+        if next != leg.armed {
+            if let Some(armed) = leg.armed {
+                self.deadlines.remove(&(armed, id));
+            }
+            if let Some(next) = next {
+                self.deadlines.insert((next, id));
+            }
+            leg.armed = next;
+        }
+        if leg.is_over() {
+            for tag in leg.local_tags() {
+                self.context.tags.remove(&tag);
+            }
+            self.legs.remove(&id);
+        }
+    }
+}
+
+impl Context {
+    pub(crate) fn tell(&mut self, leg: LegId, event: LegEvent) {
+        self.events.push_back(Event::Leg { leg, event });
+    }
+}
