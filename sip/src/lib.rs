@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod flow;
 pub mod transaction;
 pub mod wire;
