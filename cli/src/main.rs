@@ -1,4 +1,40 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! sipwitch, the command line of SIP Witch.
+//! `sipwitch`: the command line of SIP Witch, a client of the D-Bus contract and of nothing else.
+//!
+//! [`arguments`] is what can be said, one file in [`commands`] does each of it, [`world`] is what
+//! the service shows on the bus, [`output`] prints for people or as JSON.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod commands;
+mod failure;
+mod output;
+mod service;
+mod setup;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{arguments::Arguments, failure::Failure, output::Output};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.failure(&Failure::new(format!("cannot start: {error}"), "free some memory"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(arguments, &output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Make, watch and end calls, and look after phones and extensions.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sipwitch",
+    version,
+    propagate_version = true,
+    after_help = "Exit status: 0 done, 1 refused, 2 wrong usage, 3 the service cannot be reached."
+)]
+pub(crate) struct Arguments {
+    /// Print JSON: one value, or one object per line where the output goes on.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Speak to a service on the system bus instead of the session's.
+    #[arg(long, global = true)]
+    pub(crate) system: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show whether the service runs, where it listens and what it holds.
+    Status,
+    /// Ring your own phones, then call a contact and connect the two.
+    Dial(Dial),
+    /// Say how a contact would be reached, and why, without calling.
+    Explain(Dial),
+    /// Show the calls under way.
+    Calls,
+    /// Show past calls, newest first.
+    History {
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// End a call, or all calls.
+    Hangup {
+        /// The call; may be left out when there is only one.
+        call: Option<u64>,
+        /// End every call.
+        #[arg(long, conflicts_with = "call")]
+        all: bool,
+    },
+    /// Put a call on hold.
+    Hold(OneCall),
+    /// Take a call from hold.
+    Resume(OneCall),
+    /// Answer a call on behalf of a program.
+    Answer(OneCall),
+    /// Connect the caller to somebody else.
+    Transfer {
+        /// To whom.
+        contact: String,
+        /// The call; may be left out when there is only one.
+        call: Option<u64>,
+    },
+    /// Send tones to the called side.
+    Dtmf {
+        /// 0-9, *, #, A-D.
+        tones: String,
+        /// The call; may be left out when there is only one.
+        call: Option<u64>,
+    },
+    /// Send a text to an extension's phones.
+    Message {
+        /// Whom.
+        contact: String,
+        /// What.
+        text: String,
+        /// The extension shown as the sender.
+        #[arg(long)]
+        from: Option<String>,
+    },
+    /// Registered phones, and how to set one up.
+    Phones {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        command: Option<Phones>,
+    },
+    /// Extensions: list, add, change, remove, import.
+    Extensions {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        command: Option<Extensions>,
+    },
+    /// Show calls and phones as they come and go, until interrupted.
+    Watch {
+        /// Stop after this many events.
+        #[arg(short = 'n', long)]
+        count: Option<u64>,
+    },
+    /// Ask a SIP address what it is (OPTIONS), hop by hop.
+    Query {
+        /// A sip: address or an extension.
+        uri: String,
+    },
+    /// The configuration file.
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// Look for what could keep calls from working, and say what to do.
+    Doctor,
+    /// Write man pages or completions, for packagers.
+    #[command(hide = true)]
+    Generate {
+        /// What to write.
+        #[command(subcommand)]
+        command: Generate,
+    },
+}
+
+/// Whom to call, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Dial {
+    /// An extension, a number, or an address.
+    pub(crate) contact: String,
+    /// The extension whose phones ring first.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// What your own phone shows.
+    #[arg(long)]
+    pub(crate) display: Option<String>,
+    /// How long each side may ring.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) ring: Option<u32>,
+}
+
+/// One call.
+#[derive(Debug, Args)]
+pub(crate) struct OneCall {
+    /// The call; may be left out when there is only one.
+    pub(crate) call: Option<u64>,
+}
+
+/// What to do with phones.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Phones {
+    /// List the registered phones.
+    List,
+    /// Print what a softphone needs to register.
+    Add {
+        /// The extension it is to belong to; made if it does not exist.
+        extension: String,
+        /// Print it as a QR code too.
+        #[arg(long)]
+        qr: bool,
+        /// Give the extension a new password and print it, this once.
+        #[arg(long)]
+        new_password: bool,
+    },
+    /// Write a softphone's account for you.
+    Setup {
+        /// The program.
+        program: Program,
+        /// The extension it is to belong to; made if it does not exist.
+        extension: String,
+        /// Only show what would be written.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Forget a registration.
+    Remove {
+        /// The phone's number in the list.
+        phone: u64,
+    },
+}
+
+/// A softphone we know how to set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Program {
+    /// baresip
+    Baresip,
+    /// Linphone
+    Linphone,
+    /// GNOME Calls
+    GnomeCalls,
+    /// Twinkle
+    Twinkle,
+}
+
+/// What to do with extensions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Extensions {
+    /// List the extensions.
+    List,
+    /// Make an extension.
+    Add {
+        /// Its number or name.
+        number: String,
+        /// What it is.
+        #[command(flatten)]
+        properties: ExtensionArguments,
+    },
+    /// Change an extension.
+    Change {
+        /// Its number or name.
+        number: String,
+        /// What it becomes.
+        #[command(flatten)]
+        properties: ExtensionArguments,
+    },
+    /// Remove an extension and forget its phones.
+    Remove {
+        /// Its number or name.
+        number: String,
+    },
+    /// Set its password: asked for on a terminal, else one line of standard input.
+    Password {
+        /// Its number or name.
+        number: String,
+        /// Let the service choose one, and print it, this once.
+        #[arg(long)]
+        generate: bool,
+    },
+    /// Make and change many from a CSV file (`-` for standard input).
+    Import {
+        /// Columns: number, name, kind, password, members, ring-seconds.
+        file: PathBuf,
+    },
+}
+
+/// What an extension is.
+#[derive(Debug, Args)]
+pub(crate) struct ExtensionArguments {
+    /// The name people read.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// person, group or service.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// A member of the group; may be given again.
+    #[arg(long = "member", value_name = "NUMBER")]
+    pub(crate) members: Vec<String>,
+    /// How long its phones ring.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) ring: Option<u32>,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check a file without using it; without FILE, the one in use.
+    Check {
+        /// The file.
+        file: Option<PathBuf>,
+    },
+    /// Have the service read its file again.
+    Reload,
+}
+
+/// What to write.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Generate {
+    /// Man pages, one for each command.
+    Man {
+        /// Where to.
+        directory: PathBuf,
+    },
+    /// Completions for bash, zsh and fish.
+    Completions {
+        /// Where to.
+        directory: PathBuf,
+    },
+}

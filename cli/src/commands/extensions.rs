@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `sipwitch extensions`
+
+use std::{
+    io::{self, BufRead, IsTerminal, Read, Write},
+    path::Path,
+};
+
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use serde_json::json;
+use sipwitch_dbus_interfaces::{
+    Error, ExtensionProxy, ObjectName,
+    wire::{ExtensionKind, ExtensionProperties, NoOptions},
+};
+
+use crate::{
+    arguments::{ExtensionArguments, Extensions},
+    failure::Failure,
+    output::Output,
+    service::Service,
+};
+
+/// The most bytes of a CSV file that are sent: what a message on the bus may bear.
+const MAX_CSV: u64 = 16 * 1024 * 1024;
+
+/// Looks after extensions.
+pub(crate) async fn run(
+    service: &Service,
+    output: &Output,
+    command: Option<Extensions>,
+) -> Result<(), Failure> {
+    match command.unwrap_or(Extensions::List) {
+        Extensions::List => list(service, output).await,
+        Extensions::Add { number, properties } => {
+            service.proxy.add_extension(&number, &of(properties)?).await?;
+            done(output, &number, "made")
+        }
+        Extensions::Change { number, properties } => {
+            proxy(service, &number).await?.update(&of(properties)?).await?;
+            done(output, &number, "changed")
+        }
+        Extensions::Remove { number } => {
+            proxy(service, &number).await?.remove().await?;
+            done(output, &number, "removed")
+        }
+        Extensions::Password { number, generate: true } => {
+            let password = generate(service, &number).await?;
+            output.value(&json!({ "extension": number, "password": password }));
+            output.line(format!("the password of {number} is now: {password}"));
+            output.line("it is kept only as digests and cannot be shown again");
+            Ok(())
+        }
+        Extensions::Password { number, generate: false } => {
+            let password = read_password(&number)?;
+            proxy(service, &number).await?.set_password(&password).await?;
+            done(output, &number, "has a new password")
+        }
+        Extensions::Import { file } => import(service, output, &file).await,
+    }
+}
+
+async fn list(service: &Service, output: &Output) -> Result<(), Failure> {
+    let extensions = service.world().await?.extensions;
+    output.value(&extensions);
+    let rows: Vec<Vec<String>> = extensions
+        .iter()
+        .map(|extension| {
+            vec![
+                extension.number.clone(),
+                extension.name.clone(),
+                if extension.kind == "group" {
+                    format!("group of {}", extension.members.join(" "))
+                } else {
+                    extension.kind.clone()
+                },
+                if extension.has_password { "set" } else { "none" }.into(),
+                extension.phones.len().to_string(),
+            ]
+        })
+        .collect();
+    output.table(
+        &["NUMBER", "NAME", "KIND", "PASSWORD", "PHONES"],
+        &rows,
+        "no extensions yet; make one: sipwitch extensions add 101 --name Anna",
+    );
+    Ok(())
+}
+
+fn of(arguments: ExtensionArguments) -> Result<ExtensionProperties, Failure> {
+    let kind = match arguments.kind {
+        None => None,
+        Some(word) => Some(
+            word.parse::<ExtensionKind>().map_err(|error| Failure::usage(error.to_string(), ""))?,
+        ),
+    };
+    Ok(ExtensionProperties {
+        name: arguments.name,
+        kind,
+        members: (!arguments.members.is_empty()).then_some(arguments.members),
+        ring_seconds: arguments.ring,
+        password: None,
+    })
+}
+
+fn done(output: &Output, number: &str, what: &str) -> Result<(), Failure> {
+    output.value(&json!({ "extension": number, "done": what }));
+    output.line(format!("extension {number} {what}"));
+    Ok(())
+}
+
+/// Makes the extension unless it is there.
+pub(crate) async fn ensure(service: &Service, number: &str) -> Result<bool, Failure> {
+    match service.proxy.add_extension(number, &ExtensionProperties::default()).await {
+        Ok(_) => Ok(true),
+        Err(Error::AlreadyExists(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has the service choose a password.
+pub(crate) async fn generate(service: &Service, number: &str) -> Result<String, Failure> {
+    Ok(proxy(service, number).await?.generate_password().await?)
+}
+
+async fn proxy(service: &Service, number: &str) -> Result<ExtensionProxy<'static>, Failure> {
+    let known = service.world().await?.extensions;
+    if !known.iter().any(|extension| extension.number.eq_ignore_ascii_case(number)) {
+        return Err(Failure::new(
+            format!("there is no extension {number}"),
+            "`sipwitch extensions` lists them",
+        ));
+    }
+    let path = ObjectName::Extension(number.to_ascii_lowercase()).path();
+    Ok(ExtensionProxy::builder(&service.connection).path(path)?.build().await?)
+}
+
+async fn import(service: &Service, output: &Output, file: &Path) -> Result<(), Failure> {
+    let mut csv = String::new();
+    let read = if file.as_os_str() == "-" {
+        io::stdin().take(MAX_CSV + 1).read_to_string(&mut csv)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(MAX_CSV + 1).read_to_string(&mut csv))
+    };
+    read.map_err(|error| Failure::usage(format!("{}: {error}", file.display()), ""))?;
+    if csv.len() as u64 > MAX_CSV {
+        return Err(Failure::usage(
+            format!("{} is larger than 16 MiB", file.display()),
+            "cut it into parts, each with the line of column names",
+        ));
+    }
+    let (added, changed, refused) = service.proxy.import_extensions(&csv, &NoOptions {}).await?;
+    output.value(&json!({
+        "added": added,
+        "changed": changed,
+        "refused": refused.iter()
+            .map(|(line, why)| json!({ "line": line, "reason": why })).collect::<Vec<_>>(),
+    }));
+    output.line(format!("{added} made, {changed} changed, {} lines refused", refused.len()));
+    for (line, why) in &refused {
+        output.line(format!("  {}:{line}: {why}", file.display()));
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("{} lines were refused", refused.len()),
+        "mend them and import the file again: what is there already is only changed",
+    ))
+}
+
+/// Asks twice on a terminal, without showing it; else takes one line of standard input, so that it
+/// never stands on a command line.
+fn read_password(number: &str) -> Result<String, Failure> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        let mut line = String::new();
+        stdin.lock().take(1024).read_line(&mut line)?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    let first = hidden(&format!("new password of {number}: "))?;
+    let again = hidden("again: ")?;
+    if first != again {
+        return Err(Failure::usage("the two passwords differ", "try again"));
+    }
+    Ok(first)
+}
+
+fn hidden(prompt: &str) -> Result<String, Failure> {
+    let stdin = io::stdin();
+    write!(io::stderr(), "{prompt}")?;
+    let shown = tcgetattr(&stdin).map_err(io::Error::from)?;
+    let mut quiet = shown.clone();
+    quiet.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &quiet).map_err(io::Error::from)?;
+    let mut line = String::new();
+    let read = stdin.lock().take(1024).read_line(&mut line);
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &shown).map_err(io::Error::from)?;
+    writeln!(io::stderr())?;
+    read?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `sipwitch history`
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sipwitch_dbus_interfaces::wire::{CallSummary, NoOptions};
+
+use crate::{
+    failure::Failure,
+    output::{Output, duration, now_microseconds},
+    service::Service,
+};
+
+/// Shows past calls.
+pub(crate) async fn run(service: &Service, output: &Output, limit: u32) -> Result<(), Failure> {
+    let calls = service.proxy.history(limit, &NoOptions {}).await?;
+    output.value(&calls.iter().map(summary).collect::<Vec<_>>());
+    let now = now_microseconds();
+    let rows: Vec<Vec<String>> = calls
+        .iter()
+        .map(|call| {
+            vec![
+                ago(now.saturating_sub(call.started_at_microseconds)),
+                call.caller.clone(),
+                if call.callee.is_empty() { call.contact.clone() } else { call.callee.clone() },
+                call.answered_at_microseconds.map_or_else(
+                    || "-".into(),
+                    |answered| duration(call.ended_at_microseconds.saturating_sub(answered)),
+                ),
+                call.words.clone(),
+            ]
+        })
+        .collect();
+    output.table(&["WHEN", "FROM", "TO", "TALKED", "END"], &rows, "no calls yet");
+    Ok(())
+}
+
+/// A past call as JSON.
+pub(crate) fn summary(call: &CallSummary) -> Value {
+    json!({
+        "contact": call.contact,
+        "caller": call.caller,
+        "callee": call.callee,
+        "started-at-microseconds": call.started_at_microseconds,
+        "answered-at-microseconds": call.answered_at_microseconds,
+        "ended-at-microseconds": call.ended_at_microseconds,
+        "sip-code": call.sip_code,
+        "q850-cause": call.q850_cause,
+        "words": call.words,
+        "route": call.route,
+    })
+}
+
+fn ago(microseconds: u64) -> String {
+    let seconds = Duration::from_micros(microseconds).as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        // A calendar needs a time zone; days are enough to find a call by.
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! `sipwitch status`
+
+use serde_json::json;
+
+use crate::{
+    failure::Failure,
+    output::{Mood, Output, duration, now_microseconds},
+    service::Service,
+};
+
+/// Shows how the service stands.
+pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failure> {
+    let proxy = &service.proxy;
+    let version = proxy.version().await?;
+    let addresses = proxy.addresses().await?;
+    let domain = proxy.domain().await?;
+    let realm = proxy.realm().await?;
+    let file = proxy.configuration_file().await?;
+    let started = proxy.started_at_microseconds().await?;
+    let warnings = proxy.warnings().await?;
+    let world = service.world().await?;
+    output.value(&json!({
+        "version": version,
+        "addresses": addresses,
+        "domain": domain,
+        "realm": realm,
+        "configuration-file": file,
+        "started-at-microseconds": started,
+        "warnings": warnings,
+        "extensions": world.extensions.len(),
+        "phones": world.phones.len(),
+        "calls": world.calls.len(),
+    }));
+    let heading = if warnings.is_empty() {
+        output.paint(Mood::Good, "running")
+    } else {
+        output.paint(Mood::Doubtful, "running, with warnings")
+    };
+    let up = duration(now_microseconds().saturating_sub(started));
+    output.line(format!("SIP Witch {version}: {heading} for {up}"));
+    output.line(format!("  listens on     {}", addresses.join(", ")));
+    output.line(format!("  domain         {domain}"));
+    output.line(format!("  configuration  {}", if file.is_empty() { "none" } else { &file }));
+    output.line(format!("  extensions     {}", world.extensions.len()));
+    output.line(format!("  phones         {}", world.phones.len()));
+    output.line(format!("  calls          {}", world.calls.len()));
+    for warning in &warnings {
+        output.line(output.paint(Mood::Doubtful, &format!("  ! {warning}")));
+    }
+    Ok(())
+}

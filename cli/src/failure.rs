@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What went wrong, and what to do about it.
+
+use std::{fmt, process::ExitCode};
+
+use sipwitch_dbus_interfaces::{Error, names::ERROR_PREFIX};
+
+/// Why a command failed: the cause and the next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What went wrong.
+    pub(crate) cause: String,
+    /// What to do; empty where the cause says it.
+    pub(crate) next: String,
+    /// The stable name of the error, for scripts.
+    pub(crate) name: String,
+    code: u8,
+}
+
+/// The service refused.
+const REFUSED: u8 = 1;
+/// The words on the command line were wrong; clap uses the same.
+const USAGE: u8 = 2;
+/// The service or the bus cannot be reached.
+const UNREACHABLE: u8 = 3;
+
+impl Failure {
+    /// A failure of our own.
+    pub(crate) fn new(cause: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { cause: cause.into(), next: next.into(), name: "failed".into(), code: REFUSED }
+    }
+
+    /// Something on the command line cannot be.
+    pub(crate) fn usage(cause: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { name: "usage".into(), code: USAGE, ..Self::new(cause, next) }
+    }
+
+    /// The service or the bus cannot be reached.
+    pub(crate) fn unreachable(cause: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { name: "unreachable".into(), code: UNREACHABLE, ..Self::new(cause, next) }
+    }
+
+    /// The exit code: 1 refused, 2 wrong usage, 3 unreachable.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+
+    fn refused(name: &str, message: &str) -> Self {
+        // The service's messages say the next step themselves.
+        Self { name: name.to_owned(), ..Self::new(message, "") }
+    }
+
+    fn of_bus(error: &zbus::Error) -> Self {
+        match error {
+            zbus::Error::MethodError(name, message, _) => {
+                let message = message.as_deref().unwrap_or("the service gave no reason");
+                match name.as_str() {
+                    "org.freedesktop.DBus.Error.ServiceUnknown"
+                    | "org.freedesktop.DBus.Error.NameHasNoOwner" => Self::unreachable(
+                        "the service is not running and the bus cannot start it",
+                        "install it (make install), or start `sipwitchd` by hand",
+                    ),
+                    "org.freedesktop.DBus.Error.UnknownObject"
+                    | "org.freedesktop.DBus.Error.UnknownMethod" => Self::refused(
+                        "not-there",
+                        "the service no longer knows what was asked about; it may just have ended",
+                    ),
+                    "org.freedesktop.DBus.Error.NoReply" | "org.freedesktop.DBus.Error.Timeout" => {
+                        Self::unreachable(
+                            "the service did not answer in time",
+                            "try `sipwitch doctor`",
+                        )
+                    }
+                    name if name.starts_with("org.freedesktop.DBus.Error.Spawn") => {
+                        Self::unreachable(
+                            format!("the service could not be started: {message}"),
+                            "look at `journalctl --user -u sipwitch`",
+                        )
+                    }
+                    name => Self::refused(
+                        name.strip_prefix(ERROR_PREFIX).map_or(name, |short| &short[1..]),
+                        message,
+                    ),
+                }
+            }
+            zbus::Error::FDO(error) => match &**error {
+                zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_) => {
+                    Self::unreachable(
+                        "the service is not running and the bus cannot start it",
+                        "install it (make install), or start `sipwitchd` by hand",
+                    )
+                }
+                other => Self::unreachable(other.to_string(), "try `sipwitch doctor`"),
+            },
+            other => Self::unreachable(
+                format!("the bus failed: {other}"),
+                "is this a desktop session? See `sipwitch doctor`",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)?;
+        if !self.next.is_empty() {
+            write!(f, ": {}", self.next)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<zbus::Error> for Failure {
+    fn from(error: zbus::Error) -> Self {
+        Self::of_bus(&error)
+    }
+}
+
+impl From<zbus::fdo::Error> for Failure {
+    fn from(error: zbus::fdo::Error) -> Self {
+        match error {
+            zbus::fdo::Error::ZBus(error) => Self::of_bus(&error),
+            other => Self::of_bus(&zbus::Error::FDO(Box::new(other))),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        use zbus::DBusError;
+        match &error {
+            Error::ZBus(error) => Self::of_bus(error),
+            other => {
+                let name = other.name();
+                let short = name.as_str().rsplit('.').next().unwrap_or_default();
+                Self::refused(short, other.description().unwrap_or("the service gave no reason"))
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error.to_string(), "")
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Printing, for people or as JSON.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::Failure;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+const HEADING: Style = Style::new().bold();
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Doubtful,
+    /// Wrong.
+    Bad,
+    /// Neither.
+    Plain,
+}
+
+/// Where and how to print.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+    colour: bool,
+}
+
+impl Output {
+    /// For people, unless `json`; with colour only on a terminal that wants it.
+    pub(crate) fn new(json: bool) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        Self { json, colour: !json && wanted && io::stdout().is_terminal() }
+    }
+
+    /// Prints a line for people; nothing in JSON.
+    pub(crate) fn line(self, text: impl AsRef<str>) {
+        if !self.json {
+            write_line(text.as_ref());
+        }
+    }
+
+    /// The text in the colour of its mood.
+    pub(crate) fn paint(self, mood: Mood, text: &str) -> String {
+        let style = match mood {
+            Mood::Good => GOOD,
+            Mood::Doubtful => DOUBTFUL,
+            Mood::Bad => BAD,
+            Mood::Plain => return text.to_owned(),
+        };
+        self.styled(style, text)
+    }
+
+    fn styled(self, style: Style, text: &str) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// Prints a value as JSON; nothing for people.
+    pub(crate) fn value(self, value: &impl Serialize) {
+        if self.json {
+            write_line(&serde_json::to_string(value).unwrap_or_default());
+        }
+    }
+
+    /// Prints rows under headings, or what to say when there are none.
+    pub(crate) fn table(self, headings: &[&str], rows: &[Vec<String>], nothing: &str) {
+        if self.json {
+            return;
+        }
+        if rows.is_empty() {
+            write_line(nothing);
+            return;
+        }
+        let mut widths: Vec<usize> = headings.iter().map(|text| text.chars().count()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(clean(cell).chars().count());
+            }
+        }
+        let print = |cells: &mut dyn Iterator<Item = String>, style: Option<Style>| {
+            let mut line = String::new();
+            for (width, cell) in widths.iter().zip(cells) {
+                let cell = clean(&cell);
+                let padding = width - cell.chars().count();
+                line.push_str(&cell);
+                line.extend(std::iter::repeat_n(' ', padding + 2));
+            }
+            let line = line.trim_end();
+            write_line(&style.map_or_else(|| line.to_owned(), |style| self.styled(style, line)));
+        };
+        print(&mut headings.iter().map(ToString::to_string), Some(HEADING));
+        for row in rows {
+            print(&mut row.iter().cloned(), None);
+        }
+    }
+
+    /// Prints why a command failed, on standard error.
+    pub(crate) fn failure(self, failure: &Failure) {
+        if self.json {
+            let value = json!({
+                "error": failure.name, "cause": failure.cause, "next": failure.next,
+            });
+            let _ = writeln!(io::stderr(), "{value}");
+            return;
+        }
+        let coloured = io::stderr().is_terminal() && self.colour;
+        let label = if coloured { format!("{BAD}sipwitch:{BAD:#}") } else { "sipwitch:".into() };
+        let _ = writeln!(io::stderr(), "{label} {}", clean(&failure.cause));
+        if !failure.next.is_empty() {
+            let _ = writeln!(io::stderr(), "  {}", clean(&failure.next));
+        }
+    }
+}
+
+/// What comes from far away cannot steer the terminal.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A reader that has gone away (`| head`) ends us quietly.
+fn write_line(text: &str) {
+    if writeln!(io::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// `2:05`, from microseconds.
+pub(crate) fn duration(microseconds: u64) -> String {
+    let seconds = microseconds / 1_000_000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// Microseconds since 1970, now.
+pub(crate) fn now_microseconds() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_like_a_clock() {
+        assert_eq!(duration(5_000_000), "0:05");
+        assert_eq!(duration(125_900_000), "2:05");
+        assert_eq!(duration(3_725_000_000), "1:02:05");
+    }
+
+    #[test]
+    fn a_name_from_far_away_cannot_steer_the_terminal() {
+        assert_eq!(clean("a\u{1b}[31mb\nc"), "a [31mb c");
+    }
+}

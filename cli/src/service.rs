@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Reaching the service.
+
+use sipwitch_dbus_interfaces::{ObjectName, SipWitchProxy};
+use zbus::{Connection, fdo::ObjectManagerProxy};
+
+use crate::{failure::Failure, world::World};
+
+/// A way to the service. The bus starts it if need be.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    /// The bus.
+    pub(crate) connection: Connection,
+    /// The service itself.
+    pub(crate) proxy: SipWitchProxy<'static>,
+}
+
+impl Service {
+    /// Connects to the session bus, or the system bus.
+    ///
+    /// # Errors
+    /// There is no bus.
+    pub(crate) async fn connect(system: bool) -> Result<Self, Failure> {
+        let (bus, connected) = if system {
+            ("system", Connection::system().await)
+        } else {
+            ("session", Connection::session().await)
+        };
+        let connection = connected.map_err(|error| {
+            Failure::unreachable(
+                format!("there is no {bus} bus: {error}"),
+                "run this inside a desktop session, or under `dbus-run-session`",
+            )
+        })?;
+        let proxy = SipWitchProxy::builder(&connection)
+            .cache_properties(zbus::proxy::CacheProperties::No)
+            .build()
+            .await?;
+        Ok(Self { connection, proxy })
+    }
+
+    /// Everything the service shows.
+    ///
+    /// # Errors
+    /// The service cannot be reached.
+    pub(crate) async fn world(&self) -> Result<World, Failure> {
+        let objects = self.objects().await?.get_managed_objects().await?;
+        Ok(World::of(objects))
+    }
+
+    /// What tells of objects that come and go.
+    ///
+    /// # Errors
+    /// The bus failed.
+    pub(crate) async fn objects(&self) -> Result<ObjectManagerProxy<'static>, Failure> {
+        Ok(ObjectManagerProxy::builder(&self.connection)
+            .destination(sipwitch_dbus_interfaces::names::BUS_NAME)?
+            .path(ObjectName::Root.path())?
+            .build()
+            .await?)
+    }
+}

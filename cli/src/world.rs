@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the service shows on the bus, as plain values.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sipwitch_dbus_interfaces::{ObjectName, names, wire::LegInfo};
+use zbus::{
+    fdo::ManagedObjects,
+    zvariant::{OwnedObjectPath, OwnedValue},
+};
+
+/// The properties of one object.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Properties(pub HashMap<String, OwnedValue>);
+
+impl Properties {
+    fn take<T: TryFrom<OwnedValue>>(&self, name: &str) -> Option<T> {
+        T::try_from(self.0.get(name)?.try_clone().ok()?).ok()
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.take(name).unwrap_or_default()
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.take(name).unwrap_or_default()
+    }
+}
+
+/// A call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Call {
+    /// Its number on the bus.
+    pub(crate) id: u64,
+    /// `dialing`, `ringing`, …
+    pub(crate) state: String,
+    /// What was dialled.
+    pub(crate) contact: String,
+    /// Who calls.
+    pub(crate) caller: String,
+    /// The caller's name.
+    pub(crate) caller_name: String,
+    /// Who answered or rings.
+    pub(crate) callee: String,
+    /// The callee's name.
+    pub(crate) callee_name: String,
+    /// `phone` or `program`.
+    pub(crate) origin: String,
+    /// Why it goes this way.
+    pub(crate) route: String,
+    /// Whether it is on hold.
+    pub(crate) held: bool,
+    /// When it began.
+    pub(crate) started_at_microseconds: u64,
+    /// When it was answered; 0 if not yet.
+    pub(crate) answered_at_microseconds: u64,
+    /// Its legs.
+    pub(crate) legs: Vec<Leg>,
+}
+
+/// One half of a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Leg {
+    /// `caller` or `callee`.
+    pub(crate) role: String,
+    /// `dialing`, `ringing`, …
+    pub(crate) state: String,
+    /// The extension or address.
+    pub(crate) address: String,
+    /// The phone, if it is one.
+    pub(crate) phone: Option<u64>,
+}
+
+/// A registered phone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Phone {
+    /// Its number on the bus.
+    pub(crate) id: u64,
+    /// Its extension.
+    pub(crate) extension: String,
+    /// What it registered.
+    pub(crate) contact: String,
+    /// `udp`, `tcp`.
+    pub(crate) transport: String,
+    /// Where it is.
+    pub(crate) address: String,
+    /// Its program.
+    pub(crate) user_agent: String,
+    /// Its instance identity.
+    pub(crate) instance_id: String,
+    /// When it registered last.
+    pub(crate) registered_at_microseconds: u64,
+    /// When that runs out.
+    pub(crate) expires_at_microseconds: u64,
+}
+
+/// An extension.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Extension {
+    /// Its number or name.
+    pub(crate) number: String,
+    /// Its display name.
+    pub(crate) name: String,
+    /// `person`, `group`, `service`.
+    pub(crate) kind: String,
+    /// Members of a group.
+    pub(crate) members: Vec<String>,
+    /// Whether a password is set.
+    pub(crate) has_password: bool,
+    /// How long its phones ring.
+    pub(crate) ring_seconds: u64,
+    /// Its registered phones.
+    pub(crate) phones: Vec<u64>,
+}
+
+/// Everything below the root.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct World {
+    /// The calls under way, oldest first.
+    pub(crate) calls: Vec<Call>,
+    /// The registered phones.
+    pub(crate) phones: Vec<Phone>,
+    /// The extensions.
+    pub(crate) extensions: Vec<Extension>,
+}
+
+/// One object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", untagged)]
+pub(crate) enum Object {
+    /// A call.
+    Call(Call),
+    /// A phone.
+    Phone(Phone),
+    /// An extension.
+    Extension(Extension),
+}
+
+impl World {
+    /// What `GetManagedObjects` gave.
+    pub(crate) fn of(objects: ManagedObjects) -> Self {
+        let mut world = Self::default();
+        for (path, interfaces) in objects {
+            for (interface, properties) in interfaces {
+                let properties = Properties(properties);
+                match object_of(&path, interface.as_str(), &properties) {
+                    Some(Object::Call(call)) => world.calls.push(call),
+                    Some(Object::Phone(phone)) => world.phones.push(phone),
+                    Some(Object::Extension(extension)) => world.extensions.push(extension),
+                    None => {}
+                }
+            }
+        }
+        world.calls.sort_by_key(|call| call.id);
+        world.phones.sort_by(|a, b| (&a.extension, a.id).cmp(&(&b.extension, b.id)));
+        world.extensions.sort_by(|a, b| a.number.cmp(&b.number));
+        world
+    }
+}
+
+/// The object that has this interface at this path.
+pub(crate) fn object_of(path: &str, interface: &str, properties: &Properties) -> Option<Object> {
+    match (ObjectName::from_path(path)?, interface) {
+        (ObjectName::Call(id), names::CALL_INTERFACE) => {
+            Some(Object::Call(call_of(id, properties)))
+        }
+        (ObjectName::Phone(id), names::PHONE_INTERFACE) => Some(Object::Phone(Phone {
+            id,
+            extension: properties.text("ExtensionNumber"),
+            contact: properties.text("Contact"),
+            transport: properties.text("Transport"),
+            address: properties.text("Address"),
+            user_agent: properties.text("UserAgent"),
+            instance_id: properties.text("InstanceId"),
+            registered_at_microseconds: properties.number("RegisteredAtMicroseconds"),
+            expires_at_microseconds: properties.number("ExpiresAtMicroseconds"),
+        })),
+        (ObjectName::Extension(_), names::EXTENSION_INTERFACE) => {
+            Some(Object::Extension(Extension {
+                number: properties.text("Number"),
+                name: properties.text("Name"),
+                kind: properties.text("Kind"),
+                members: properties.take("Members").unwrap_or_default(),
+                has_password: properties.take("HasPassword").unwrap_or_default(),
+                ring_seconds: properties.take::<u32>("RingSeconds").map_or(0, u64::from),
+                phones: properties
+                    .take::<Vec<OwnedObjectPath>>("Phones")
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(phone_number)
+                    .collect(),
+            }))
+        }
+        _ => None,
+    }
+}
+
+fn call_of(id: u64, properties: &Properties) -> Call {
+    Call {
+        id,
+        state: properties.text("State"),
+        contact: properties.text("Contact"),
+        caller: properties.text("Caller"),
+        caller_name: properties.text("CallerName"),
+        callee: properties.text("Callee"),
+        callee_name: properties.text("CalleeName"),
+        origin: properties.text("Origin"),
+        route: properties.text("Route"),
+        held: properties.take("Held").unwrap_or_default(),
+        started_at_microseconds: properties.number("StartedAtMicroseconds"),
+        answered_at_microseconds: properties.number("AnsweredAtMicroseconds"),
+        legs: properties
+            .take::<Vec<LegInfo>>("Legs")
+            .unwrap_or_default()
+            .into_iter()
+            .map(|leg| Leg {
+                role: leg.role.to_string(),
+                state: leg.state.to_string(),
+                address: leg.address,
+                phone: leg.phone.as_ref().and_then(phone_number),
+            })
+            .collect(),
+    }
+}
+
+fn phone_number(path: &OwnedObjectPath) -> Option<u64> {
+    match ObjectName::from_path(path.as_str()) {
+        Some(ObjectName::Phone(id)) => Some(id),
+        _ => None,
+    }
+}
