@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use sipx_sip::{Address, TypedHeader, headers};
+use sipx_sip::Address;
 
 use super::{Headers, Malformed, Uri, name};
 
@@ -94,70 +94,5 @@ impl ContactList {
             (true, false) => Err(Malformed::new(400, "Contact: * stands beside other contacts")),
             (false, _) => Ok(Self::Some(addresses)),
         }
-    }
-}
-
-/// One hop of the Via (RFC 3261 §20.42).
-#[derive(Debug, Clone)]
-pub struct Via(headers::Via);
-
-impl Via {
-    /// The topmost Via value of a message.
-    ///
-    /// # Errors
-    /// It is missing or malformed.
-    pub fn top(headers: Headers<'_>) -> Result<Self, Malformed> {
-        let value =
-            headers.value(&name::VIA).ok_or_else(|| Malformed::new(400, "there is no Via"))?;
-        headers::Via::decode(&value).map(Self).map_err(|error| Malformed::new(400, error))
-    }
-
-    /// Where the topmost value ends within its field, so that it can be replaced alone.
-    #[must_use]
-    pub fn top_length(field: &[u8]) -> usize {
-        headers::via::first_hop_end(field)
-    }
-
-    /// The transport's name as it was spelled.
-    #[must_use]
-    pub fn transport(&self) -> &[u8] {
-        &self.0.transport
-    }
-
-    /// The branch.
-    #[must_use]
-    pub fn branch(&self) -> Option<&[u8]> {
-        self.0.branch()
-    }
-
-    /// The host as text, without brackets.
-    #[must_use]
-    pub fn host(&self) -> String {
-        let text = self.0.host.to_string();
-        text.trim_start_matches('[').trim_end_matches(']').to_owned()
-    }
-
-    /// The port, if stated.
-    #[must_use]
-    pub fn port(&self) -> Option<u16> {
-        self.0.port
-    }
-
-    /// `received`, as text.
-    #[must_use]
-    pub fn received(&self) -> Option<&[u8]> {
-        self.0.received()
-    }
-
-    /// Whether there is an `rport` parameter (RFC 3581), and its value.
-    #[must_use]
-    pub fn rport(&self) -> Option<Option<&[u8]>> {
-        self.0.rport()
-    }
-
-    /// Any parameter's value.
-    #[must_use]
-    pub fn param(&self, wanted: &str) -> Option<&[u8]> {
-        self.0.param(wanted)
     }
 }

@@ -9,10 +9,18 @@ use super::{Method, Name, Request, Uri, name};
 /// Whatever is put in, no field can break out of its line: CR, LF and NUL become spaces.
 #[derive(Debug, Clone)]
 pub struct Draft {
+    kind: Kind,
     start: Bytes,
     fields: Vec<(Name, Bytes)>,
     content_type: Option<Bytes>,
     body: Bytes,
+}
+
+/// What the start line says.
+#[derive(Debug, Clone)]
+enum Kind {
+    Request(Method),
+    Response(u16),
 }
 
 impl Draft {
@@ -24,15 +32,16 @@ impl Draft {
         start.push(b' ');
         uri.write_to(&mut start);
         start.extend_from_slice(b" SIP/2.0");
-        Self::started(start.into())
+        Self::started(Kind::Request(method.clone()), start.into())
     }
 
     /// A response without any field. An empty phrase means the usual one.
     #[must_use]
     pub fn response(status: u16, phrase: &str) -> Self {
         let phrase = if phrase.is_empty() { reason_phrase(status) } else { phrase };
-        let line = format!("SIP/2.0 {:03} {phrase}", status.clamp(100, 699));
-        Self::started(on_one_line(line.into()))
+        let status = status.clamp(100, 699);
+        let line = format!("SIP/2.0 {status:03} {phrase}");
+        Self::started(Kind::Response(status), on_one_line(line.into()))
     }
 
     /// A response with the fields a response takes from its request (RFC 3261 §8.2.6.2): Via, From,
@@ -41,16 +50,15 @@ impl Draft {
     pub fn response_to(request: &Request, status: u16, phrase: &str, to_tag: Option<&str>) -> Self {
         let mut draft = Self::response(status, phrase);
         let headers = request.headers();
-        for value in headers.all(&name::VIA) {
-            draft.push(&name::VIA, value.into_owned());
+        for value in request.response_vias() {
+            draft.push(&name::VIA, value);
         }
         if let Some(from) = headers.value(&name::FROM) {
             draft.push(&name::FROM, from.into_owned());
         }
         if let Some(to) = headers.value(&name::TO) {
             let mut to = to.into_owned();
-            let tagged = request.to().is_ok_and(|to| to.tag().is_some());
-            if let (Some(tag), false) = (to_tag, tagged) {
+            if let (Some(tag), None) = (to_tag, request.to_tag()) {
                 to.extend_from_slice(b";tag=");
                 to.extend_from_slice(tag.as_bytes());
             }
@@ -69,8 +77,26 @@ impl Draft {
         draft
     }
 
-    fn started(start: Bytes) -> Self {
-        Self { start, fields: Vec::with_capacity(16), content_type: None, body: Bytes::new() }
+    fn started(kind: Kind, start: Bytes) -> Self {
+        Self { kind, start, fields: Vec::with_capacity(16), content_type: None, body: Bytes::new() }
+    }
+
+    /// The method, if it is a request.
+    #[must_use]
+    pub const fn method(&self) -> Option<&Method> {
+        match &self.kind {
+            Kind::Request(method) => Some(method),
+            Kind::Response(_) => None,
+        }
+    }
+
+    /// The status code, if it is a response.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        match self.kind {
+            Kind::Request(_) => None,
+            Kind::Response(status) => Some(status),
+        }
     }
 
     /// Adds a field at the end.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
+use sipx_sip::HeaderName;
 
-use super::{Headers, Malformed, Method, Name, NameAddr, Uri, name};
+use super::{Headers, Malformed, Method, NameAddr, Uri, name, scan};
 
 /// A message that arrived.
 #[derive(Debug, Clone)]
@@ -36,9 +37,7 @@ pub struct CSeq {
 }
 
 impl CSeq {
-    fn of(headers: Headers<'_>) -> Result<Self, Malformed> {
-        let value =
-            headers.value(&name::CSEQ).ok_or_else(|| Malformed::new(400, "there is no CSeq"))?;
+    fn of(value: &[u8]) -> Result<Self, Malformed> {
         let bad = || Malformed::new(400, "CSeq is not a number below 2^31 and a method");
         let split = value.iter().position(u8::is_ascii_whitespace).ok_or_else(bad)?;
         let (digits, method) = value.split_at(split);
@@ -55,161 +54,255 @@ impl CSeq {
     }
 }
 
-/// A request that arrived: a view into its bytes, cheap to clone.
+/// A message with the places of the fields that everyone asks for, found once.
 #[derive(Debug, Clone)]
-pub struct Request {
-    pub(super) inner: std::sync::Arc<sipx_sip::Request>,
-    method: Method,
+struct Parsed<M> {
+    message: M,
+    places: Places,
+    /// The topmost Via field, with what its sender is to be told about where it was seen.
+    stamped_via: Option<Bytes>,
 }
 
+/// Where the first field of each of these names stands, and which stand more than once.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    first: [u16; Essential::COUNT],
+    repeated: [bool; Essential::COUNT],
+}
+
+/// The fields of which the places are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Essential {
+    Via,
+    From,
+    To,
+    CallId,
+    CSeq,
+    MaxForwards,
+}
+
+impl Essential {
+    const COUNT: usize = 6;
+    const NOWHERE: u16 = u16::MAX;
+
+    fn of(name: &HeaderName) -> Option<Self> {
+        Some(match name {
+            HeaderName::Via => Self::Via,
+            HeaderName::From => Self::From,
+            HeaderName::To => Self::To,
+            HeaderName::CallId => Self::CallId,
+            HeaderName::CSeq => Self::CSeq,
+            HeaderName::MaxForwards => Self::MaxForwards,
+            _ => return None,
+        })
+    }
+
+    /// The name in its usual spelling.
+    pub(super) const fn spelled(self) -> &'static str {
+        match self {
+            Self::Via => "Via",
+            Self::From => "From",
+            Self::To => "To",
+            Self::CallId => "Call-ID",
+            Self::CSeq => "CSeq",
+            Self::MaxForwards => "Max-Forwards",
+        }
+    }
+}
+
+impl Places {
+    fn of(headers: &sipx_sip::Headers) -> Self {
+        let mut first = [Essential::NOWHERE; Essential::COUNT];
+        let mut repeated = [false; Essential::COUNT];
+        for (at, header) in headers.iter().enumerate() {
+            if let Some(essential) = Essential::of(header.name()) {
+                let slot = essential as usize;
+                if first[slot] == Essential::NOWHERE {
+                    first[slot] = u16::try_from(at).unwrap_or(Essential::NOWHERE);
+                } else {
+                    repeated[slot] = true;
+                }
+            }
+        }
+        Self { first, repeated }
+    }
+
+    fn value(self, headers: &sipx_sip::Headers, wanted: Essential) -> Option<Cow<'_, [u8]>> {
+        let at = self.first[wanted as usize];
+        headers.iter().nth(usize::from(at)).map(sipx_sip::Header::value)
+    }
+}
+
+macro_rules! shared_accessors {
+    () => {
+        /// The header fields.
+        #[must_use]
+        pub fn headers(&self) -> Headers<'_> {
+            Headers(&self.0.message.headers)
+        }
+
+        /// The body, byte for byte.
+        #[must_use]
+        pub fn body(&self) -> &Bytes {
+            self.0.message.body()
+        }
+
+        /// The From.
+        ///
+        /// # Errors
+        /// It is missing or malformed.
+        pub fn from(&self) -> Result<NameAddr, Malformed> {
+            self.address(Essential::From)
+        }
+
+        /// The To.
+        ///
+        /// # Errors
+        /// It is missing or malformed.
+        pub fn to(&self) -> Result<NameAddr, Malformed> {
+            self.address(Essential::To)
+        }
+
+        /// The tag of the From, found without reading the address.
+        #[must_use]
+        pub fn from_tag(&self) -> Option<Cow<'_, [u8]>> {
+            self.essential(Essential::From).and_then(tag_of)
+        }
+
+        /// The tag of the To, found without reading the address.
+        #[must_use]
+        pub fn to_tag(&self) -> Option<Cow<'_, [u8]>> {
+            self.essential(Essential::To).and_then(tag_of)
+        }
+
+        /// The Call-ID.
+        ///
+        /// # Errors
+        /// It is missing or empty.
+        pub fn call_id(&self) -> Result<Cow<'_, [u8]>, Malformed> {
+            self.essential(Essential::CallId)
+                .filter(|value| !value.is_empty())
+                .ok_or_else(|| missing(Essential::CallId))
+        }
+
+        /// The CSeq.
+        ///
+        /// # Errors
+        /// It is missing or malformed.
+        pub fn cseq(&self) -> Result<CSeq, Malformed> {
+            let value = self.essential(Essential::CSeq).ok_or_else(|| missing(Essential::CSeq))?;
+            CSeq::of(&value)
+        }
+
+        /// The topmost Via field as it came; its first hop is read with [`Via::first`].
+        ///
+        /// [`Via::first`]: super::Via::first
+        #[must_use]
+        pub fn via(&self) -> Option<Cow<'_, [u8]>> {
+            self.essential(Essential::Via)
+        }
+
+        /// The first field of that name.
+        pub(super) fn essential(&self, wanted: Essential) -> Option<Cow<'_, [u8]>> {
+            self.0.places.value(&self.0.message.headers, wanted)
+        }
+
+        /// Whether more than one field has that name.
+        pub(super) fn is_repeated(&self, wanted: Essential) -> bool {
+            self.0.places.repeated[wanted as usize]
+        }
+
+        fn address(&self, wanted: Essential) -> Result<NameAddr, Malformed> {
+            let value = self.essential(wanted).ok_or_else(|| missing(wanted))?;
+            NameAddr::parse(&value)
+                .map_err(|error| Malformed::new(400, format!("{}: {error}", wanted.spelled())))
+        }
+    };
+}
+
+/// A request that arrived: a view into its bytes, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Request(Arc<Parsed<sipx_sip::Request>>, Method);
+
 impl Request {
-    pub(super) fn new(inner: sipx_sip::Request) -> Self {
-        let method = Method::of_sipx(&inner.method);
-        Self { inner: std::sync::Arc::new(inner), method }
+    pub(super) fn new(message: sipx_sip::Request) -> Self {
+        let method = Method::of_sipx(&message.method);
+        let places = Places::of(&message.headers);
+        Self(Arc::new(Parsed { message, places, stamped_via: None }), method)
     }
 
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.1
     }
 
     /// The Request-URI.
     #[must_use]
     pub fn uri(&self) -> Uri {
-        Uri(self.inner.uri.clone())
+        Uri(self.0.message.uri.clone())
     }
 
     /// Whether the version is SIP/2.0; anything else is answered 505.
     #[must_use]
     pub fn is_sip_2(&self) -> bool {
-        self.inner.version.is_supported()
+        self.0.message.version.is_supported()
     }
 
-    /// The header fields.
-    #[must_use]
-    pub fn headers(&self) -> Headers<'_> {
-        Headers(&self.inner.headers)
+    /// Keeps the topmost Via field as it has to stand in responses.
+    pub(crate) fn stamp_via(&mut self, field: Bytes) {
+        Arc::make_mut(&mut self.0).stamped_via = Some(field);
     }
 
-    /// The body, byte for byte.
-    #[must_use]
-    pub fn body(&self) -> &Bytes {
-        self.inner.body()
+    /// The Via fields as they have to stand in responses.
+    pub(super) fn response_vias(&self) -> impl Iterator<Item = Bytes> {
+        let stamped = self.0.stamped_via.clone();
+        let skipped = usize::from(stamped.is_some());
+        let others = self.headers().all(&name::VIA).skip(skipped);
+        stamped.into_iter().chain(others.map(|value| Bytes::from(value.into_owned())))
     }
 
-    /// The From.
-    ///
-    /// # Errors
-    /// It is missing or malformed.
-    pub fn from(&self) -> Result<NameAddr, Malformed> {
-        one_address(self.headers(), &name::FROM)
-    }
-
-    /// The To.
-    ///
-    /// # Errors
-    /// It is missing or malformed.
-    pub fn to(&self) -> Result<NameAddr, Malformed> {
-        one_address(self.headers(), &name::TO)
-    }
-
-    /// The Call-ID.
-    ///
-    /// # Errors
-    /// It is missing or empty.
-    pub fn call_id(&self) -> Result<Cow<'_, [u8]>, Malformed> {
-        call_id(self.headers())
-    }
-
-    /// The CSeq.
-    ///
-    /// # Errors
-    /// It is missing or malformed.
-    pub fn cseq(&self) -> Result<CSeq, Malformed> {
-        CSeq::of(self.headers())
-    }
+    shared_accessors!();
 }
 
 /// A response that arrived: a view into its bytes, cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Response {
-    pub(super) inner: std::sync::Arc<sipx_sip::Response>,
-}
+pub struct Response(Arc<Parsed<sipx_sip::Response>>);
 
 impl Response {
-    pub(super) fn new(inner: sipx_sip::Response) -> Self {
-        Self { inner: std::sync::Arc::new(inner) }
+    pub(super) fn new(message: sipx_sip::Response) -> Self {
+        let places = Places::of(&message.headers);
+        Self(Arc::new(Parsed { message, places, stamped_via: None }))
     }
 
     /// The status code, 100 to 699.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.inner.status.code()
+        self.0.message.status.code()
     }
 
     /// The reason phrase.
     #[must_use]
     pub fn reason(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.inner.reason)
+        String::from_utf8_lossy(&self.0.message.reason)
     }
 
-    /// The header fields.
+    /// Whether the version is SIP/2.0.
     #[must_use]
-    pub fn headers(&self) -> Headers<'_> {
-        Headers(&self.inner.headers)
+    pub fn is_sip_2(&self) -> bool {
+        self.0.message.version.is_supported()
     }
 
-    /// The body, byte for byte.
-    #[must_use]
-    pub fn body(&self) -> &Bytes {
-        self.inner.body()
-    }
+    shared_accessors!();
+}
 
-    /// The From.
-    ///
-    /// # Errors
-    /// It is missing or malformed.
-    pub fn from(&self) -> Result<NameAddr, Malformed> {
-        one_address(self.headers(), &name::FROM)
-    }
-
-    /// The To.
-    ///
-    /// # Errors
-    /// It is missing or malformed.
-    pub fn to(&self) -> Result<NameAddr, Malformed> {
-        one_address(self.headers(), &name::TO)
-    }
-
-    /// The Call-ID.
-    ///
-    /// # Errors
-    /// It is missing or empty.
-    pub fn call_id(&self) -> Result<Cow<'_, [u8]>, Malformed> {
-        call_id(self.headers())
-    }
-
-    /// The CSeq.
-    ///
-    /// # Errors
-    /// It is missing or malformed.
-    pub fn cseq(&self) -> Result<CSeq, Malformed> {
-        CSeq::of(self.headers())
+fn tag_of(value: Cow<'_, [u8]>) -> Option<Cow<'_, [u8]>> {
+    match value {
+        Cow::Borrowed(value) => scan::tag(value).map(Cow::Borrowed),
+        Cow::Owned(value) => scan::tag(&value).map(|tag| Cow::Owned(tag.to_vec())),
     }
 }
 
-fn one_address(headers: Headers<'_>, wanted: &Name) -> Result<NameAddr, Malformed> {
-    let spelled = || String::from_utf8_lossy(wanted.as_bytes()).into_owned();
-    let value = headers
-        .value(wanted)
-        .ok_or_else(|| Malformed::new(400, format!("there is no {}", spelled())))?;
-    NameAddr::parse(&value).map_err(|error| Malformed::new(400, format!("{}: {error}", spelled())))
-}
-
-fn call_id(headers: Headers<'_>) -> Result<Cow<'_, [u8]>, Malformed> {
-    headers
-        .value(&name::CALL_ID)
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| Malformed::new(400, "there is no Call-ID"))
+fn missing(field: Essential) -> Malformed {
+    Malformed::new(400, format!("there is no {}", field.spelled()))
 }

@@ -8,17 +8,24 @@
 //! messages that leave are [`Draft`]s, written once.
 
 mod address;
+mod check;
 mod draft;
 mod header;
 mod message;
 mod method;
 mod parse;
+mod scan;
+mod stream;
 mod uri;
+mod via;
 
-pub use address::{ContactList, NameAddr, Via};
+pub use address::{ContactList, NameAddr};
 pub use draft::{Draft, reason_phrase};
 pub use header::{Headers, Name, name};
 pub use message::{CSeq, Message, Request, Response};
 pub use method::Method;
-pub use parse::{Limits, Malformed, StreamReader, parse_datagram};
+pub use parse::{Limits, Malformed, parse_datagram};
+pub use stream::{Broken, StreamReader};
 pub use uri::{Uri, UriError};
+pub(crate) use via::COOKIE;
+pub use via::Via;

@@ -106,6 +106,12 @@ impl Uri {
         self.0.headers()?.get(name).map(|param| param.value().unwrap_or_default())
     }
 
+    /// Whether header fields stand in the URI.
+    #[must_use]
+    pub fn has_headers(&self) -> bool {
+        self.0.has_headers()
+    }
+
     /// The transport asked for: the `transport` parameter, or TLS for `sips`, or UDP.
     /// None for a transport we do not know.
     #[must_use]
