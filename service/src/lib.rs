@@ -7,5 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bus;
 pub mod secret;
+pub mod store;
 pub mod switchboard;
+pub mod socket_owner;

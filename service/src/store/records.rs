@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is kept, as plain flat records. The switchboard and the registrar map their own types to
+//! and from these; nothing here knows SIP or SQL.
+//!
+//! Times are wall-clock microseconds since 1970, handed in by whoever made the record.
+
+use crate::secret::Secret;
+
+/// Made once, when the database is made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The digest realm. Every stored digest is bound to it, so it outlives a change of domain.
+    pub realm: String,
+    /// The key of the digest nonces (and, separated by purpose, of everything else that must stay
+    /// the same over a restart without being guessed).
+    pub key: Secret<[u8; 32]>,
+}
+
+/// What an extension is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExtensionKind {
+    /// Rings its members.
+    Group,
+    /// A person, with phones.
+    #[default]
+    Person,
+    /// A number that the service itself answers.
+    Service,
+}
+
+impl ExtensionKind {
+    /// The word used on the bus, in files and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Group, Self::Person, Self::Service].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// The two digests of a password, H(user:realm:password) as RFC 7616 §3.4.2 has it. The password
+/// itself is never kept.
+#[derive(Debug, Clone)]
+pub struct Ha1Pair {
+    /// With MD5.
+    pub md5: Secret<[u8; 16]>,
+    /// With SHA-256.
+    pub sha256: Secret<[u8; 32]>,
+}
+
+impl PartialEq for Ha1Pair {
+    fn eq(&self, other: &Self) -> bool {
+        self.md5.expose() == other.md5.expose() && self.sha256.expose() == other.sha256.expose()
+    }
+}
+
+impl Eq for Ha1Pair {}
+
+/// An extension.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExtensionRecord {
+    /// Its number or name.
+    pub number: String,
+    /// Its display name; may be empty.
+    pub display: String,
+    /// What it is.
+    pub kind: ExtensionKind,
+    /// Members of a group, in order. None may contain a line break.
+    pub members: Vec<String>,
+    /// Seconds its phones ring; none means the configured time.
+    pub ring_seconds: Option<u32>,
+    /// The digests of its password, if it has one.
+    pub digests: Option<Ha1Pair>,
+}
+
+/// One registered phone: a binding of RFC 3261 §10, with what RFC 3327, 5626 and 5627 add.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BindingRecord {
+    /// Names the phone, over restarts too. The key of the record.
+    pub phone: u64,
+    /// The extension it belongs to.
+    pub extension: String,
+    /// The Contact URI as it was registered.
+    pub contact: String,
+    /// `+sip.instance` (RFC 5626 §4.1); empty if none was given.
+    pub instance: String,
+    /// `reg-id` (RFC 5626 §4.2); 0 if none was given.
+    pub reg_id: u32,
+    /// The Call-ID of the last REGISTER.
+    pub call_id: String,
+    /// Its CSeq number.
+    pub cseq: u32,
+    /// The Path (RFC 3327) as one header value; empty if none was given.
+    pub path: String,
+    /// `udp`, `tcp`.
+    pub transport: String,
+    /// Where the REGISTER came from: `127.0.0.1:5071`.
+    pub source: String,
+    /// Where it was received by us: `127.0.0.1:5060`; empty if it does not matter.
+    pub local: String,
+    /// The User-Agent; may be empty.
+    pub user_agent: String,
+    /// When it registered last.
+    pub registered_us: i64,
+    /// When that runs out.
+    pub expires_us: i64,
+    /// The preference `q` in thousandths; 1000 if none was given.
+    pub q: u16,
+    /// State of the temporary GRUUs (RFC 5627 §3.1); empty if none was asked for.
+    pub gruu: String,
+}
+
+/// One call of the past.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallRecord {
+    /// When it began.
+    pub started_us: i64,
+    /// When it was answered, if it was.
+    pub answered_us: Option<i64>,
+    /// When it ended.
+    pub ended_us: i64,
+    /// Who called.
+    pub caller: String,
+    /// What was dialled.
+    pub contact: String,
+    /// Who answered; empty if nobody.
+    pub callee: String,
+    /// Why the route was chosen, in words.
+    pub route: String,
+    /// The SIP code of the cause.
+    pub sip_code: u16,
+    /// The Q.850 cause, if one is known.
+    pub q850: Option<u8>,
+    /// The cause in words.
+    pub words: String,
+}
+
+/// A text that no phone has taken yet (MESSAGE, RFC 3428).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// Names the message; chosen from [`super::Loaded::next_message`] upwards. The key of the record.
+    pub id: u64,
+    /// The extension it is for.
+    pub extension: String,
+    /// Who sent it, as the receiver is to see it.
+    pub sender: String,
+    /// The Content-Type.
+    pub content_type: String,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// When it came.
+    pub received_us: i64,
+    /// When nobody wants it any more.
+    pub expires_us: i64,
+}

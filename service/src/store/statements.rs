@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Records to rows and back. Statements are compiled once and kept by the connection's cache.
+
+use rusqlite::{Connection, Row, params, types::Type};
+
+use super::records::{
+    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord,
+};
+use super::{Bounds, Change};
+use crate::secret::Secret;
+
+/// How many statements the connection keeps compiled: all of this file's, and some to spare.
+pub(super) const CACHE: usize = 24;
+
+/// Whether a change found its place.
+pub(super) enum Applied {
+    /// Written.
+    Kept,
+    /// Not written and never to be, with the reason.
+    Refused(&'static str),
+}
+
+/// Writes one change inside the transaction that is open.
+pub(super) fn apply(
+    connection: &Connection,
+    change: &Change,
+    bounds: &Bounds,
+) -> rusqlite::Result<Applied> {
+    match change {
+        Change::PutBinding(binding) => put_binding(connection, binding)?,
+        Change::RemoveBinding { phone } => {
+            let mut statement =
+                connection.prepare_cached("DELETE FROM bindings WHERE phone = ?1")?;
+            statement.execute([key(*phone)])?;
+        }
+        Change::PutExtension(extension) => put_extension(connection, extension)?,
+        Change::RemoveExtension { number } => {
+            for sql in [
+                "DELETE FROM extensions WHERE number = ?1",
+                "DELETE FROM bindings WHERE extension = ?1",
+                "DELETE FROM messages WHERE extension = ?1",
+            ] {
+                connection.prepare_cached(sql)?.execute([number])?;
+            }
+        }
+        Change::AddCall(call) => {
+            if bounds.calls > 0 {
+                add_call(connection, call)?;
+            }
+        }
+        Change::PutMessage(message) => return put_message(connection, message, bounds),
+        Change::RemoveMessage { id } => {
+            connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([key(*id)])?;
+        }
+    }
+    Ok(Applied::Kept)
+}
+
+/// SQLite's integers are signed: the keys we hand out never reach the sign bit.
+const fn key(id: u64) -> i64 {
+    (id & i64::MAX as u64) as i64
+}
+
+fn put_binding(connection: &Connection, binding: &BindingRecord) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO bindings VALUES
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )?;
+    statement.execute(params![
+        key(binding.phone),
+        binding.extension,
+        binding.contact,
+        binding.instance,
+        binding.reg_id,
+        binding.call_id,
+        binding.cseq,
+        binding.path,
+        binding.transport,
+        binding.source,
+        binding.local,
+        binding.user_agent,
+        binding.registered_us,
+        binding.expires_us,
+        binding.q,
+        binding.gruu,
+    ])?;
+    Ok(())
+}
+
+fn put_extension(connection: &Connection, extension: &ExtensionRecord) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare_cached("INSERT OR REPLACE INTO extensions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let digests = extension.digests.as_ref();
+    statement.execute(params![
+        extension.number,
+        extension.display,
+        extension.kind.as_str(),
+        extension.members.join("\n"),
+        extension.ring_seconds,
+        digests.map(|digests| digests.md5.expose().as_slice()),
+        digests.map(|digests| digests.sha256.expose().as_slice()),
+    ])?;
+    Ok(())
+}
+
+fn add_call(connection: &Connection, call: &CallRecord) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    statement.execute(params![
+        call.started_us,
+        call.answered_us,
+        call.ended_us,
+        call.caller,
+        call.contact,
+        call.callee,
+        call.route,
+        call.sip_code,
+        call.q850,
+        call.words,
+    ])?;
+    Ok(())
+}
+
+fn put_message(
+    connection: &Connection,
+    message: &MessageRecord,
+    bounds: &Bounds,
+) -> rusqlite::Result<Applied> {
+    let count = |sql: &str, extension: &[&str]| -> rusqlite::Result<u32> {
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.query_row(rusqlite::params_from_iter(extension), |row| row.get(0))
+    };
+    let for_extension = "SELECT count(*) FROM messages WHERE extension = ?1";
+    if count(for_extension, &[&message.extension])? >= bounds.messages_per_extension {
+        return Ok(Applied::Refused("too many texts wait for this extension already"));
+    }
+    if count("SELECT count(*) FROM messages", &[])? >= bounds.messages {
+        return Ok(Applied::Refused("too many texts wait already"));
+    }
+    let mut statement = connection
+        .prepare_cached("INSERT OR REPLACE INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    statement.execute(params![
+        key(message.id),
+        message.extension,
+        message.sender,
+        message.content_type,
+        message.body,
+        message.received_us,
+        message.expires_us,
+    ])?;
+    Ok(Applied::Kept)
+}
+
+/// Forgets calls beyond the bound, the oldest first. Keys count upwards, so this reads no more rows
+/// than it removes.
+pub(super) fn prune_calls(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare_cached("DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?1")?;
+    statement.execute([bounds.calls])?;
+    Ok(())
+}
+
+/// Forgets calls that ended before a time.
+pub(super) fn prune_calls_before(connection: &Connection, before_us: i64) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM calls WHERE ended_us < ?1", [before_us])?;
+    Ok(())
+}
+
+/// Forgets calls that ended before a time, and bindings and texts that ran out before another.
+pub(super) fn prune_old(
+    connection: &Connection,
+    calls_before_us: i64,
+    now_us: i64,
+) -> rusqlite::Result<()> {
+    prune_calls_before(connection, calls_before_us)?;
+    connection.execute("DELETE FROM bindings WHERE expires_us <= ?1", [now_us])?;
+    connection.execute("DELETE FROM messages WHERE expires_us <= ?1", [now_us])?;
+    Ok(())
+}
+
+/// All extensions, by number.
+pub(super) fn extensions(connection: &Connection) -> rusqlite::Result<Vec<ExtensionRecord>> {
+    let mut statement = connection.prepare("SELECT * FROM extensions ORDER BY number")?;
+    statement.query_map([], read_extension)?.collect()
+}
+
+/// The bindings that have not run out, by phone.
+pub(super) fn bindings(
+    connection: &Connection,
+    now_us: i64,
+) -> rusqlite::Result<Vec<BindingRecord>> {
+    let mut statement =
+        connection.prepare("SELECT * FROM bindings WHERE expires_us > ?1 ORDER BY phone")?;
+    statement.query_map([now_us], read_binding)?.collect()
+}
+
+/// How many texts wait, by extension.
+pub(super) fn waiting(
+    connection: &Connection,
+    now_us: i64,
+) -> rusqlite::Result<Vec<(String, u32)>> {
+    let mut statement = connection.prepare(
+        "SELECT extension, count(*) FROM messages WHERE expires_us > ?1 GROUP BY extension",
+    )?;
+    statement.query_map([now_us], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The largest key in use, 0 in an empty table.
+pub(super) fn last_key(connection: &Connection, sql: &str) -> rusqlite::Result<u64> {
+    let last: Option<i64> = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
+}
+
+/// Past calls, the newest first.
+pub(super) fn calls(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<CallRecord>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT started_us, answered_us, ended_us, caller, contact, callee, route, sip_code, q850,
+                words FROM calls ORDER BY id DESC LIMIT ?1",
+    )?;
+    statement.query_map([limit], read_call)?.collect()
+}
+
+/// The texts that wait for an extension, the oldest first.
+pub(super) fn messages(
+    connection: &Connection,
+    extension: &str,
+    now_us: i64,
+) -> rusqlite::Result<Vec<MessageRecord>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT * FROM messages WHERE extension = ?1 AND expires_us > ?2 ORDER BY id",
+    )?;
+    statement.query_map(params![extension, now_us], read_message)?.collect()
+}
+
+fn read_extension(row: &Row<'_>) -> rusqlite::Result<ExtensionRecord> {
+    let kind: String = row.get(2)?;
+    let kind = ExtensionKind::from_word(&kind).ok_or_else(|| {
+        rusqlite::Error::FromSqlConversionFailure(2, Type::Text, format!("kind {kind}").into())
+    })?;
+    let members: String = row.get(3)?;
+    let digests = match (row.get::<_, Option<[u8; 16]>>(5)?, row.get::<_, Option<[u8; 32]>>(6)?) {
+        (Some(md5), Some(sha256)) => {
+            Some(Ha1Pair { md5: Secret::new(md5), sha256: Secret::new(sha256) })
+        }
+        _ => None,
+    };
+    Ok(ExtensionRecord {
+        number: row.get(0)?,
+        display: row.get(1)?,
+        kind,
+        members: members.lines().map(str::to_owned).collect(),
+        ring_seconds: row.get(4)?,
+        digests,
+    })
+}
+
+fn read_binding(row: &Row<'_>) -> rusqlite::Result<BindingRecord> {
+    Ok(BindingRecord {
+        phone: row.get::<_, i64>(0)?.unsigned_abs(),
+        extension: row.get(1)?,
+        contact: row.get(2)?,
+        instance: row.get(3)?,
+        reg_id: row.get(4)?,
+        call_id: row.get(5)?,
+        cseq: row.get(6)?,
+        path: row.get(7)?,
+        transport: row.get(8)?,
+        source: row.get(9)?,
+        local: row.get(10)?,
+        user_agent: row.get(11)?,
+        registered_us: row.get(12)?,
+        expires_us: row.get(13)?,
+        q: row.get(14)?,
+        gruu: row.get(15)?,
+    })
+}
+
+fn read_call(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
+    Ok(CallRecord {
+        started_us: row.get(0)?,
+        answered_us: row.get(1)?,
+        ended_us: row.get(2)?,
+        caller: row.get(3)?,
+        contact: row.get(4)?,
+        callee: row.get(5)?,
+        route: row.get(6)?,
+        sip_code: row.get(7)?,
+        q850: row.get(8)?,
+        words: row.get(9)?,
+    })
+}
+
+fn read_message(row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
+    Ok(MessageRecord {
+        id: row.get::<_, i64>(0)?.unsigned_abs(),
+        extension: row.get(1)?,
+        sender: row.get(2)?,
+        content_type: row.get(3)?,
+        body: row.get(4)?,
+        received_us: row.get(5)?,
+        expires_us: row.get(6)?,
+    })
+}
