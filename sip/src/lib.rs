@@ -14,5 +14,6 @@
 
 pub mod auth;
 pub mod flow;
+pub mod registrar;
 pub mod transaction;
 pub mod wire;
