@@ -114,7 +114,9 @@ impl Place {
                 self.member = Some(Member::Property(name()?, property));
             }
             (b"arg", Some(Member::Method(_, method))) => {
-                let argument = (name()?, wanted(tag, "type")?);
+                // Arguments of the standard interfaces may be nameless.
+                let name = attribute(tag, "name")?.unwrap_or_default();
+                let argument = (name, wanted(tag, "type")?);
                 match attribute(tag, "direction")?.as_deref() {
                     Some("out") => method.answers.push(argument),
                     _ => method.takes.push(argument),

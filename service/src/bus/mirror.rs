@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Repeats on the bus what the switchboard tells: the only place that adds and removes objects and
+//! emits signals.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use sipwitch_core::call::leg::CallId;
+use sipwitch_dbus_interfaces::{ObjectName, names};
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    mpsc, watch,
+};
+use zbus::{
+    Connection,
+    fdo::Properties,
+    object_server::{Interface, SignalEmitter},
+    zvariant::OwnedObjectPath,
+};
+
+use super::{
+    BusError,
+    call::{self, Call, CallRecord, End},
+    caller::Watch,
+    changes::{self, Property},
+    desk::{Desk, Errand},
+    extension::{self, Extension},
+    phone::{self, Phone},
+    sipwitch::{self, ServiceRecord, SipWitch},
+};
+use crate::switchboard::{
+    ask::Ask,
+    notice::{CallView, ExtensionId, ExtensionView, Notice, PhoneId, PhoneView, World},
+};
+
+/// Why the mirror ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// The bus closed the connection.
+    Bus,
+    /// The switchboard has stopped; everything it told is on the bus.
+    Switchboard,
+}
+
+/// What the bus shows.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    connection: Connection,
+    desk: Arc<Desk>,
+    notices: broadcast::Receiver<Notice>,
+    errands: mpsc::Receiver<Errand>,
+    service: watch::Sender<ServiceRecord>,
+    calls: HashMap<CallId, Shown>,
+    phones: HashMap<PhoneId, watch::Sender<PhoneView>>,
+    extensions: HashMap<ExtensionId, watch::Sender<ExtensionView>>,
+}
+
+/// A call on the bus.
+#[derive(Debug)]
+struct Shown {
+    view: watch::Sender<CallRecord>,
+    /// Set while a program owns it.
+    owner: Option<Watch>,
+}
+
+impl Mirror {
+    pub(super) fn new(
+        connection: Connection,
+        desk: Arc<Desk>,
+        notices: broadcast::Receiver<Notice>,
+        errands: mpsc::Receiver<Errand>,
+    ) -> Self {
+        Self {
+            connection,
+            desk,
+            notices,
+            errands,
+            service: watch::Sender::new(ServiceRecord::default()),
+            calls: HashMap::new(),
+            phones: HashMap::new(),
+            extensions: HashMap::new(),
+        }
+    }
+
+    /// Shows the world as it stands, and the service in it.
+    pub(super) async fn fill(&mut self) -> Result<(), BusError> {
+        self.announce().await;
+        let world = loop {
+            match self.notices.recv().await {
+                Ok(Notice::World(world)) => break world,
+                // Older than the world that is coming.
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.announce().await,
+                Err(RecvError::Closed) => return Err(BusError::Stopped),
+            }
+        };
+        let service = ServiceRecord { service: world.service.clone(), calls: 0 };
+        self.service.send_replace(service);
+        let object = SipWitch { desk: Arc::clone(&self.desk), view: self.service.subscribe() };
+        let server = self.connection.object_server();
+        server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
+        self.world(*world).await.map_err(BusError::Serve)
+    }
+
+    /// Repeats until one of the two ends is gone.
+    pub(super) async fn run(mut self) -> Gone {
+        let connection = self.connection.clone();
+        loop {
+            let result = tokio::select! {
+                // In this order: an errand is done when everything told before it is shown.
+                biased;
+                () = connection.closed() => {
+                    self.owners_left().await;
+                    return Gone::Bus;
+                }
+                notice = self.notices.recv() => match notice {
+                    Ok(notice) => self.hear(notice).await,
+                    Err(RecvError::Lagged(lost)) => {
+                        tracing::warn!(lost, "the bus is slow; showing it the world anew");
+                        self.announce().await;
+                        Ok(())
+                    }
+                    Err(RecvError::Closed) => return Gone::Switchboard,
+                },
+                Some(errand) = self.errands.recv() => {
+                    self.run_errand(errand);
+                    Ok(())
+                }
+            };
+            if let Err(error) = result {
+                // If the connection broke, the next turn says so; anything else concerns one signal.
+                tracing::warn!(%error, "the bus did not take a signal");
+            }
+        }
+    }
+
+    async fn announce(&self) {
+        // If the switchboard is gone, the notices end as well, and that is where it is seen.
+        let _ = self.desk.asks().send(Ask::Announce).await;
+    }
+
+    fn run_errand(&mut self, errand: Errand) {
+        if let Some((call, presence)) = errand.owned
+            && let Some(shown) = self.calls.get_mut(&call)
+        {
+            shown.owner = Some(presence.report_to(self.desk.asks().clone()));
+        }
+        // The asker may have gone.
+        let _ = errand.done.send(());
+    }
+
+    /// Without a bus, no program can reach the calls it owns.
+    async fn owners_left(&mut self) {
+        let owners: HashSet<String> = self
+            .calls
+            .values_mut()
+            .filter_map(|shown| shown.owner.take())
+            .map(|watch| watch.owner().to_owned())
+            .collect();
+        for owner in owners {
+            let _ = self.desk.asks().send(Ask::OwnerLeft { owner }).await;
+        }
+    }
+
+    async fn hear(&mut self, notice: Notice) -> zbus::Result<()> {
+        match notice {
+            Notice::World(world) => self.world(*world).await,
+            Notice::Service(service) => {
+                let calls = self.calls.len();
+                self.show_service(ServiceRecord { service, calls }).await
+            }
+            Notice::Call(call) => self.call(call).await,
+            Notice::CallEnded(ended) => {
+                let words = ended.words;
+                let (sip_code, q850) = (ended.sip_code, ended.q850);
+                let end = End { ended_us: ended.ended_us, sip_code, q850, words };
+                self.call_ended(ended.call, end).await
+            }
+            Notice::Dtmf { call, tone, from } => {
+                let emitter = self.emitter(&ObjectName::Call(call.0).path())?;
+                Call::dtmf_received(&emitter, tone.encode_utf8(&mut [0; 4]), &from).await
+            }
+            Notice::Phone(phone) => self.phone(phone).await,
+            Notice::PhoneGone(phone) => self.phone_gone(phone).await,
+            Notice::Extension(extension) => self.extension(extension).await,
+            Notice::ExtensionGone(extension) => self.extension_gone(extension).await,
+        }
+    }
+
+    /// What is gone first, so that no object refers to one that was.
+    async fn world(&mut self, world: World) -> zbus::Result<()> {
+        for call in gone(&self.calls, world.calls.iter().map(|call| call.id)) {
+            self.call_lost(call).await?;
+        }
+        for phone in gone(&self.phones, world.phones.iter().map(|phone| phone.id)) {
+            self.phone_gone(phone).await?;
+        }
+        let extensions = world.extensions.iter().map(|extension| extension.number.clone());
+        for extension in gone(&self.extensions, extensions) {
+            self.extension_gone(extension).await?;
+        }
+        for extension in world.extensions {
+            self.extension(extension).await?;
+        }
+        for phone in world.phones {
+            self.phone(phone).await?;
+        }
+        for call in world.calls {
+            self.call(call).await?;
+        }
+        let calls = self.calls.len();
+        self.show_service(ServiceRecord { service: world.service, calls }).await
+    }
+
+    async fn call(&mut self, call: CallView) -> zbus::Result<()> {
+        let id = call.id;
+        let path = ObjectName::Call(id.0).path();
+        let record = CallRecord { call, end: End::default() };
+        if let Some(shown) = self.calls.get(&id) {
+            return self.show::<Call, _>(&path, &shown.view, record, call::CHANGING).await;
+        }
+        let view = watch::Sender::new(record);
+        let object = Call { desk: Arc::clone(&self.desk), view: view.subscribe() };
+        self.calls.insert(id, Shown { view, owner: None });
+        self.connection.object_server().at(path, object).await?;
+        self.count_calls().await
+    }
+
+    async fn call_ended(&mut self, call: CallView, end: End) -> zbus::Result<()> {
+        let Some(shown) = self.calls.remove(&call.id) else {
+            // Its beginning was lost to a slow bus: nobody here knows it. The history does.
+            return Ok(());
+        };
+        let path = ObjectName::Call(call.id.0).path();
+        let record = CallRecord { call: CallView { state: "ended", ..call }, end };
+        let summary = sipwitch::summary(&record);
+        let (sip_code, q850) = (summary.sip_code, summary.q850_cause.unwrap_or(0));
+        let words = summary.words.clone();
+        self.show::<Call, _>(&path, &shown.view, record, call::CHANGING).await?;
+        Call::ended(&self.emitter(&path)?, sip_code, q850, &words).await?;
+        SipWitch::call_ended(&self.root()?, path.as_ref(), summary).await?;
+        self.connection.object_server().remove::<Call, _>(path).await?;
+        self.count_calls().await
+    }
+
+    /// A call whose end was lost to a slow bus.
+    async fn call_lost(&mut self, id: CallId) -> zbus::Result<()> {
+        let Some(shown) = self.calls.get(&id) else { return Ok(()) };
+        let call = shown.view.borrow().call.clone();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let end = End {
+            ended_us: i64::try_from(now.as_micros()).unwrap_or(i64::MAX),
+            words: "the bus was too slow to be told why the call ended; see the history".into(),
+            ..End::default()
+        };
+        self.call_ended(call, end).await
+    }
+
+    async fn phone(&mut self, phone: PhoneView) -> zbus::Result<()> {
+        let id = phone.id;
+        let path = ObjectName::Phone(id).path();
+        if let Some(view) = self.phones.get(&id) {
+            return self.show::<Phone, _>(&path, view, phone, phone::CHANGING).await;
+        }
+        let view = watch::Sender::new(phone);
+        let object = Phone { desk: Arc::clone(&self.desk), view: view.subscribe() };
+        self.phones.insert(id, view);
+        self.connection.object_server().at(path, object).await.map(drop)
+    }
+
+    async fn phone_gone(&mut self, phone: PhoneId) -> zbus::Result<()> {
+        if self.phones.remove(&phone).is_some() {
+            let path = ObjectName::Phone(phone).path();
+            self.connection.object_server().remove::<Phone, _>(path).await?;
+        }
+        Ok(())
+    }
+
+    async fn extension(&mut self, extension: ExtensionView) -> zbus::Result<()> {
+        let id = extension.number.clone();
+        let path = ObjectName::Extension(id.clone()).path();
+        if let Some(view) = self.extensions.get(&id) {
+            return self.show::<Extension, _>(&path, view, extension, extension::CHANGING).await;
+        }
+        let view = watch::Sender::new(extension);
+        let object = Extension { desk: Arc::clone(&self.desk), view: view.subscribe() };
+        self.extensions.insert(id, view);
+        self.connection.object_server().at(path, object).await.map(drop)
+    }
+
+    async fn extension_gone(&mut self, extension: ExtensionId) -> zbus::Result<()> {
+        if self.extensions.remove(&extension).is_some() {
+            let path = ObjectName::Extension(extension).path();
+            self.connection.object_server().remove::<Extension, _>(path).await?;
+        }
+        Ok(())
+    }
+
+    async fn count_calls(&self) -> zbus::Result<()> {
+        let service = self.service.borrow().service.clone();
+        self.show_service(ServiceRecord { service, calls: self.calls.len() }).await
+    }
+
+    async fn show_service(&self, record: ServiceRecord) -> zbus::Result<()> {
+        let root = ObjectName::Root.path();
+        self.show::<SipWitch, _>(&root, &self.service, record, sipwitch::CHANGING).await
+    }
+
+    /// Replaces a snapshot, and then tells what is different.
+    async fn show<I: Interface, S: PartialEq>(
+        &self,
+        path: &OwnedObjectPath,
+        view: &watch::Sender<S>,
+        new: S,
+        properties: &[Property<S>],
+    ) -> zbus::Result<()> {
+        let changed = changes::between(properties, &view.borrow(), &new);
+        view.send_replace(new);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let emitter = self.emitter(path)?;
+        Properties::properties_changed(&emitter, I::name(), changed, (&[][..]).into()).await
+    }
+
+    fn root(&self) -> zbus::Result<SignalEmitter<'static>> {
+        SignalEmitter::new(&self.connection, names::ROOT)
+    }
+
+    fn emitter(&self, path: &OwnedObjectPath) -> zbus::Result<SignalEmitter<'static>> {
+        SignalEmitter::new(&self.connection, path.clone())
+    }
+}
+
+/// The keys of a map that are not among those that are there.
+fn gone<K: Clone + Eq + Hash, V>(map: &HashMap<K, V>, there: impl Iterator<Item = K>) -> Vec<K> {
+    let there: HashSet<K> = there.collect();
+    map.keys().filter(|key| !there.contains(key)).cloned().collect()
+}

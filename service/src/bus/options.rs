@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Dictionaries that programs send, read to the last key.
+
+use std::collections::HashMap;
+
+use sipwitch_dbus_interfaces::{Error, wire::ExtensionKind};
+use zbus::zvariant::OwnedValue;
+
+use crate::{
+    secret::Secret,
+    switchboard::ask::{DialOptions, ExtensionChange},
+};
+
+/// `a{sv}`.
+pub(super) type Dictionary = HashMap<String, OwnedValue>;
+
+/// Reads one dictionary; at the end nothing may be left.
+struct Options {
+    of: &'static str,
+    entries: Dictionary,
+    known: Vec<&'static str>,
+}
+
+impl Options {
+    const fn new(of: &'static str, entries: Dictionary) -> Self {
+        Self { of, entries, known: Vec::new() }
+    }
+
+    fn take<T>(&mut self, key: &'static str) -> Result<Option<T>, Error>
+    where
+        T: TryFrom<OwnedValue, Error = zbus::zvariant::Error>,
+    {
+        self.known.push(key);
+        let Some(value) = self.entries.remove(key) else { return Ok(None) };
+        let signature = value.value_signature().to_string();
+        value.try_into().map(Some).map_err(|error| {
+            let of = self.of;
+            Error::BadValue(match error {
+                zbus::zvariant::Error::Message(words) => format!("{key} of {of}: {words}"),
+                _ => format!("{key} of {of} cannot be of type {signature}; see the interface"),
+            })
+        })
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        let Some(stray) = self.entries.keys().min() else { return Ok(()) };
+        let of = self.of;
+        Err(Error::BadValue(if self.known.is_empty() {
+            format!("{of} knows no {stray:?}; it takes none of these yet")
+        } else {
+            format!("{of} knows no {stray:?}; it knows {}", self.known.join(", "))
+        }))
+    }
+}
+
+/// Options of a method that has none yet.
+pub(super) fn none(of: &'static str, entries: Dictionary) -> Result<(), Error> {
+    Options::new(of, entries).finish()
+}
+
+/// Options of `Dial` and `Explain`.
+pub(super) fn dial(of: &'static str, entries: Dictionary) -> Result<DialOptions, Error> {
+    let mut options = Options::new(of, entries);
+    let dial = DialOptions {
+        from: options.take("from")?,
+        display: options.take("display")?,
+        ring_seconds: options.take("ring-seconds")?,
+    };
+    options.finish().map(|()| dial)
+}
+
+/// Options of `SendMessage`: the sender.
+pub(super) fn message(entries: Dictionary) -> Result<Option<String>, Error> {
+    let mut options = Options::new("SendMessage", entries);
+    let from = options.take("from")?;
+    options.finish().map(|()| from)
+}
+
+/// What an extension is to become.
+pub(super) fn extension(of: &'static str, entries: Dictionary) -> Result<ExtensionChange, Error> {
+    let mut options = Options::new(of, entries);
+    let change = ExtensionChange {
+        name: options.take("name")?,
+        kind: options.take::<ExtensionKind>("kind")?.map(|kind| kind.to_string()),
+        members: options.take("members")?,
+        ring_seconds: options.take("ring-seconds")?,
+        password: options.take::<String>("password")?.map(Secret::new),
+    };
+    options.finish().map(|()| change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zbus::zvariant::Value;
+
+    fn entries(pairs: &[(&str, Value<'_>)]) -> Dictionary {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).into(), value.try_to_owned().expect("no descriptor")))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_known_is_taken() {
+        let options = entries(&[("from", "101".into()), ("ring-seconds", 20_u32.into())]);
+        let wanted =
+            DialOptions { from: Some("101".into()), display: None, ring_seconds: Some(20) };
+        assert_eq!(dial("Dial", options), Ok(wanted));
+
+        let change = extension(
+            "AddExtension",
+            entries(&[
+                ("kind", "group".into()),
+                ("members", vec!["101", "102"].into()),
+                ("password", "secret".into()),
+            ]),
+        )
+        .expect("all known");
+        assert_eq!(change.kind.as_deref(), Some("group"));
+        assert_eq!(change.members, Some(vec!["101".into(), "102".into()]));
+        assert_eq!(change.password.expect("given").expose(), "secret");
+    }
+
+    #[test]
+    fn a_misspelled_key_a_wrong_type_and_an_unknown_word_are_refused_by_name() {
+        for (result, words) in [
+            (
+                dial("Dial", entries(&[("ring", 20_u32.into())])).map(drop),
+                "Dial knows no \"ring\"; it knows from, display, ring-seconds",
+            ),
+            (
+                dial("Dial", entries(&[("ring-seconds", "20".into())])).map(drop),
+                "ring-seconds of Dial cannot be of type s; see the interface",
+            ),
+            (
+                extension("Update", entries(&[("kind", "team".into())])).map(drop),
+                "kind of Update: \"team\" is no kind of extension; it is one of person, group, \
+                 service",
+            ),
+            (
+                none("History", entries(&[("since", 1_u64.into())])),
+                "History knows no \"since\"; it takes none of these yet",
+            ),
+        ] {
+            assert_eq!(result, Err(Error::BadValue(words.into())));
+        }
+    }
+}

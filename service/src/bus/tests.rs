@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The bus objects over a connection without a bus, with a scripted switchboard: the test holds the
+//! other end of its channels.
+
+mod asks;
+mod contract;
+mod daemon;
+mod house;
+mod notices;
