@@ -13,7 +13,16 @@
 //!
 //! [`Transmit`]: crate::flow::Transmit
 
+mod branch;
+mod client;
+mod deadlines;
+mod derive;
+mod key;
+mod server;
+mod slots;
 mod table;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 pub use table::Table;

@@ -51,7 +51,9 @@ impl Request {
 }
 
 impl Response {
-    /// Whether the response has what every response must have.
+    /// Whether the response has what every response must have, and belongs to us alone: with more
+    /// than one Via it was meant for someone before us (RFC 3261 §8.1.3.3). The addresses in it are
+    /// not read.
     ///
     /// # Errors
     /// What is wrong. A response is never answered: it is to be dropped.
@@ -60,8 +62,15 @@ impl Response {
             return Err(Malformed::new(505, "the version is not SIP/2.0"));
         }
         once(|field| self.is_repeated(field))?;
-        self.from()?;
-        self.to()?;
+        let via = self.via().ok_or_else(|| Malformed::new(400, "there is no Via"))?;
+        if self.is_repeated(Essential::Via) || Via::first(&via)?.length < via.len() {
+            return Err(Malformed::new(400, "there is more than one Via"));
+        }
+        for field in [Essential::From, Essential::To] {
+            if self.essential(field).is_none_or(|value| value.is_empty()) {
+                return Err(Malformed::new(400, format!("there is no {}", field.spelled())));
+            }
+        }
         self.call_id()?;
         self.cseq().map(|_| ())
     }

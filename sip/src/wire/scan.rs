@@ -42,7 +42,7 @@ pub(super) fn params(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)
 }
 
 /// The `tag` of a From or To value, found without reading the rest of it.
-pub(super) fn tag(value: &[u8]) -> Option<&[u8]> {
+pub(crate) fn tag(value: &[u8]) -> Option<&[u8]> {
     let start = position_outside(value, |byte| byte == b';')?;
     params(&value[start..])
         .find(|(name, _)| name.eq_ignore_ascii_case(b"tag"))

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use crate::{flow::Flow, wire::COOKIE};
+
+/// Makes our branches and knows them again. A branch says in which slot its transaction is, so that
+/// an answer finds it without a search, and has 64 random bits, so that nobody else can answer.
+pub(super) struct Branches {
+    /// Stands in all branches of this process: a request that comes back has it in a Via.
+    mark: String,
+}
+
+impl Branches {
+    pub(super) fn new(random: u64) -> Self {
+        Self { mark: format!("{}{random:016x}", std::str::from_utf8(COOKIE).unwrap_or_default()) }
+    }
+
+    /// The Via of a request.
+    pub(super) fn via(&self, flow: &Flow, slot: u32, secret: u64) -> Vec<u8> {
+        self.line(flow, &format!("{slot:x}"), secret)
+    }
+
+    /// The Via of an ACK to a 2xx, which nothing answers.
+    pub(super) fn ack_via(&self, flow: &Flow, secret: u64) -> Vec<u8> {
+        self.line(flow, "ack", secret)
+    }
+
+    fn line(&self, flow: &Flow, slot: &str, secret: u64) -> Vec<u8> {
+        format!(
+            "SIP/2.0/{} {};branch={}.{slot}.{secret:016x};rport",
+            flow.transport.via_name(),
+            flow.local,
+            self.mark
+        )
+        .into_bytes()
+    }
+
+    /// The slot and the random bits of a branch of ours.
+    pub(super) fn read(&self, branch: &[u8]) -> Option<(u32, u64)> {
+        let rest = branch.strip_prefix(self.mark.as_bytes())?.strip_prefix(b".")?;
+        let rest = std::str::from_utf8(rest).ok()?;
+        let (slot, secret) = rest.split_once('.')?;
+        Some((u32::from_str_radix(slot, 16).ok()?, u64::from_str_radix(secret, 16).ok()?))
+    }
+
+    /// Whether one of our branches stands in this Via field.
+    pub(super) fn stand_in(&self, field: &[u8]) -> bool {
+        let mark = self.mark.as_bytes();
+        field.windows(mark.len()).any(|window| window == mark)
+    }
+}
