@@ -124,6 +124,11 @@ impl Backoff {
             self.guilt.remove(key);
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.guilt.len()
+    }
 }
 
 fn keys(source: IpAddr, user: u64) -> impl Iterator<Item = (Key, u32)> {

@@ -16,6 +16,8 @@ mod backoff;
 mod credentials;
 mod ha1;
 mod nonce;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, net::IpAddr};
 
