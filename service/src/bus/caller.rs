@@ -115,7 +115,7 @@ impl Guard {
         };
         let bus = bus(caller.connection).await?;
         match bus.get_connection_unix_user(name.clone().into()).await? {
-            user if user == 0 || user == ours => Ok(()),
+            user if permits(ours, user) => Ok(()),
             user => Err(Error::NotAllowed(format!(
                 "user {user} may not do this; ask root or user {ours}"
             ))),
@@ -123,6 +123,28 @@ impl Guard {
     }
 }
 
+const fn permits(ours: u32, user: u32) -> bool {
+    user == 0 || user == ours
+}
+
 async fn bus(connection: &Connection) -> zbus::Result<DBusProxy<'_>> {
     DBusProxy::builder(connection).cache_properties(CacheProperties::No).build().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::permits;
+
+    #[test]
+    fn only_root_and_the_user_of_the_service_may_change_anything() {
+        for (ours, user, may) in [
+            (1000, 1000, true),
+            (1000, 0, true),
+            (1000, 1001, false),
+            (0, 1000, false),
+            (0, 0, true),
+        ] {
+            assert_eq!(permits(ours, user), may, "{user} asks {ours}");
+        }
+    }
 }

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What programs ask reaches the switchboard, and its answers come back.
 
-use futures_util::future::join_all;
+use std::collections::HashMap;
+
+use futures_util::{StreamExt as _, future::join_all};
 use sipwitch_core::call::leg::CallId;
 use sipwitch_dbus_interfaces::{
-    CallProxy, Error, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy,
+    CallProxy, Error, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy, names,
     wire::{
         CallState, DialOptions, ExtensionKind, ExtensionProperties, MessageOptions, MessageState,
         NoOptions,
     },
+};
+use zbus::{
+    MessageStream,
+    message::{Message, Type},
+    zvariant::{OwnedObjectPath, OwnedValue, Value},
 };
 
 use super::house::{House, call, extension, soon, world};
@@ -48,6 +55,42 @@ async fn dial_comes_back_when_the_call_can_be_seen() {
     let (path, state) = soon(dialling).await.expect("no panic").expect("dialled");
     assert_eq!(path, ObjectName::Call(7).path());
     assert_eq!(state, CallState::Ringing);
+}
+
+#[tokio::test]
+async fn on_the_wire_the_object_comes_before_the_reply_that_names_it() {
+    let mut house = House::new(world()).await;
+    let mut wire = MessageStream::from(&house.client);
+    let options = HashMap::<&str, Value<'_>>::new();
+    let dial = Message::method_call(names::ROOT, "Dial")
+        .and_then(|call| call.interface(names::SIPWITCH_INTERFACE))
+        .and_then(|call| call.build(&("102", options)))
+        .expect("a call");
+    house.client.send(&dial).await.expect("sent");
+    expect!(house, Ask::Dial { reply, .. } => {
+        for id in 7..20 {
+            house.tell(Notice::Call(call(id)));
+        }
+        reply.send(Ok(CallId(19))).expect("somebody waits");
+    });
+    let mut added = Vec::new();
+    loop {
+        let message = soon(wire.next()).await.expect("open").expect("readable");
+        let member = message.header().member().map(ToString::to_string);
+        match (message.message_type(), member.as_deref()) {
+            (Type::Signal, Some("InterfacesAdded")) => {
+                type Added = (OwnedObjectPath, HashMap<String, HashMap<String, OwnedValue>>);
+                let (path, _): Added = message.body().deserialize().expect("readable");
+                added.push(path);
+            }
+            (Type::MethodReturn, _) => {
+                let path: OwnedObjectPath = message.body().deserialize().expect("a path");
+                assert_eq!(added.last(), Some(&path), "all {} are there", added.len());
+                break;
+            }
+            _ => {}
+        }
+    }
 }
 
 #[tokio::test]
@@ -248,9 +291,9 @@ async fn every_refusal_arrives_under_its_name() {
 #[tokio::test]
 async fn an_unknown_option_never_reaches_the_switchboard() {
     let mut house = House::new(world()).await;
-    let options = std::collections::HashMap::from([("ring", zbus::zvariant::Value::from(20_u32))]);
+    let options = HashMap::from([("ring", Value::from(20_u32))]);
     let service = SipWitchProxy::new(&house.client).await.expect("a proxy");
-    let refused: zbus::Result<zbus::zvariant::OwnedObjectPath> =
+    let refused: zbus::Result<OwnedObjectPath> =
         soon(service.inner().call("Dial", &("102", options))).await;
     assert_eq!(
         Error::from(refused.expect_err("refused")),

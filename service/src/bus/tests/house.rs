@@ -57,10 +57,14 @@ impl House {
         let client = connection::Builder::unix_stream(theirs).p2p().build();
         let (server, client) = tokio::join!(server, client);
         let (server, client) = (server.expect("our end"), client.expect("the program's end"));
-        let rule = MatchRule::builder().msg_type(Type::Signal).build();
-        let signals = MessageStream::for_match_rule(rule, &client, Some(64)).await.expect("open");
         let (asks, notices, serving) = served(server, Guard::Everyone, world, notices).await;
         let running = tokio::spawn(serving.run());
+        // What was told while serving began has come when the answer comes.
+        let peer = "org.freedesktop.DBus.Peer";
+        let pong = client.call_method(None::<&str>, "/", Some(peer), "Ping", &());
+        soon(pong).await.expect("answered");
+        let rule = MatchRule::builder().msg_type(Type::Signal).build();
+        let signals = MessageStream::for_match_rule(rule, &client, Some(64)).await.expect("open");
         Self { client, signals, asks, notices, running }
     }
 
