@@ -1,2 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The house fixture and the scenarios that run SIP Witch against itself and against foreign peers.
+//! The house in which SIP Witch is tested: a private bus, the service itself, and foreign peers.
+//!
+//! * [`House`] is a service with directories, addresses and a bus of its own, so that tests run side
+//!   by side. It is ended, and its log shown if the test failed, when the value is dropped.
+//! * [`peers`] drives programs other people wrote, each by its own interface.
+//! * [`Program`] is a child process whose output lines are events one can wait for.
+//!
+//! Nothing here sleeps to give somebody a moment: everything waits for an event, with a deadline.
+//! A foreign program that is not installed fails the test and names the package; it never passes
+//! silently. All traffic stays on loopback.
+
+pub mod bus;
+pub mod desk;
+pub mod house;
+pub mod net;
+pub mod peers;
+pub mod program;
+pub mod transcript;
+
+pub use bus::PrivateBus;
+pub use desk::Desk;
+pub use house::House;
+pub use program::Program;
+pub use transcript::Transcript;
+
+use std::time::Duration;
+
+/// How long anything may take before a test gives up: generous, for machines that are busy.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What went wrong, for the one who reads the failed test.
+pub type Result<T> = anyhow::Result<T>;

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Programs other people wrote, each driven by its own interface.
+
+mod baresip;
+mod kamailio;
+mod linphonec;
+mod sipp;
+mod sipsak;
+mod twinkle;
+
+use std::net::SocketAddr;
+
+pub use baresip::Baresip;
+pub use kamailio::Kamailio;
+pub use linphonec::Linphonec;
+pub use sipp::Sipp;
+pub use sipsak::Sipsak;
+pub use twinkle::Twinkle;
+
+/// What SIP is carried by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+impl Transport {
+    /// As in a `transport=` parameter.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// What a phone needs to know to register.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The extension.
+    pub number: String,
+    /// Where the registrar listens.
+    pub server: SocketAddr,
+    /// How it is reached.
+    pub transport: Transport,
+    /// The password, if it has one.
+    pub password: Option<String>,
+}
+
+impl Account {
+    /// An account without a password, over UDP.
+    #[must_use]
+    pub fn new(number: &str, server: SocketAddr) -> Self {
+        Self { number: number.into(), server, transport: Transport::Udp, password: None }
+    }
+
+    /// The same over another transport.
+    #[must_use]
+    pub fn over(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// The same with a password.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// Somebody at the same server.
+    #[must_use]
+    pub fn address_of(&self, number: &str) -> String {
+        format!("sip:{number}@{}", self.server)
+    }
+}
