@@ -36,8 +36,9 @@ pub enum Action {
         query: QueryId,
         /// Whom to reach, as the phone or program wrote it.
         contact: String,
-        /// The leg that will be connected there, which is not to be rung itself.
-        near: LegId,
+        /// The leg that will be connected there, which is not to be rung itself; none while a
+        /// program's call rings the user's own phones.
+        near: Option<LegId>,
         /// What it is for.
         reason: RouteReason,
     },

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{
     Call, CallState, LegId, QueryId,
-    exchange::{Exchange, Purpose},
+    exchange::Exchange,
     leg::Invitation,
     splice::{Fallback, Goal, Next, Splice},
     switch::{Leg, Stage},
@@ -73,7 +73,9 @@ impl Call {
         };
         match released {
             Err(cause) => {
-                self.transfer_failed(wish.transfer, cause);
+                if let Some(transfer) = wish.transfer {
+                    self.transfer_failed(transfer, cause);
+                }
                 self.settle(now);
                 None
             }
@@ -81,7 +83,7 @@ impl Call {
                 let (near, far) = (wish.near, leg.id);
                 self.legs.push(leg);
                 self.exchanges.extend(orphans);
-                let fallback = self.take_place(near, far, wish.transfer);
+                let fallback = self.take_place(near, far, wish.side, wish.transfer);
                 let goal = Goal::Connect { new: far };
                 self.splice = Some(Box::new(Splice::new(near, far, goal, Next::Far, fallback)));
                 self.settle(now);
@@ -122,9 +124,4 @@ impl Call {
         debug_assert!(self.state == CallState::Connected || self.is_over());
         Ok(())
     }
-}
-
-/// What remains of an exchange whose asker is gone.
-pub(super) const fn orphaned(exchange: &Exchange) -> Exchange {
-    Exchange { leg: exchange.leg, ours: exchange.ours, kind: exchange.kind, purpose: Purpose::Orphan }
 }

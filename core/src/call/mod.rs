@@ -26,9 +26,26 @@
 //! out; events of legs that are gone, and events that a leg's state does not allow, change nothing.
 
 mod action;
+pub mod description;
+mod dtmf;
+mod early;
+mod exchange;
+mod fork;
+mod hold;
+mod join;
 pub mod leg;
+mod relay;
+mod splice;
+mod switch;
+
+mod third_party;
+mod transfer;
 
 pub use action::{
     Action, CallState, CommandError, LegIds, QueryId, Report, RouteReason, Side, TransferStep,
 };
+pub use dtmf::{MAX_TONES, ParseTonesError, Tones, Towards};
+pub use join::ReleasedLeg;
 pub use leg::{CallId, LegCommand, LegEvent, LegId};
+pub use switch::Call;
+pub use third_party::Dial;

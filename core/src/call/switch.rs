@@ -54,6 +54,11 @@ pub struct Call {
 pub(super) struct Leg {
     pub id: LegId,
     pub stage: Stage,
+    /// Whether its dialog was begun by us (whose retry after glare waits longer, RFC 3261 §14.1).
+    pub outgoing: bool,
+    /// Whether a description of ours or of another far end was sent in its dialog, so that what
+    /// follows must continue that (see `description::continued`). Until then nothing is edited.
+    pub rewriting: bool,
     /// Whether it offered (or answered with) a direction that means hold, see `hold.rs`.
     pub holding: bool,
     /// The last number given to an exchange we began on it.
@@ -140,7 +145,9 @@ impl Call {
             LegEvent::Answered { fork, carried } => {
                 self.on_answered(now, ids, leg, fork, carried);
             }
-            LegEvent::Asked { exchange, ask, carried } => self.on_asked(leg, exchange, ask, carried),
+            LegEvent::Asked { exchange, ask, carried } => {
+                self.on_asked(leg, exchange, ask, carried)
+            }
             LegEvent::Confirmed { carried } => self.on_confirmed(leg, carried),
             LegEvent::Ended { cause } => self.on_ended(now, ids, leg, cause),
             LegEvent::Progress { fork, status, reliable, carried } => {
@@ -202,12 +209,10 @@ impl Call {
     pub const fn answer(&mut self) -> Result<(), CommandError> {
         match self.state {
             CallState::Ended => Err(CommandError::Ended),
-            CallState::Connected => {
-                Err(CommandError::DoesNotApply("the call is answered already"))
-            }
-            CallState::Preparing | CallState::Calling | CallState::Ringing => {
-                Err(CommandError::DoesNotApply("a phone rings: it can only be answered on the phone"))
-            }
+            CallState::Connected => Err(CommandError::DoesNotApply("the call is answered already")),
+            CallState::Preparing | CallState::Calling | CallState::Ringing => Err(
+                CommandError::DoesNotApply("a phone rings: it can only be answered on the phone"),
+            ),
         }
     }
 
@@ -375,24 +380,26 @@ impl Call {
     }
 
     /// The adapter says that a leg is over.
-    fn on_ended(&mut self, now: Instant, ids: &mut LegIds, id: LegId, cause: Cause) {
+    pub(super) fn on_ended(&mut self, now: Instant, ids: &mut LegIds, id: LegId, cause: Cause) {
         let Some(at) = self.legs.iter().position(|leg| leg.id == id) else { return };
         let stage = self.legs.remove(at).stage;
         self.forget(id);
         if self.hunt.as_ref().is_some_and(|hunt| hunt.legs.contains(&id)) {
-            let cause = if cause.is_normal() { Cause::from_sip(480) } else { cause };
             return self.candidate_failed(now, ids, id, cause);
+        }
+        if self.newcomer_left(id, &cause) {
+            return;
         }
         if self.transferor_left(id) {
             // The one who asked for a transfer may leave before it is done (RFC 5589 §6.1).
             return;
         }
-        let cause = if stage == Stage::Waiting && cause.is_normal() && !cause.is_answered_elsewhere()
-        {
-            Cause::cancelled()
-        } else {
-            cause
-        };
+        let cause =
+            if stage == Stage::Waiting && cause.is_normal() && !cause.is_answered_elsewhere() {
+                Cause::cancelled()
+            } else {
+                cause
+            };
         self.finish(cause);
     }
 
@@ -412,15 +419,27 @@ impl Call {
 
 impl Leg {
     pub(super) const fn new(id: LegId, stage: Stage, party: Party) -> Self {
-        Self { id, stage, holding: false, asks: 0, party, received: None, sent: None }
+        Self {
+            id,
+            stage,
+            outgoing: matches!(stage, Stage::Calling),
+            rewriting: false,
+            holding: false,
+            asks: 0,
+            party,
+            received: None,
+            sent: None,
+        }
     }
 }
 
-/// A caller who was never answered cannot be refused with a success.
+/// A caller who was never answered can only be refused: not with a success, nor with a redirection
+/// that names no place.
 fn fitting(cause: Cause, stage: Stage) -> Cause {
-    if stage == Stage::Waiting && cause.is_normal() {
-        Cause { sip: 480, ..cause }
-    } else {
-        cause
-    }
+    if stage == Stage::Waiting { refusing(cause) } else { cause }
+}
+
+/// The cause as a final refusal.
+pub(super) fn refusing(cause: Cause) -> Cause {
+    if (400..700).contains(&cause.sip) { cause } else { Cause { sip: 480, ..cause } }
 }

@@ -9,10 +9,9 @@
 use std::time::Instant;
 
 use super::{
-    Action, Call, CallId, CallState, LegCommand, LegId, LegIds, RouteReason,
-    description,
+    Action, Call, CallId, CallState, LegCommand, LegId, LegIds, RouteReason, Side,
     fork::{Purpose, Search},
-    leg::{Body, Carried, Invitation, Party},
+    leg::{Carried, Invitation, Party},
     switch::Stage,
 };
 use crate::{cause::Cause, routing::Route};
@@ -68,25 +67,42 @@ impl Call {
             // An answer to an invitation without an offer must offer (RFC 3261 §13.3.1.4).
             return self.finish(Cause::not_acceptable());
         };
-        let answer = description::inactive_answer_to(&offer, leg.0);
+        let carried = self.inactive_for(leg, &offer);
         if let Some(near) = self.leg_mut(leg) {
             near.stage = Stage::Established;
             near.party = user;
             near.received = Some(offer);
-            near.sent = Some(answer.clone());
         }
-        self.command(leg, LegCommand::Confirm { carried: Carried::body(Body::sdp(answer)) });
+        self.command(leg, LegCommand::Confirm { carried });
         self.enter(CallState::Calling);
         let query = self.next_query();
         self.want_far_end(query, leg);
-        self.act(Action::RouteWanted { query, contact, near: leg, reason: RouteReason::Dial });
+        self.act(Action::RouteWanted {
+            query,
+            contact,
+            near: Some(leg),
+            reason: RouteReason::Dial,
+        });
     }
 
     /// The way to the other side is known.
-    pub(super) fn call_far_end(&mut self, now: Instant, ids: &mut LegIds, near: LegId, route: Route) {
+    pub(super) fn call_far_end(
+        &mut self,
+        now: Instant,
+        ids: &mut LegIds,
+        near: LegId,
+        route: Route,
+    ) {
         let Some(preparing) = self.preparing.take() else { return };
         let Preparing { dialled, user, .. } = *preparing;
-        let search = Search { near, from: user, to: dialled, fields: Vec::new(), transfer: None };
+        let search = Search {
+            near,
+            side: Side::Caller,
+            from: user,
+            to: dialled,
+            fields: Vec::new(),
+            transfer: None,
+        };
         self.search(now, ids, search, route);
     }
 }
