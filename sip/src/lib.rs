@@ -16,4 +16,6 @@ pub mod auth;
 pub mod flow;
 pub mod registrar;
 pub mod transaction;
+#[cfg(any(test, feature = "virtual-wire"))]
+pub mod virtual_wire;
 pub mod wire;

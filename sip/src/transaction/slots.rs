@@ -51,8 +51,8 @@ impl<T> Slots<T> {
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, u32, &mut T)> {
-        self.values.iter_mut().map(|(slot, value)| {
-            (u32::try_from(slot).unwrap_or(u32::MAX), value.0, &mut value.1)
-        })
+        self.values
+            .iter_mut()
+            .map(|(slot, value)| (u32::try_from(slot).unwrap_or(u32::MAX), value.0, &mut value.1))
     }
 }

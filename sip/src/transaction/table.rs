@@ -180,7 +180,8 @@ impl Table {
     /// the INVITE's transaction the ACK is repeated for each repetition of that 2xx; None, for a
     /// stray 2xx, sends it just once.
     pub fn send_ack(&mut self, transaction: Option<ClientId>, flow: Flow, ack: &Draft) {
-        let bytes = ack.encode_with_via(Some(&self.branches.ack_via(&flow, self.random.next_u64())));
+        let bytes =
+            ack.encode_with_via(Some(&self.branches.ack_via(&flow, self.random.next_u64())));
         self.out.send(flow, &bytes);
         let Some(transaction) = transaction else { return };
         if let Some(client) = self.clients.find(transaction.slot, transaction.serial) {
@@ -370,10 +371,7 @@ impl Table {
         };
         let Some(server) = self.servers.find(invite.slot, invite.serial) else { return };
         // The tag should be the one that the answers to the INVITE have (RFC 3261 §9.2).
-        let tag = server
-            .last_answer()
-            .and_then(tag_in)
-            .unwrap_or_else(|| self.keys.tag(&request));
+        let tag = server.last_answer().and_then(tag_in).unwrap_or_else(|| self.keys.tag(&request));
         let draft = Draft::response_to(&request, 200, "", Some(&tag));
         self.out.send(back, &draft.encode());
         if server.cancel() {

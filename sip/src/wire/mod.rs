@@ -27,5 +27,5 @@ pub use method::Method;
 pub use parse::{Limits, Malformed, parse_datagram};
 pub use stream::{Broken, StreamReader};
 pub use uri::{Uri, UriError};
-pub(crate) use {scan::tag, via::COOKIE};
 pub use via::Via;
+pub(crate) use {scan::tag, via::COOKIE};
