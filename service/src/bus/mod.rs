@@ -44,7 +44,8 @@ pub enum BusKind {
     /// The bus of the user's session.
     #[default]
     Session,
-    /// The bus of the machine; only root and the user of the service may change anything.
+    /// The bus of the machine; only root and the user of the service may ask anything. Who may
+    /// read properties and hear signals is for the bus's policy file to say.
     System,
     /// None: the service runs alone.
     None,

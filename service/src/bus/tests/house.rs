@@ -64,7 +64,7 @@ impl House {
         let pong = client.call_method(None::<&str>, "/", Some(peer), "Ping", &());
         soon(pong).await.expect("answered");
         let rule = MatchRule::builder().msg_type(Type::Signal).build();
-        let signals = MessageStream::for_match_rule(rule, &client, Some(64)).await.expect("open");
+        let signals = MessageStream::for_match_rule(rule, &client, Some(1024)).await.expect("open");
         Self { client, signals, asks, notices, running }
     }
 
