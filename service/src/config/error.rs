@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What is wrong with a configuration, and where.
+
+use std::{fmt, io, ops::Range, path::PathBuf};
+
+use toml::de::DeTable;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It says something wrong.
+    #[error("{path}:{mistake}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What, and where.
+        mistake: Mistake,
+    },
+}
+
+/// Something wrong in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// The section and key, as far as they are known: `sip.listen`.
+    pub key: String,
+    /// What is wrong, and what to do.
+    pub words: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.words)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+impl Mistake {
+    /// What the parser or a type complained of.
+    pub(super) fn from_toml(text: &str, error: &toml::de::Error) -> Self {
+        let span = error.span().unwrap_or(0..0);
+        let (line, column) = place(text, span.start);
+        let key = key_around(text, &span);
+        let words = match unknown_key(error.message()) {
+            Some((unknown, known)) => match nearest(unknown, &known) {
+                Some(near) => format!("unknown key \"{unknown}\": did you mean \"{near}\"?"),
+                None => format!("unknown key \"{unknown}\": known here are {}", known.join(", ")),
+            },
+            None => error.message().trim().replace('\n', ", "),
+        };
+        Self { line, column, key, words }
+    }
+
+    /// What the combination of values does not allow. The first key is named; the place is that of
+    /// the first that is written.
+    pub(super) fn at_key(text: &str, section: &str, keys: &[&str], words: String) -> Self {
+        let span = keys.iter().find_map(|key| span_of(text, section, key)).unwrap_or(0..0);
+        let (line, column) = place(text, span.start);
+        let key = keys.first().copied().unwrap_or_default();
+        Self { line, column, key: format!("{section}.{key}"), words }
+    }
+}
+
+/// Line and column of a byte, both from 1.
+fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = before.matches('\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
+}
+
+/// Where a key stands in a text that has been parsed before; none if it is not written.
+fn span_of(text: &str, section: &str, key: &str) -> Option<Range<usize>> {
+    let document = DeTable::parse(text).ok()?;
+    let mut sections = document.get_ref().iter();
+    let (_, table) = sections.find(|(name, _)| name.get_ref().as_ref() == section)?;
+    let mut keys = table.get_ref().as_table()?.iter();
+    keys.find(|(name, _)| name.get_ref().as_ref() == key).map(|(name, _)| name.span())
+}
+
+/// The section and key that a span of a parsed text belongs to; empty where the text is no TOML.
+fn key_around(text: &str, span: &Range<usize>) -> String {
+    let Ok(document) = DeTable::parse(text) else { return String::new() };
+    for (section, table) in document.get_ref() {
+        let section_name = section.get_ref();
+        if section.span() == *span {
+            return section_name.to_string();
+        }
+        let Some(table) = table.get_ref().as_table() else { continue };
+        for (key, value) in table {
+            let value = value.span();
+            if key.span() == *span || (value.start <= span.start && span.end <= value.end) {
+                return format!("{section_name}.{}", key.get_ref());
+            }
+        }
+    }
+    String::new()
+}
+
+/// Takes serde's words for an unknown field apart: the field, and those it knows.
+fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    Some((quoted.next()?, quoted.collect()))
+}
+
+/// The known word that is nearest, if it is near enough to be meant.
+fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    // A foreign word may be long; ours are not, and a distance to it would say nothing.
+    let unknown = unknown.get(..64).unwrap_or(unknown).replace('_', "-").to_ascii_lowercase();
+    let contains = |word: &str| unknown.len() >= 4 && word.contains(&unknown);
+    let steps = |word: &str| if contains(word) { 0 } else { distance(&unknown, word) };
+    let (steps, word) = known.iter().map(|word| (steps(word), *word)).min()?;
+    (steps <= 1 + word.len() / 4).then_some(word)
+}
+
+/// How many letters must be put in, left out, changed, or exchanged with their neighbour to make
+/// one word the other (Damerau's distance in its simple form, which edits no place twice).
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows = vec![(0..=other.len()).collect::<Vec<_>>()];
+    for i in 1..=one.len() {
+        let mut row = vec![i];
+        for j in 1..=other.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+            let mut best = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_words_are_found_and_far_ones_are_not() {
+        let known = ["listen", "lan", "domain", "user-agent"];
+        for (unknown, near) in [
+            ("lisen", Some("listen")),
+            ("LISTEN", Some("listen")),
+            ("user_agent", Some("user-agent")),
+            ("agent", Some("user-agent")),
+            ("lam", Some("lan")),
+            ("domian", Some("domain")),
+            ("realm", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(unknown, &known), near, "{unknown}");
+        }
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(nearest(&"x".repeat(1_000_000), &known), None);
+    }
+}
