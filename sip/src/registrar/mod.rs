@@ -18,6 +18,8 @@ mod date;
 mod gruu;
 mod register;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::Arc,
