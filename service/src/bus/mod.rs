@@ -2,7 +2,7 @@
 //! The bus: translates between the switchboard and the contract in `dbus-interfaces/xml`.
 //!
 //! Each interface has its file, and does nothing but translate. Asks go to the switchboard through
-//! the [`desk`]; what the switchboard tells is repeated by the [`mirror`], the only place that adds
+//! the `desk`; what the switchboard tells is repeated by the `mirror`, the only place that adds
 //! or removes objects and emits signals. Interface objects look at the mirror's snapshots and own
 //! nothing.
 //!
