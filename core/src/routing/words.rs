@@ -55,3 +55,32 @@ impl fmt::Display for Because {
         }
     }
 }
+
+impl Because {
+    /// Its stable lower-case name, for programs.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Extension(_) => "extension",
+            Self::Group(_) => "group",
+            Self::Member { .. } => "member",
+            Self::Service(_) => "service",
+        }
+    }
+}
+
+impl Why {
+    /// Its stable lower-case name, for programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CallersOwnPhone => "callers-own-phone",
+            Self::EmergencyWithoutLine => "emergency-without-line",
+            Self::EmptyGroup => "empty-group",
+            Self::NoLine => "no-line",
+            Self::NotRegistered => "not-registered",
+            Self::TooLarge => "too-large",
+            Self::Unknown => "unknown",
+        }
+    }
+}
