@@ -9,12 +9,27 @@ export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 help: ## print these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Which binaries `make generated` and `make install` take: those of cargo's release or dev profile.
+PROFILE ?= release
+export PROFILE
+built = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+generated = target/share-$(PROFILE)
+
 ## building
 
 .PHONY: build
 build: ## build the release binaries, man pages and completions that `make install` installs
 	@.ci/need packages build
-	cargo build --release -p sipwitch-service -p sipwitch-cli
+	cargo build --profile $(PROFILE) -p sipwitch-service -p sipwitch-cli
+	@$(MAKE) --no-print-directory generated
+
+# Man pages and completions come out of the program they describe.
+.PHONY: generated
+generated:
+	rm -rf $(generated)
+	mkdir -p $(generated)/man $(generated)/completions
+	$(built)/sipwitch generate man $(generated)/man
+	$(built)/sipwitch generate completions $(generated)/completions
 
 .PHONY: run
 run: ## the demonstration: two real softphones, one call, each step printed
@@ -33,7 +48,7 @@ test: ## every test, against foreign phones too
 	cargo test -q --workspace --doc
 
 .PHONY: check
-check: fmt clippy doc deny typos floors fuzz-build ## everything that needs no peer: the eight lines below
+check: fmt clippy doc deny typos floors introspection fuzz-build ## what needs no peer: the lines from fmt to fuzz-build
 
 .PHONY: fmt
 fmt: ## formatting (cargo fmt --all mends it)
@@ -62,8 +77,39 @@ typos: ## spelling (_typos.toml)
 floors: ## who may use whom, and the house rules for files
 	cargo test -q -p sipwitch-tests --test floors
 
+.PHONY: introspection
+introspection: ## what the service says of itself on the bus equals dbus-interfaces/xml
+	cargo test -q -p sipwitch-service introspection
+
 .PHONY: fuzz-build
 fuzz-build: ## compile the fuzz targets
 	@if [ -f fuzz/Cargo.toml ]; then \
 	    CARGO_TARGET_DIR=target/fuzz cargo check -q --manifest-path fuzz/Cargo.toml; \
 	fi
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for SECONDS_EACH (60), or one: make fuzz TARGET=name
+	.ci/fuzz "$(TARGET)" "$(SECONDS_EACH)"
+
+.PHONY: bench
+bench: build ## measure beside kamailio, over loopback, as ratios (about 25 minutes)
+	@.ci/need packages bench
+	tests/bench/bench $(BENCH)
+
+.PHONY: bench-record
+bench-record: BENCH = --record docs/performance.md
+bench-record: bench ## the same, and write the table into docs/performance.md
+
+## installing
+
+.PHONY: install
+install: export PREFIX ?= /usr/local
+install: export DESTDIR ?=
+install: ## install what `make build` made: PREFIX=/usr/local (PREFIX=~/.local needs no root), DESTDIR= before it
+	@packaging/install install
+
+.PHONY: uninstall
+uninstall: export PREFIX ?= /usr/local
+uninstall: export DESTDIR ?=
+uninstall: ## remove what `make install` put there, and only that
+	@packaging/install uninstall
