@@ -5,7 +5,7 @@
 //! events go out. Only [`driver`] (feature `driver`) knows tokio.
 //!
 //! From below to above: [`wire`] reads and writes messages · [`transaction`] repeats and matches
-//! them · `dialog` and `leg` make conversations of them · `auth`, `registrar` and `gate` decide who
+//! them · `leg` and [`dialog`] make conversations of them, [`endpoint`] holds it all · `auth`, `registrar` and `gate` decide who
 //! may have one.
 //!
 //! [`Transmit`]: flow::Transmit
@@ -13,7 +13,11 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod dialog;
+pub mod endpoint;
 pub mod flow;
+pub mod gate;
+mod leg;
 pub mod registrar;
 pub mod transaction;
 #[cfg(any(test, feature = "virtual-wire"))]

@@ -14,7 +14,8 @@ mod tests;
 use std::sync::Arc;
 
 pub use replaces::Replaces;
-pub(crate) use route::{Listeners, RouteSet};
+use route::RouteSet;
+pub(crate) use route::{Listeners, split_list};
 pub use tag::Tag;
 pub(crate) use tag::{new_call_id, with_tag};
 
@@ -82,8 +83,7 @@ impl Dialog {
         let headers = response.headers();
         let remote = headers.value(&name::TO).ok_or_else(|| Malformed::new(400, "no To"))?;
         let tag = response.to()?.tag().map(|tag| Box::from(tag.as_bytes())).unwrap_or_default();
-        let remote_target =
-            contact_target(headers)?.unwrap_or_else(|| origin.request_uri.clone());
+        let remote_target = contact_target(headers)?.unwrap_or_else(|| origin.request_uri.clone());
         Ok(Self {
             call_id: Arc::clone(&origin.call_id),
             local: Arc::clone(&origin.local),
@@ -162,9 +162,7 @@ impl Dialog {
     /// Whether the ids are those of this dialog.
     #[must_use]
     pub fn is(&self, call_id: &[u8], local_tag: Tag, remote_tag: &[u8]) -> bool {
-        self.local_tag == local_tag
-            && *self.call_id == *call_id
-            && *self.remote_tag == *remote_tag
+        self.local_tag == local_tag && *self.call_id == *call_id && *self.remote_tag == *remote_tag
     }
 
     /// Whether a request of the far end belongs to this dialog (RFC 3261 §12.2.2). A far end that
@@ -195,17 +193,17 @@ impl Dialog {
         self.disconnected = false;
     }
 
-    /// How the far end was last heard.
-    pub(crate) fn flow(&self) -> &Flow {
-        &self.flow
-    }
-
     /// Forgets a connection that is gone.
     pub(crate) fn lost(&mut self, flow: &Flow) {
         if self.flow == *flow {
             self.flow.connection = None;
             self.disconnected = true;
         }
+    }
+
+    /// Whether its connection is gone.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        self.disconnected
     }
 
     /// Takes the remote target of a target refresh request or its 2xx (RFC 3261 §12.2). A message

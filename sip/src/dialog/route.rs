@@ -97,8 +97,12 @@ impl Listeners {
                 .find(|(have, local)| *have == transport && local.is_ipv4() == remote.is_ipv4())?
                 .1
         };
-        (local.is_ipv4() == remote.is_ipv4())
-            .then_some(Flow { transport, local, remote, connection: None })
+        (local.is_ipv4() == remote.is_ipv4()).then_some(Flow {
+            transport,
+            local,
+            remote,
+            connection: None,
+        })
     }
 }
 

@@ -17,8 +17,8 @@ impl Tag {
     /// Reads a tag; None if we cannot have given it.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let ours = text.len() == 16
-            && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let ours =
+            text.len() == 16 && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !ours {
             return None;
         }

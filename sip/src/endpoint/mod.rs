@@ -17,13 +17,13 @@ mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
-use sipwitch_core::call::{Body, Carried, Invitation, LegCommand, LegEvent, LegId, Party, Replaced};
+use sipwitch_core::call::leg::{Carried, Invitation, LegCommand, LegEvent, LegId, Party, Replaced};
 
 pub use outside::Composed;
 pub use settings::{ALLOW, SUPPORTED, Settings};
@@ -136,8 +136,11 @@ pub(crate) enum Owner {
 pub(crate) struct Context {
     pub(crate) now: Instant,
     pub(crate) table: Table,
+    pub(crate) t1: Duration,
     pub(crate) random: ChaCha12Rng,
     pub(crate) settings: Settings,
+    /// The product of the settings, to be shared by messages.
+    product: Bytes,
     pub(crate) listeners: Listeners,
     events: VecDeque<Event>,
     /// Our tags, all of them random: each alone finds its leg.
@@ -164,9 +167,11 @@ impl Endpoint {
         Self {
             context: Context {
                 now,
+                t1: timers.t1,
                 table: Table::new(timers, below),
                 random,
                 listeners: Listeners(settings.listeners.clone()),
+                product: settings.product.clone().into(),
                 settings,
                 events: VecDeque::new(),
                 tags: HashMap::new(),
@@ -181,6 +186,7 @@ impl Endpoint {
     /// Takes other settings; legs that stand keep what they said.
     pub fn set_settings(&mut self, settings: Settings) {
         self.context.listeners = Listeners(settings.listeners.clone());
+        self.context.product = settings.product.clone().into();
         self.context.settings = settings;
     }
 
@@ -358,16 +364,7 @@ impl Endpoint {
             leg.armed = next;
         }
         if leg.is_over() {
-            for tag in leg.local_tags() {
-                self.context.tags.remove(&tag);
-            }
             self.legs.remove(&id);
         }
-    }
-}
-
-impl Context {
-    pub(crate) fn tell(&mut self, leg: LegId, event: LegEvent) {
-        self.events.push_back(Event::Leg { leg, event });
     }
 }
