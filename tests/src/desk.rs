@@ -11,7 +11,7 @@ use sipwitch_dbus_interfaces::names::{BUS_NAME, CALL_INTERFACE, PHONE_INTERFACE,
 use sipwitch_dbus_interfaces::wire::{
     CallState, CallSummary, DialOptions, ExtensionKind, ExtensionProperties, NoOptions,
 };
-use sipwitch_dbus_interfaces::{CallProxy, ExtensionProxy, SipWitchProxy};
+use sipwitch_dbus_interfaces::{CallProxy, ExtensionProxy, PhoneProxy, SipWitchProxy};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use zbus::Connection;
@@ -215,6 +215,18 @@ impl Desk {
             }
         };
         self.wait(&format!("{wanted} phones of {number}"), waiting)?
+    }
+
+    /// Forgets a phone.
+    ///
+    /// # Errors
+    /// The service refused.
+    pub fn forget(&self, phone: &OwnedObjectPath) -> Result<()> {
+        let proxy = PhoneProxy::builder(&self.connection)
+            .path(phone.clone())?
+            .cache_properties(CacheProperties::No);
+        let phone = self.wait("the proxy of a phone", proxy.build())??;
+        Ok(self.wait("the reply to Remove", phone.remove())??)
     }
 
     /// The calls there are.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The service under test, with everything it needs and nothing it shares.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -60,7 +59,13 @@ impl Plan {
     /// Phones of the same user on loopback must prove a password like all others.
     #[must_use]
     pub fn everybody_needs_a_password(self) -> Self {
-        self.settings("[sip]\ntrust-loopback = false")
+        self.settings("[registrar]\ntrust-own-loopback = false")
+    }
+
+    /// The configuration file of this plan.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.settings
     }
 
     /// Extensions without a password.
@@ -77,16 +82,17 @@ impl Plan {
         self
     }
 
-    /// Builds the house and waits until the service answers.
+    /// Builds the house and starts nothing but its bus.
     ///
     /// # Errors
-    /// Something is not installed or built, or the service does not come up.
-    pub fn build(self) -> Result<House> {
+    /// Something is not installed or built.
+    pub fn lay_out(self) -> Result<House> {
         let home = new_home()?;
         let at = net::server_place(self.at)?;
         let executable = ours("sipwitchd", "sipwitch-service")?;
         let config = home.path().join(".config/sipwitch/config.toml");
         std::fs::create_dir_all(home.path().join(".config/sipwitch"))?;
+        std::fs::create_dir_all(home.path().join(".local/state/sipwitch"))?;
         std::fs::write(&config, &self.settings)?;
         let mut house = House {
             at,
@@ -98,30 +104,26 @@ impl Plan {
             bus: None,
             home,
         };
-        match house.plan.start {
-            Start::Directly => {
-                house.bus = Some(PrivateBus::start(house.home.path(), None)?);
-                house.start_service()?;
-                house.desk = Some(house.new_desk()?);
-            }
+        let line = match house.plan.start {
+            Start::WithoutBus => return Ok(house),
+            Start::Directly => None,
             Start::ByActivation => {
-                let mut line = house.executable.display().to_string();
-                for argument in house.arguments("session") {
-                    let _ = write!(line, " {argument}");
-                }
-                house.bus = Some(PrivateBus::start(house.home.path(), Some(&line))?);
-                house.desk = Some(house.new_desk()?);
-                house.answers()?;
+                let words = house.arguments("session").join(" ");
+                Some(format!("{} {words}", house.executable.display()))
             }
-            Start::WithoutBus => house.start_service()?,
-        }
-        if house.desk.is_some() {
-            for (number, password) in &house.plan.extensions {
-                house.desk().add_extension(number, password.as_deref())?;
-            }
-        } else {
-            ensure!(house.plan.extensions.is_empty(), "extensions are added over the bus");
-        }
+        };
+        house.bus = Some(PrivateBus::start(house.home.path(), line.as_deref())?);
+        house.desk = Some(house.new_desk()?);
+        Ok(house)
+    }
+
+    /// Builds the house and waits until the service answers.
+    ///
+    /// # Errors
+    /// Something is not installed or built, or the service does not come up.
+    pub fn build(self) -> Result<House> {
+        let mut house = self.lay_out()?;
+        house.open()?;
         Ok(house)
     }
 }
@@ -161,6 +163,26 @@ impl House {
     #[must_use]
     pub fn desk(&self) -> &Desk {
         self.desk.as_ref().expect("this house was planned with a bus")
+    }
+
+    /// Starts the service of a house that was laid out, and adds the extensions of the plan.
+    ///
+    /// # Errors
+    /// The service does not come up or refuses an extension.
+    pub fn open(&mut self) -> Result<()> {
+        if self.plan.start == Start::ByActivation {
+            self.answers()?;
+        } else {
+            self.start_service()?;
+        }
+        ensure!(
+            self.desk.is_some() || self.plan.extensions.is_empty(),
+            "extensions are added over the bus"
+        );
+        for (number, password) in &self.plan.extensions {
+            self.desk().add_extension(number, password.as_deref())?;
+        }
+        Ok(())
     }
 
     /// Another program on the bus of the house.
@@ -264,9 +286,6 @@ impl House {
     /// Waits until the service answers: its properties on the bus, OPTIONS without one.
     fn answers(&mut self) -> Result<()> {
         if self.bus.is_some() {
-            if self.desk.is_none() {
-                self.desk = Some(self.new_desk()?);
-            }
             if self.plan.start == Start::Directly {
                 self.name_is_owned()?;
             }
@@ -330,6 +349,17 @@ impl House {
                 service.tail()
             ))),
         }
+    }
+
+    /// Memory of the service that is resident, in bytes.
+    ///
+    /// # Errors
+    /// The test did not start it, or it has ended.
+    pub fn memory(&mut self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.service()?.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kilobytes.context("the process has memory")? * 1024)
     }
 
     /// Runs the command line tool to its end.

@@ -14,6 +14,14 @@ pub fn loopback() -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 64 | (high & 0x3f), middle, low))
 }
 
+/// Another loopback address of this test process alone: a stranger, to a server that counts by
+/// source.
+#[must_use]
+pub fn other_loopback() -> IpAddr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 128 | (high & 0x3f), middle, low))
+}
+
 /// The one loopback address of IPv6.
 #[must_use]
 pub fn loopback6() -> IpAddr {

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Phones other people wrote register here, call and are called: over UDP without a password, as
+//! programs of the same user may, and over TCP with one.
+
+use anyhow::{Result, ensure};
+use sipwitch_tests::House;
+use sipwitch_tests::peers::{Account, Baresip, Linphonec, Sipp, Sipsak, Transport, Twinkle};
+
+/// A house for one way of reaching it, with an account for each number.
+fn house(transport: Transport, numbers: [&str; 2]) -> Result<(House, [Account; 2])> {
+    let mut plan = House::plan();
+    if transport == Transport::Tcp {
+        plan = plan.everybody_needs_a_password();
+        for number in numbers {
+            plan = plan.extension(number, &password(number));
+        }
+    } else {
+        plan = plan.extensions(&numbers);
+    }
+    let house = plan.build()?;
+    let accounts = numbers.map(|number| {
+        let account = Account::new(number, house.at).over(transport);
+        if transport == Transport::Tcp { account.with_password(&password(number)) } else { account }
+    });
+    Ok((house, accounts))
+}
+
+fn password(number: &str) -> String {
+    format!("opensesame{number}")
+}
+
+/// The steps of a conversation are the same for every phone that has the verbs; their types differ.
+macro_rules! calls_and_is_called {
+    ($phone:ident, $number:literal, $transport:expr) => {{
+        let (house, [ours, theirs]) = house($transport, ["101", $number])?;
+        let mut baresip = Baresip::start(&ours)?;
+        let mut phone = $phone::start(&theirs)?;
+        baresip.registered()?;
+        phone.registered()?;
+        house.desk().phones($number, 1)?;
+
+        phone.call("101")?;
+        ensure!(baresip.incoming()?.contains($number), "the caller is shown");
+        phone.ringing()?;
+        baresip.answer()?;
+        phone.established()?;
+        baresip.established()?;
+        phone.hang_up()?;
+        baresip.closed()?;
+        phone.closed()?;
+
+        baresip.call($number)?;
+        ensure!(phone.incoming()?.contains("101"), "the caller is shown");
+        baresip.ringing()?;
+        phone.answer()?;
+        baresip.established()?;
+        phone.established()?;
+        baresip.hang_up()?;
+        phone.closed()?;
+        baresip.closed()?;
+        house.desk().calls_are(0)?;
+        ensure!(house.desk().history()?.len() == 2);
+        Ok(())
+    }};
+}
+
+#[test]
+fn baresip_calls_and_is_called_over_udp() -> Result<()> {
+    calls_and_is_called!(Baresip, "102", Transport::Udp)
+}
+
+#[test]
+fn baresip_calls_and_is_called_over_tcp() -> Result<()> {
+    calls_and_is_called!(Baresip, "102", Transport::Tcp)
+}
+
+#[test]
+fn linphonec_calls_and_is_called_over_udp() -> Result<()> {
+    calls_and_is_called!(Linphonec, "103", Transport::Udp)
+}
+
+#[test]
+fn linphonec_calls_and_is_called_over_tcp() -> Result<()> {
+    calls_and_is_called!(Linphonec, "103", Transport::Tcp)
+}
+
+#[test]
+fn twinkle_calls_and_is_called_over_udp() -> Result<()> {
+    calls_and_is_called!(Twinkle, "104", Transport::Udp)
+}
+
+#[test]
+fn twinkle_calls_and_is_called_over_tcp() -> Result<()> {
+    calls_and_is_called!(Twinkle, "104", Transport::Tcp)
+}
+
+#[test]
+fn linphonec_and_twinkle_talk_to_each_other() -> Result<()> {
+    let house = House::plan().extensions(&["103", "104"]).build()?;
+    let mut linphone = Linphonec::start(&Account::new("103", house.at))?;
+    let mut twinkle = Twinkle::start(&Account::new("104", house.at))?;
+    linphone.registered()?;
+    twinkle.registered()?;
+    linphone.call("104")?;
+    twinkle.incoming()?;
+    twinkle.answer()?;
+    twinkle.established()?;
+    linphone.established()?;
+    linphone.hold()?;
+    linphone.resume()?;
+    twinkle.hold()?;
+    twinkle.resume()?;
+    twinkle.hang_up()?;
+    linphone.closed()?;
+    Ok(())
+}
+
+fn sipp_calls_sipp(transport: Transport) -> Result<()> {
+    let (house, [caller, callee]) = house(transport, ["106", "107"])?;
+    for (caller, callee) in [(&caller, &callee), (&callee, &caller)] {
+        let (from, to) = (Sipp::place()?, Sipp::place()?);
+        Sipp::play("register", caller, from, &callee.number)?.done()?;
+        Sipp::play("register", callee, to, &caller.number)?.done()?;
+        let mut taking = Sipp::play("callee", callee, to, &caller.number)?;
+        Sipp::play("caller", caller, from, &callee.number)?.done()?;
+        taking.done()?;
+        house.desk().calls_are(0)?;
+        for phone in house.desk().phones(&callee.number, 1)? {
+            house.desk().forget(&phone)?;
+        }
+        for phone in house.desk().phones(&caller.number, 1)? {
+            house.desk().forget(&phone)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn sipp_calls_and_is_called_over_udp() -> Result<()> {
+    sipp_calls_sipp(Transport::Udp)
+}
+
+#[test]
+fn sipp_calls_and_is_called_over_tcp() -> Result<()> {
+    sipp_calls_sipp(Transport::Tcp)
+}
+
+#[test]
+fn sipsak_asks_registers_and_calls() -> Result<()> {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (house, [account, other]) = house(transport, ["105", "101"])?;
+        let asked = Sipsak::options(&Account::new("", house.at).over(transport))?;
+        ensure!(asked.content && asked.said.contains("SIP/2.0 200"), "{}", asked.said);
+        let registered = Sipsak::register(&account)?;
+        ensure!(registered.content, "{}", registered.said);
+        house.desk().phones("105", 1)?;
+        if transport == Transport::Udp {
+            // It calls with a message written beforehand, and so without a password.
+            let mut baresip = Baresip::start(&other)?;
+            baresip.registered()?;
+            let calling = std::thread::spawn(move || Sipsak::call(&account, "101"));
+            baresip.incoming()?;
+            baresip.hang_up()?;
+            let called = calling.join().expect("the thread does not panic")?;
+            ensure!(
+                called.said.contains("SIP/2.0 180") && called.said.contains("SIP/2.0 486"),
+                "{}",
+                called.said
+            );
+        }
+    }
+    Ok(())
+}
