@@ -1,5 +1,448 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The switchboard: the one task that owns calls, phones, extensions and the SIP engine.
+//! The switchboard: the one owner of calls, phones, extensions and the SIP engine.
+//!
+//! It opens no socket and reads no clock: messages, asks, what the store did and the time come in
+//! as method calls; after each of them [`Switchboard::poll_transmit`] and
+//! [`Switchboard::poll_notice`] are drained and [`Switchboard::next_deadline`] is asked again. So
+//! the whole house can be run in a test, in virtual time (`run` is the loop around it).
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`ask`], [`notice`] | what others ask, and what they are told |
+//! | `arrivals` | requests outside dialogs: who answers what |
+//! | `door` | who somebody is, and whether they may come in |
+//! | `registration` | REGISTER, and phones that come and go |
+//! | `calls` | the table of calls, and what their state machines want done |
+//! | `steering` | what programs ask of calls |
+//! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
+//! | `messages` | texts, delivered or kept |
+//! | `query` | OPTIONS to somebody else |
+//! | `storing` | answers that wait for the store |
 
+mod arrivals;
 pub mod ask;
+mod calls;
+pub mod directory;
+mod door;
+mod extensions;
+mod messages;
 pub mod notice;
+mod query;
+mod registration;
+pub mod settings;
+mod steering;
+mod storing;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use sipwitch_core::call::{CallId, LegId, LegIds};
+use sipwitch_sip::{
+    auth::Authenticator,
+    endpoint::{Endpoint, Event},
+    flow::{ConnectionId, Flow, Transmit},
+    gate::Gate,
+    registrar::Registrar,
+    transaction::Timers,
+    wire::{Malformed, Message},
+};
+use tokio::sync::mpsc;
+
+use self::{
+    ask::{Ask, Refusal},
+    calls::CallEntry,
+    directory::Directory,
+    messages::Messages,
+    notice::{Notice, ServiceView, World},
+    query::Queries,
+    settings::Settings,
+    storing::Storing,
+};
+use crate::{
+    socket_owner::SocketOwners,
+    store::{Loaded, Report, Store},
+};
+
+/// The time: the clock that never jumps, and the one people read.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// For deadlines.
+    pub instant: Instant,
+    /// Microseconds since 1970, for what is kept or shown.
+    pub unix_us: i64,
+}
+
+impl Now {
+    /// Seconds since 1970, as digest nonces count.
+    #[must_use]
+    pub fn unix_seconds(self) -> u64 {
+        u64::try_from(self.unix_us / 1_000_000).unwrap_or(0)
+    }
+}
+
+/// What something that had to be waited for brought.
+#[derive(Debug)]
+pub enum Inner {
+    /// The texts that wait for an extension.
+    Waiting {
+        /// The extension.
+        extension: String,
+        /// The oldest first.
+        messages: Vec<crate::store::records::MessageRecord>,
+    },
+    /// The addresses of a host that is to be queried.
+    Resolved {
+        /// Which query.
+        query: u64,
+        /// What was found, or why nothing.
+        addresses: Result<Vec<std::net::SocketAddr>, String>,
+    },
+}
+
+/// What the switchboard is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// How it behaves.
+    pub settings: Settings,
+    /// What was kept, and keeps on.
+    pub store: Store,
+    /// What the store knew.
+    pub loaded: Loaded,
+    /// Random, from the system: makes ids unguessable.
+    pub seed: [u8; 32],
+    /// Who owns loopback sockets; none where the system does not tell.
+    pub owners: Option<SocketOwners>,
+    /// Where what had to be waited for comes back, to be handed to [`Switchboard::inner`].
+    pub inner: mpsc::UnboundedSender<Inner>,
+    /// Whether anybody listens to notices.
+    pub is_watched: bool,
+}
+
+/// The owner of everything.
+pub struct Switchboard {
+    now: Now,
+    settings: Settings,
+    endpoint: Endpoint,
+    gate: Gate,
+    authenticator: Authenticator,
+    owners: Option<SocketOwners>,
+    registrar: Registrar,
+    directory: Directory,
+    calls: HashMap<CallId, CallEntry>,
+    legs: HashMap<LegId, CallId>,
+    leg_ids: LegIds,
+    last_call: u64,
+    call_deadlines: BTreeSet<(Instant, CallId)>,
+    messages: Messages,
+    queries: Queries,
+    store: Store,
+    storing: Storing,
+    service: ServiceView,
+    is_watched: bool,
+    is_stopping: bool,
+    notices: VecDeque<Notice>,
+    inner: mpsc::UnboundedSender<Inner>,
+}
+
+impl Switchboard {
+    /// The house as it was left.
+    #[must_use]
+    pub fn new(now: Now, parts: Parts) -> Self {
+        let Parts { settings, store, loaded, seed, owners, inner, is_watched } = parts;
+        let key = *loaded.settings.key.expose();
+        let mut run = [0; 8];
+        run.copy_from_slice(&seed[..8]);
+        let authenticator = Authenticator::new(
+            settings.auth_rules(&loaded.settings.realm),
+            &key,
+            u64::from_be_bytes(run),
+        );
+        let (directory, refused) = Directory::restore(loaded.extensions);
+        let mut warnings: Vec<String> = refused;
+        warnings.extend(loaded.aside.as_ref().map(crate::store::Aside::words));
+        let service = ServiceView {
+            addresses: settings.listening.iter().map(settings::Listening::words).collect(),
+            domain: settings.domain().to_owned(),
+            realm: loaded.settings.realm.clone(),
+            configuration_file: settings.configuration_file.clone(),
+            started_us: now.unix_us,
+            warnings,
+        };
+        let mut switchboard = Self {
+            now,
+            endpoint: Endpoint::new(now.instant, settings.endpoint(), Timers::default(), seed),
+            gate: Gate::new(settings.gate.clone()),
+            authenticator,
+            owners,
+            registrar: Registrar::new(settings.registrar.clone(), &key, loaded.next_phone),
+            directory,
+            calls: HashMap::new(),
+            legs: HashMap::new(),
+            leg_ids: LegIds::new(),
+            last_call: 0,
+            call_deadlines: BTreeSet::new(),
+            messages: Messages::new(loaded.next_message, loaded.messages_waiting),
+            queries: Queries::default(),
+            store,
+            storing: Storing::default(),
+            service,
+            is_watched,
+            is_stopping: false,
+            notices: VecDeque::new(),
+            inner,
+            settings,
+        };
+        switchboard.restore_phones(loaded.bindings);
+        switchboard
+    }
+
+    /// A message arrived.
+    pub fn receive(&mut self, now: Now, flow: Flow, message: Message) {
+        self.now = now;
+        self.endpoint.receive(now.instant, flow, message);
+        self.drain();
+    }
+
+    /// Something arrived that is no message.
+    pub fn receive_malformed(&mut self, now: Now, flow: Flow, bytes: &Bytes, fault: &Malformed) {
+        self.now = now;
+        if self.admits(flow.remote.ip()) {
+            self.endpoint.receive_malformed(flow, bytes, fault);
+        }
+        self.drain();
+    }
+
+    /// What was sent there cannot arrive.
+    pub fn flow_failed(&mut self, now: Now, flow: &Flow) {
+        self.now = now;
+        self.endpoint.flow_failed(now.instant, flow);
+        self.drain();
+    }
+
+    /// A connection closed: phones bound to it are gone, requests over it failed.
+    pub fn connection_closed(&mut self, now: Now, flow: &Flow, connection: ConnectionId) {
+        self.now = now;
+        let changes = self.registrar.connection_closed(connection);
+        self.phones_changed(&changes);
+        self.endpoint.flow_failed(now.instant, flow);
+        self.drain();
+    }
+
+    /// Somebody asks.
+    pub fn ask(&mut self, now: Now, ask: Ask) {
+        self.now = now;
+        self.answer(ask);
+        self.drain();
+    }
+
+    /// The store tells how far it came.
+    pub fn stored(&mut self, now: Now, report: Report) {
+        self.now = now;
+        self.on_stored(report);
+        self.drain();
+    }
+
+    /// Something that had to be waited for is there.
+    pub fn inner(&mut self, now: Now, inner: Inner) {
+        self.now = now;
+        match inner {
+            Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
+            Inner::Resolved { query, addresses } => self.resolved(query, addresses),
+        }
+        self.drain();
+    }
+
+    /// Does what is due. Harmless when called too early.
+    pub fn handle_deadline(&mut self, now: Now) {
+        self.now = now;
+        self.endpoint.handle_deadline(now.instant);
+        self.drain();
+        let changes = self.registrar.handle_deadline(now.instant);
+        self.phones_changed(&changes);
+        while let Some(&(due, call)) = self.call_deadlines.first() {
+            if due > now.instant {
+                break;
+            }
+            self.call_deadlines.pop_first();
+            if let Some(entry) = self.calls.get_mut(&call) {
+                entry.armed = None;
+                entry.call.deadline(now.instant, &mut self.leg_ids);
+                self.pump(call);
+            }
+            self.drain();
+        }
+    }
+
+    /// When [`Self::handle_deadline`] wants to be called. May change with every other call.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let call = self.call_deadlines.first().map(|(due, _)| *due);
+        [self.endpoint.next_deadline(), self.registrar.next_deadline(), call]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.endpoint.poll_transmit()
+    }
+
+    /// The next thing to tell.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// Takes other settings; what stands goes on.
+    pub fn configure(&mut self, now: Now, settings: Settings) {
+        self.now = now;
+        self.endpoint.set_settings(settings.endpoint());
+        self.registrar.set_rules(settings.registrar.clone());
+        self.gate.set(settings.gate.clone());
+        self.settings = settings;
+        self.service.addresses =
+            self.settings.listening.iter().map(settings::Listening::words).collect();
+        self.settings.domain().clone_into(&mut self.service.domain);
+        self.tell_service();
+    }
+
+    /// Something a person should know; told once.
+    pub fn warn(&mut self, words: String) {
+        tracing::warn!("{words}");
+        if !self.service.warnings.contains(&words) {
+            self.service.warnings.push(words);
+            self.tell_service();
+        }
+    }
+
+    /// A warning whose cause is gone.
+    fn unwarn(&mut self, is_gone: impl Fn(&str) -> bool) {
+        let before = self.service.warnings.len();
+        self.service.warnings.retain(|warning| !is_gone(warning));
+        if self.service.warnings.len() != before {
+            self.tell_service();
+        }
+    }
+
+    /// Whether nothing is under way any more, so that the process can end after [`Ask::Stop`].
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.calls.is_empty() && self.endpoint.leg_count() == 0
+    }
+
+    /// How many calls are under way.
+    #[must_use]
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Gives the store back, to be closed.
+    #[must_use]
+    pub fn into_store(self) -> Store {
+        self.store
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Snapshot { reply } => {
+                let _ = reply.send(Ok(self.world_view()));
+            }
+            Ask::Announce => {
+                let world = self.world_view();
+                self.tell(|| Notice::World(Box::new(world)));
+            }
+            Ask::Stop => self.stop(),
+            Ask::OwnerLeft { owner } => self.owner_left(&owner),
+            Ask::Dial { contact, options, owner, reply } => {
+                let _ = reply.send(self.dial(&contact, options, owner));
+            }
+            Ask::Explain { contact, options, reply } => {
+                let _ = reply.send(self.explain(&contact, &options));
+            }
+            Ask::Hangup { call, reply } => {
+                let _ = reply.send(self.hang_up(call));
+            }
+            Ask::Answer { call, reply } => {
+                let _ = reply.send(self.answer_call(call));
+            }
+            Ask::Hold { call, reply } => self.hold(call, true, reply),
+            Ask::Resume { call, reply } => self.hold(call, false, reply),
+            Ask::Transfer { call, contact, reply } => {
+                let _ = reply.send(self.transfer(call, &contact));
+            }
+            Ask::SendDtmf { call, tones, reply } => self.send_dtmf(call, &tones, reply),
+            Ask::AddExtension { number, change, reply } => {
+                self.add_extension(&number, &change, reply);
+            }
+            Ask::ChangeExtension { number, change, reply } => {
+                self.change_extension(&number, &change, reply);
+            }
+            Ask::GeneratePassword { number, reply } => self.generate_password(&number, reply),
+            Ask::RemoveExtension { number, reply } => self.remove_extension(&number, reply),
+            Ask::ImportExtensions { csv, reply } => self.import_extensions(&csv, reply),
+            Ask::RemovePhone { phone, reply } => self.remove_phone(phone, reply),
+            Ask::History { limit, reply } => self.history(limit, reply),
+            Ask::Query { uri, reply } => self.query(&uri, reply),
+            Ask::SendMessage { contact, from, text, reply } => {
+                self.send_message(&contact, from.as_deref(), text, reply);
+            }
+            // The configuration belongs to the loop around us, which answers this itself.
+            Ask::Reload { reply } => {
+                let _ = reply.send(Err(Refusal::NotInThisState(
+                    "there is no configuration to read again".into(),
+                )));
+            }
+        }
+    }
+
+    /// Hands on what the engine has to tell, until it has nothing more.
+    fn drain(&mut self) {
+        while let Some(event) = self.endpoint.poll_event() {
+            match event {
+                Event::Request(arrival) => self.arrived(arrival),
+                // An INVITE is answered at once or made a leg of, so that there is nothing to undo.
+                Event::Withdrawn { .. } => {}
+                Event::Leg { leg, event } => self.leg_event(leg, event),
+                Event::Answered { request, response, flow } => {
+                    self.answered(request, &response, &flow);
+                }
+                Event::Failed { request, why } => self.failed(request, &why),
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.is_stopping {
+            return;
+        }
+        self.is_stopping = true;
+        self.end_all_calls();
+    }
+
+    fn tell(&mut self, notice: impl FnOnce() -> Notice) {
+        if self.is_watched {
+            self.notices.push_back(notice());
+        }
+    }
+
+    fn tell_service(&mut self) {
+        if self.is_watched {
+            self.notices.push_back(Notice::Service(self.service.clone()));
+        }
+    }
+
+    fn world_view(&self) -> World {
+        World {
+            service: self.service.clone(),
+            calls: self.calls.values().map(CallEntry::view).collect(),
+            phones: self.registrar.phones().map(|binding| world::phone_view(binding)).collect(),
+            extensions: self.directory.iter().map(|entry| self.extension_view(entry)).collect(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Requests outside dialogs: who answers what.
+
+use sipwitch_sip::{
+    endpoint::{ALLOW, Arrival, SUPPORTED},
+    wire::{Method, name},
+};
+
+use super::Switchboard;
+
+impl Switchboard {
+    pub(super) fn arrived(&mut self, arrival: Arrival) {
+        if !self.pass_gate(&arrival) {
+            return;
+        }
+        match arrival.request.method() {
+            Method::Invite => self.invited(&arrival),
+            Method::Register => self.register(arrival),
+            Method::Message => self.text_arrived(&arrival),
+            Method::Options => self.asked_for_options(&arrival),
+            // Message waiting, presence and dialog state are not kept here (RFC 6665 §4.2.1.2).
+            Method::Subscribe | Method::Publish => self.refuse(&arrival, 489),
+            // There is no subscription of ours outside a dialog (RFC 6665 §4.1.3).
+            Method::Notify => self.refuse(&arrival, 481),
+            Method::Bye | Method::Update | Method::Prack | Method::Info => {
+                self.refuse(&arrival, 481);
+            }
+            Method::Refer => self.refuse(&arrival, 403),
+            Method::Other(_) | Method::Ack | Method::Cancel => self.refuse(&arrival, 405),
+        }
+    }
+
+    /// Answers with a status and says what we take.
+    pub(super) fn refuse(&mut self, arrival: &Arrival, status: u16) {
+        let mut response = self.endpoint.response_to(&arrival.request, status, "");
+        if status == 405 {
+            response.push(&name::ALLOW, ALLOW);
+        }
+        self.endpoint.respond(self.now.instant, arrival.transaction, &response);
+    }
+
+    /// RFC 3261 §11.2: what an INVITE to there would find, without calling. Extensions are not told
+    /// apart from what does not exist: that would be a way to count them.
+    fn asked_for_options(&mut self, arrival: &Arrival) {
+        let uri = arrival.request.uri();
+        let ours = self.settings.is_own(&uri.host(), uri.port(), Some(arrival.flow.local));
+        let mut response =
+            self.endpoint.response_to(&arrival.request, if ours { 200 } else { 404 }, "");
+        response.push(&name::ALLOW, ALLOW);
+        response.push(&name::SUPPORTED, SUPPORTED.join(", "));
+        response.push(&name::ACCEPT, "application/sdp, message/sipfrag, text/plain");
+        self.endpoint.respond(self.now.instant, arrival.transaction, &response);
+    }
+}

@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The table of calls, and what their state machines want done.
+
+use std::time::Instant;
+
+use sipwitch_core::{
+    call::{
+        Action, Call, CallId, CallState, LegCommand, LegEvent, LegId, QueryId, Report, Side,
+        TransferStep,
+        leg::{Invitation, Party, Replaced},
+    },
+    cause::Cause,
+    contact::Contact,
+    routing::{self, Attempt, Because, Caller, Destination, PhoneId, Route, Target, emergency},
+};
+use sipwitch_sip::{
+    endpoint::{self, Arrival, Incoming},
+    flow::Flow,
+    registrar,
+    wire::Uri,
+};
+
+use super::{
+    Switchboard,
+    ask::Reply,
+    door::Identity,
+    notice::{CallEnd, CallView, LegView, Notice},
+};
+use crate::store::{Change, records::CallRecord};
+
+/// A call and what is known of it besides its state.
+#[derive(Debug)]
+pub(super) struct CallEntry {
+    pub(super) call: Call,
+    /// When its deadline is noted.
+    pub(super) armed: Option<Instant>,
+    /// The unique bus name of the program whose call it is.
+    pub(super) owner: Option<Box<str>>,
+    /// Who waits for a hold or resume to be done.
+    pub(super) holding: Option<Reply<()>>,
+    /// Who waits for tones to be sent.
+    pub(super) toning: Option<Reply<()>>,
+    contact: Box<str>,
+    caller: Party,
+    callee: Party,
+    route: Box<str>,
+    started_us: i64,
+    answered_us: i64,
+    is_held: bool,
+    is_transferring: bool,
+    is_changed: bool,
+    legs: Vec<LegEntry>,
+}
+
+#[derive(Debug)]
+struct LegEntry {
+    id: LegId,
+    role: &'static str,
+    state: &'static str,
+    address: Box<str>,
+    phone: Option<u64>,
+}
+
+impl CallEntry {
+    pub(super) fn new(call: Call, contact: &str, caller: Party, route: &str, now_us: i64) -> Self {
+        Self {
+            call,
+            armed: None,
+            owner: None,
+            holding: None,
+            toning: None,
+            contact: contact.into(),
+            caller,
+            callee: Party::default(),
+            route: route.into(),
+            started_us: now_us,
+            answered_us: 0,
+            is_held: false,
+            is_transferring: false,
+            is_changed: true,
+            legs: Vec::new(),
+        }
+    }
+
+    pub(super) fn add_leg(
+        &mut self,
+        id: LegId,
+        role: &'static str,
+        address: &str,
+        phone: Option<u64>,
+    ) {
+        let address = address.into();
+        self.legs.push(LegEntry { id, role, state: "dialing", address, phone });
+        self.is_changed = true;
+    }
+
+    fn set_leg(&mut self, id: LegId, state: &'static str) {
+        if let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id)
+            && leg.state != state
+        {
+            leg.state = state;
+            self.is_changed = true;
+        }
+    }
+
+    /// The call as others see it.
+    pub(super) fn view(&self) -> CallView {
+        let state = match self.call.state() {
+            CallState::Preparing | CallState::Calling => "dialing",
+            CallState::Ringing => "ringing",
+            CallState::Connected if self.is_transferring => "transferring",
+            CallState::Connected if self.is_held => "held",
+            CallState::Connected => "connected",
+            CallState::Ended => "ended",
+        };
+        CallView {
+            id: self.call.id(),
+            state,
+            contact: self.contact.to_string(),
+            caller: self.caller.address.clone(),
+            caller_name: self.caller.display.clone(),
+            callee: self.callee.address.clone(),
+            callee_name: self.callee.display.clone(),
+            origin: if self.owner.is_some() { "program" } else { "phone" },
+            started_us: self.started_us,
+            answered_us: self.answered_us,
+            held: self.is_held,
+            legs: self
+                .legs
+                .iter()
+                .map(|leg| LegView {
+                    role: leg.role,
+                    state: leg.state,
+                    address: leg.address.to_string(),
+                    phone: leg.phone,
+                })
+                .collect(),
+            route: self.route.to_string(),
+        }
+    }
+}
+
+impl Switchboard {
+    /// An INVITE outside any dialog.
+    pub(super) fn invited(&mut self, arrival: &Arrival) {
+        let uri = arrival.request.uri();
+        let contact = uri.to_string().parse::<Contact>();
+        // Emergency calls come before every other rule: nobody need prove who he is.
+        let house = self.house(Some(arrival.flow.local));
+        let is_emergency =
+            contact.as_ref().is_ok_and(|contact| emergency::is_emergency(contact, &house));
+        let identity = if is_emergency {
+            Identity::Unproven
+        } else {
+            match self.identify(arrival) {
+                Ok(identity) => identity,
+                Err(response) => {
+                    let now = self.now.instant;
+                    self.endpoint.respond(now, arrival.transaction, &response);
+                    return;
+                }
+            }
+        };
+        if !is_emergency && (self.is_stopping || self.calls.len() >= self.settings.max_calls) {
+            self.refuse(arrival, 503);
+            return;
+        }
+        let leg = self.leg_ids.allocate();
+        let incoming = match self.endpoint.accept(self.now.instant, arrival, leg) {
+            Ok(incoming) => incoming,
+            Err(refused) => {
+                tracing::info!(source = %arrival.flow, "{refused}");
+                return;
+            }
+        };
+        let phone = self.phone_at(&identity, &arrival.flow);
+        let invitation = self.invitation(&identity, &incoming);
+        match incoming.replaces {
+            Some(Replaced::Leg(replaced)) => self.replace(replaced, leg, invitation),
+            Some(Replaced::Unknown) => self.end_orphan(leg, Cause::from_sip(481)),
+            None => {
+                let caller = Caller { phone: phone.map(PhoneId) };
+                let route = self.route_for(&uri, contact, &caller, &arrival.flow);
+                self.begin_incoming(leg, &uri, phone, invitation, route);
+            }
+        }
+    }
+
+    fn begin_incoming(
+        &mut self,
+        leg: LegId,
+        uri: &Uri,
+        phone: Option<u64>,
+        invitation: Invitation,
+        route: Route,
+    ) {
+        self.last_call += 1;
+        let id = CallId(self.last_call);
+        let caller = invitation.from.clone();
+        let dialled = uri.user().unwrap_or_else(|| uri.to_string());
+        tracing::info!(
+            call = id.0, caller = %crate::secret::Redacted(&caller.address),
+            contact = %crate::secret::Redacted(&dialled), "call"
+        );
+        let words = route_words(&route);
+        let now = self.now;
+        let call = Call::incoming(now.instant, &mut self.leg_ids, id, leg, invitation, route);
+        let mut entry = CallEntry::new(call, &dialled, caller.clone(), &words, now.unix_us);
+        entry.add_leg(leg, "caller", &caller.address, phone);
+        self.legs.insert(leg, id);
+        self.calls.insert(id, entry);
+        self.pump(id);
+    }
+
+    /// RFC 3891: the new leg takes the place of one of ours.
+    fn replace(&mut self, replaced: LegId, leg: LegId, invitation: Invitation) {
+        let Some(id) = self.legs.get(&replaced).copied() else {
+            self.end_orphan(leg, Cause::from_sip(481));
+            return;
+        };
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        let address = invitation.from.address.clone();
+        match entry.call.replace_leg(self.now.instant, replaced, leg, invitation) {
+            Err(cause) => self.end_orphan(leg, cause),
+            Ok(()) => {
+                entry.add_leg(leg, "caller", &address, None);
+                self.legs.insert(leg, id);
+                self.pump(id);
+            }
+        }
+    }
+
+    /// Ends a leg that belongs to no call.
+    fn end_orphan(&mut self, leg: LegId, cause: Cause) {
+        self.endpoint.command(self.now.instant, leg, LegCommand::End { cause });
+    }
+
+    /// What the callee is to be told, with the caller's identity made from what was proven and not
+    /// from what was claimed.
+    fn invitation(&self, identity: &Identity, incoming: &Incoming) -> Invitation {
+        let from = match identity {
+            Identity::Extension(number) => {
+                let display = self
+                    .directory
+                    .entry(number)
+                    .map(|entry| entry.extension.display.clone())
+                    .filter(|display| !display.is_empty())
+                    .unwrap_or_else(|| incoming.from.display.clone());
+                Party { display, address: number.to_string() }
+            }
+            Identity::OwnProgram | Identity::Unproven => incoming.from.clone(),
+        };
+        Invitation {
+            from,
+            to: incoming.to.clone(),
+            carried: incoming.carried.clone(),
+            reliable_provisional: incoming.reliable_provisional,
+            hops: incoming.hops,
+            diverted_by: None,
+        }
+    }
+
+    /// The phone of that extension that is at the other end of the flow.
+    fn phone_at(&self, identity: &Identity, flow: &Flow) -> Option<u64> {
+        let Identity::Extension(number) = identity else { return None };
+        let phones = self.registrar.phones_of(number.as_str());
+        let same = phones.iter().find(|binding| {
+            (binding.flow.transport, binding.flow.remote) == (flow.transport, flow.remote)
+        });
+        same.map(|binding| binding.phone.0)
+    }
+
+    fn route_for(
+        &self,
+        uri: &Uri,
+        contact: Result<Contact, sipwitch_core::contact::ParseContactError>,
+        caller: &Caller,
+        flow: &Flow,
+    ) -> Route {
+        let is_own = self.settings.is_own(&uri.host(), uri.port(), Some(flow.local));
+        if is_own && let Some(devices) = self.registrar.resolve_gruu(uri) {
+            return self.route_to_devices(&devices);
+        }
+        match contact {
+            Ok(contact) => routing::route(&contact, caller, &self.house(Some(flow.local))),
+            Err(_) => Route::refused(uri.to_string(), routing::Why::Unknown),
+        }
+    }
+
+    /// A GRUU leads to one device (RFC 5627 §5.5): its flows are tried one after the other.
+    fn route_to_devices(&self, devices: &[std::sync::Arc<registrar::Binding>]) -> Route {
+        let mut route = Route::default();
+        for device in devices {
+            let Some(entry) = self.directory.find(&device.extension) else { continue };
+            let number = entry.extension.number.clone();
+            route.attempts.push(Attempt {
+                targets: vec![Target {
+                    destination: Destination::Phone(PhoneId(device.phone.0)),
+                    extension: number.clone(),
+                }],
+                because: Because::Extension(number),
+                ring: entry.extension.ring_time.unwrap_or(self.settings.ring),
+            });
+        }
+        if route.attempts.is_empty() {
+            return Route::refused("the device", routing::Why::NotRegistered);
+        }
+        route
+    }
+
+    /// A leg has something to tell.
+    pub(super) fn leg_event(&mut self, leg: LegId, event: LegEvent) {
+        let Some(&id) = self.legs.get(&leg) else { return };
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        match &event {
+            LegEvent::Progress { status, .. } if status.code == 180 => {
+                entry.set_leg(leg, "ringing")
+            }
+            LegEvent::Answered { .. } | LegEvent::Confirmed { .. } => {
+                entry.set_leg(leg, "connected");
+            }
+            LegEvent::Ended { .. } | LegEvent::Redirected { .. } => {
+                entry.legs.retain(|known| known.id != leg);
+                entry.is_changed = true;
+            }
+            LegEvent::Asked { ask: sipwitch_core::call::leg::Ask::Info, carried, .. } => {
+                if let Some(tone) = tone_of(carried) {
+                    let from = entry
+                        .legs
+                        .iter()
+                        .find(|known| known.id == leg)
+                        .map_or_else(String::new, |known| known.address.to_string());
+                    self.notices_if_watched(|| Notice::Dtmf { call: id, tone, from });
+                }
+            }
+            _ => {}
+        }
+        let is_over = matches!(event, LegEvent::Ended { .. } | LegEvent::Redirected { .. });
+        if let Some(entry) = self.calls.get_mut(&id) {
+            entry.call.leg_event(self.now.instant, &mut self.leg_ids, leg, event);
+        }
+        if is_over {
+            self.legs.remove(&leg);
+        }
+        self.pump(id);
+    }
+
+    fn notices_if_watched(&mut self, notice: impl FnOnce() -> Notice) {
+        if self.is_watched {
+            self.notices.push_back(notice());
+        }
+    }
+
+    /// Does what a call wants done, until it wants nothing more.
+    pub(super) fn pump(&mut self, id: CallId) {
+        let now = self.now.instant;
+        while let Some(action) = self.calls.get_mut(&id).and_then(|entry| entry.call.poll()) {
+            match action {
+                Action::Command { leg, command } => {
+                    if matches!(command, LegCommand::End { .. }) {
+                        self.leg_leaves(id, leg);
+                    }
+                    self.endpoint.command(now, leg, command);
+                }
+                Action::Start { leg, target, invitation } => {
+                    self.start_leg(id, leg, &target, &invitation);
+                }
+                Action::RouteWanted { query, contact, near, .. } => {
+                    self.route_wanted(id, query, &contact, near);
+                }
+                Action::JoinWanted { query, leg } => self.join_wanted(id, query, leg),
+                Action::Report(report) => self.reported(id, report),
+                Action::Ended { cause } => {
+                    self.call_ended(id, &cause);
+                    return;
+                }
+            }
+        }
+        self.settle(id);
+    }
+
+    /// Notes when a call wants to be called again, and tells what changed.
+    fn settle(&mut self, id: CallId) {
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        let next = entry.call.next_deadline();
+        if next != entry.armed {
+            if let Some(armed) = entry.armed {
+                self.call_deadlines.remove(&(armed, id));
+            }
+            if let Some(next) = next {
+                self.call_deadlines.insert((next, id));
+            }
+            entry.armed = next;
+        }
+        if std::mem::take(&mut entry.is_changed) && self.is_watched {
+            let view = entry.view();
+            self.notices.push_back(Notice::Call(view));
+        }
+    }
+
+    fn leg_leaves(&mut self, id: CallId, leg: LegId) {
+        if let Some(entry) = self.calls.get_mut(&id) {
+            entry.legs.retain(|known| known.id != leg);
+            entry.is_changed = true;
+        }
+        self.legs.remove(&leg);
+    }
+
+    fn start_leg(&mut self, id: CallId, leg: LegId, target: &Target, invitation: &Invitation) {
+        let Destination::Phone(PhoneId(phone)) = target.destination;
+        let found = self.registrar.phone(registrar::PhoneId(phone)).cloned();
+        if let Some(entry) = self.calls.get_mut(&id) {
+            entry.add_leg(leg, "callee", target.extension.as_str(), Some(phone));
+        }
+        self.legs.insert(leg, id);
+        let place = found.as_deref().and_then(|binding| {
+            Some(endpoint::Target {
+                request_uri: binding.uri()?,
+                route: binding
+                    .routes()
+                    .iter()
+                    .map(|hop| format!("<{}>", hop.uri()).into())
+                    .collect(),
+                flow: binding.reached_by(),
+            })
+        });
+        match place {
+            Some(place) => self.endpoint.start(self.now.instant, leg, &place, invitation),
+            // The phone went between the route and the ring.
+            None => {
+                let event = LegEvent::Ended { cause: Cause::not_registered() };
+                if let Some(entry) = self.calls.get_mut(&id) {
+                    entry.legs.retain(|known| known.id != leg);
+                    entry.call.leg_event(self.now.instant, &mut self.leg_ids, leg, event);
+                }
+                self.legs.remove(&leg);
+            }
+        }
+    }
+
+    fn route_wanted(&mut self, id: CallId, query: QueryId, contact: &str, near: Option<LegId>) {
+        let phone = self.calls.get(&id).and_then(|entry| {
+            entry.legs.iter().find(|leg| Some(leg.id) == near).and_then(|leg| leg.phone)
+        });
+        let caller = Caller { phone: phone.map(PhoneId) };
+        let route = match contact.parse::<Contact>() {
+            Ok(contact) => routing::route(&contact, &caller, &self.house(None)),
+            Err(_) => Route::refused(contact, routing::Why::Unknown),
+        };
+        if let Some(entry) = self.calls.get_mut(&id) {
+            let words = route_words(&route);
+            entry.route = words.into();
+            entry.call.routed(self.now.instant, &mut self.leg_ids, query, route);
+        }
+    }
+
+    /// Attended transfer: the leg that talks with `leg` moves from its call into this one.
+    fn join_wanted(&mut self, id: CallId, query: QueryId, leg: LegId) {
+        let other = self.legs.get(&leg).copied().filter(|other| *other != id);
+        let released = match other.and_then(|other| self.calls.get_mut(&other)) {
+            Some(entry) => entry.call.release_peer(leg),
+            None => Err(Cause::from_sip(481)),
+        };
+        if let (Ok(released), Some(other)) = (&released, other) {
+            let moved = released.id();
+            let known = self.calls.get_mut(&other).and_then(|entry| {
+                let at = entry.legs.iter().position(|leg| leg.id == moved)?;
+                Some(entry.legs.remove(at))
+            });
+            self.legs.insert(moved, id);
+            if let (Some(known), Some(entry)) = (known, self.calls.get_mut(&id)) {
+                entry.legs.push(known);
+                entry.is_changed = true;
+            }
+        }
+        let now = self.now.instant;
+        let unwanted = match self.calls.get_mut(&id) {
+            Some(entry) => entry.call.joined(now, query, released),
+            None => released.ok().map(|released| released.id()),
+        };
+        if let Some(unwanted) = unwanted {
+            self.leg_leaves(id, unwanted);
+            self.end_orphan(unwanted, Cause::transferred());
+        }
+        // The other call ended with that, and has that to tell.
+        if let Some(other) = other {
+            self.pump(other);
+        }
+    }
+
+    fn reported(&mut self, id: CallId, report: Report) {
+        let unix_us = self.now.unix_us;
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        entry.is_changed = true;
+        match report {
+            Report::Answered { leg } => {
+                if entry.answered_us == 0 {
+                    entry.answered_us = unix_us;
+                }
+                if let Some(party) = entry.call.party(leg) {
+                    entry.callee = party.clone();
+                }
+            }
+            Report::Held(is_held) => {
+                entry.is_held = is_held;
+                if let Some(reply) = entry.holding.take() {
+                    let _ = reply.send(Ok(()));
+                }
+            }
+            Report::HoldRefused(cause) => {
+                if let Some(reply) = entry.holding.take() {
+                    let words = format!("a phone did not agree: {}", cause.sentence());
+                    let _ = reply.send(Err(super::ask::Refusal::NotInThisState(words)));
+                }
+            }
+            Report::Party { side: Side::Caller, party } => entry.caller = party,
+            Report::Party { side: Side::Callee, party } => entry.callee = party,
+            Report::State(CallState::Connected) => {
+                if entry.answered_us == 0 {
+                    entry.answered_us = unix_us;
+                }
+            }
+            Report::State(_) => {}
+            Report::TonesEnded { refused } => {
+                if let Some(reply) = entry.toning.take() {
+                    let _ = reply.send(match refused {
+                        None => Ok(()),
+                        Some(cause) => Err(super::ask::Refusal::NotInThisState(format!(
+                            "the phone does not take tones: {}",
+                            cause.sentence()
+                        ))),
+                    });
+                }
+            }
+            Report::Transfer(step) => {
+                entry.is_transferring =
+                    matches!(step, TransferStep::Trying | TransferStep::Ringing);
+            }
+        }
+    }
+
+    fn call_ended(&mut self, id: CallId, cause: &Cause) {
+        let Some(entry) = self.calls.remove(&id) else { return };
+        if let Some(armed) = entry.armed {
+            self.call_deadlines.remove(&(armed, id));
+        }
+        for leg in &entry.legs {
+            self.legs.remove(&leg.id);
+        }
+        let ended_us = self.now.unix_us;
+        let words = cause.sentence();
+        tracing::info!(call = id.0, sip = cause.sip, "call ended: {words}");
+        self.store_quietly(Change::AddCall(Box::new(CallRecord {
+            started_us: entry.started_us,
+            answered_us: (entry.answered_us != 0).then_some(entry.answered_us),
+            ended_us,
+            caller: entry.caller.address.clone(),
+            contact: entry.contact.to_string(),
+            callee: entry.callee.address.clone(),
+            route: entry.route.to_string(),
+            sip_code: cause.sip,
+            q850: cause.q850_or_mapped(),
+            words: words.clone(),
+        })));
+        self.tell(|| {
+            let mut call = entry.view();
+            call.state = "ended";
+            call.legs.clear();
+            Notice::CallEnded(Box::new(CallEnd {
+                call,
+                ended_us,
+                sip_code: cause.sip,
+                q850: cause.q850_or_mapped().unwrap_or(0),
+                words,
+            }))
+        });
+    }
+
+    /// Ends every call, because the service stops.
+    pub(super) fn end_all_calls(&mut self) {
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            if let Some(entry) = self.calls.get_mut(&id) {
+                entry.call.hang_up(Cause::shutdown());
+            }
+            self.pump(id);
+        }
+    }
+}
+
+/// Why the call goes this way, in words.
+pub(super) fn route_words(route: &Route) -> String {
+    match route.attempts.first() {
+        Some(attempt) => attempt.because.to_string(),
+        None => route.refusal().sentence(),
+    }
+}
+
+/// The tone in an INFO (`application/dtmf-relay`, or `application/dtmf` with the bare tone).
+fn tone_of(carried: &sipwitch_core::call::leg::Carried) -> Option<char> {
+    let body = carried.body.as_ref()?;
+    let kind = std::str::from_utf8(&body.content_type).ok()?.to_ascii_lowercase();
+    let text = std::str::from_utf8(&body.bytes).ok()?;
+    let signal = if kind.starts_with("application/dtmf-relay") {
+        text.lines().find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            key.trim().eq_ignore_ascii_case("signal").then(|| value.trim())
+        })?
+    } else if kind.starts_with("application/dtmf") {
+        text.trim()
+    } else {
+        return None;
+    };
+    let mut letters = signal.chars();
+    match (letters.next(), letters.next()) {
+        (Some(tone), None) if tone.is_ascii_digit() || "*#ABCDabcd".contains(tone) => {
+            Some(tone.to_ascii_uppercase())
+        }
+        // Some phones write the event numbers of RFC 4733.
+        (Some('1'), Some('0')) if signal.len() == 2 => Some('*'),
+        (Some('1'), Some('1')) if signal.len() == 2 => Some('#'),
+        _ => None,
+    }
+}

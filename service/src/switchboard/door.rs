@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Who somebody is, and whether they may come in.
+
+use std::net::IpAddr;
+
+use sipwitch_core::extension::ExtensionNumber;
+use sipwitch_sip::{
+    auth::{Ha1, Hash, Verdict},
+    endpoint::Arrival,
+    gate,
+    wire::{Draft, NameAddr},
+};
+
+use super::Switchboard;
+
+/// Who sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// Somebody who may speak for this extension.
+    Extension(ExtensionNumber),
+    /// A program of the user we run for, which may say what it likes about itself: it could do the
+    /// same over the bus.
+    OwnProgram,
+    /// Nobody in particular. Only emergency calls get so far.
+    Unproven,
+}
+
+impl Switchboard {
+    /// Whether one more new request of that source is taken.
+    pub(super) fn admits(&mut self, source: IpAddr) -> bool {
+        matches!(self.gate.admit(self.now.instant, source), gate::Verdict::Admit)
+    }
+
+    /// Refuses what comes too often, without remembering it. Gives whether it may stay.
+    pub(super) fn pass_gate(&mut self, arrival: &Arrival) -> bool {
+        match self.gate.admit(self.now.instant, arrival.flow.remote.ip()) {
+            gate::Verdict::Admit => true,
+            gate::Verdict::Refuse { retry_after } => {
+                let mut busy = self.endpoint.response_to(&arrival.request, 503, "");
+                busy.push(
+                    &sipwitch_sip::wire::name::RETRY_AFTER,
+                    retry_after.as_secs().max(1).to_string(),
+                );
+                self.endpoint.dismiss(arrival.transaction, Some(&busy));
+                false
+            }
+            gate::Verdict::Drop => {
+                self.endpoint.dismiss(arrival.transaction, None);
+                false
+            }
+        }
+    }
+
+    /// Who sent the request.
+    ///
+    /// # Errors
+    /// The answer to give instead: a challenge, or a refusal.
+    pub(super) fn identify(&mut self, arrival: &Arrival) -> Result<Identity, Draft> {
+        if self.is_own_program(arrival) {
+            let named =
+                arrival.request.from().ok().and_then(|from| self.extension_in(&from, arrival));
+            return Ok(named.map_or(Identity::OwnProgram, Identity::Extension));
+        }
+        let user = self.authenticate(arrival)?;
+        match user.parse::<ExtensionNumber>() {
+            Ok(number) if self.directory.entry(&number).is_some() => {
+                Ok(Identity::Extension(number))
+            }
+            _ => Err(self.endpoint.response_to(&arrival.request, 403, "")),
+        }
+    }
+
+    /// Whether the request comes from a socket on this machine that belongs to our user.
+    pub(super) fn is_own_program(&self, arrival: &Arrival) -> bool {
+        self.settings.trust_own_loopback
+            && self
+                .owners
+                .as_ref()
+                .and_then(|owners| owners.uid(&arrival.flow))
+                .is_some_and(|uid| uid == self.settings.uid)
+    }
+
+    /// The user whose password the request proves.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub(super) fn authenticate(&mut self, arrival: &Arrival) -> Result<String, Draft> {
+        let now = self.now.unix_seconds();
+        let source = arrival.flow.remote.ip();
+        let directory = &self.directory;
+        let verdict = self.authenticator.check(now, &arrival.request, source, |username, hash| {
+            let digests = directory.find(username.user)?.digests.as_ref()?;
+            Some(match hash {
+                Hash::Md5 => Ha1::md5(digests.md5.expose()),
+                Hash::Sha256 => Ha1::sha256(digests.sha256.expose()),
+            })
+        });
+        match verdict {
+            Verdict::Accepted { user } => Ok(user),
+            verdict => {
+                let tag = self.endpoint.new_tag();
+                Err(self.authenticator.answer(now, &arrival.request, source, &verdict, &tag))
+            }
+        }
+    }
+
+    /// The extension that an address of this house names.
+    pub(super) fn extension_in(
+        &self,
+        address: &NameAddr,
+        arrival: &Arrival,
+    ) -> Option<ExtensionNumber> {
+        let uri = address.uri();
+        if !self.settings.is_own(&uri.host(), uri.port(), Some(arrival.flow.local)) {
+            return None;
+        }
+        let number: ExtensionNumber = uri.user()?.parse().ok()?;
+        self.directory.entry(&number).map(|entry| entry.extension.number.clone())
+    }
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Texts (MESSAGE, RFC 3428): delivered to all phones of an extension, or kept until one registers.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use sipwitch_core::{
+    contact::Contact,
+    extension::Kind,
+    routing::{self, Caller},
+};
+use sipwitch_sip::{
+    endpoint::{Arrival, Composed},
+    registrar::Binding,
+    transaction::{ClientId, ServerId},
+    wire::{Draft, Method, Response, name},
+};
+
+use super::{
+    Inner, Switchboard,
+    ask::{Refusal, Reply},
+    door::Identity,
+    steering::parse,
+    storing::Waiting,
+};
+use crate::store::{Change, records::MessageRecord};
+
+/// The longest text taken, in bytes (RFC 3428 §8: a MESSAGE must fit a datagram).
+const MAX_TEXT: usize = 1300;
+/// The longest body of any other type that is handed on.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a text is kept, in seconds.
+const KEPT_SECONDS: i64 = 30 * 24 * 3600;
+
+/// Texts under way and texts that are kept.
+#[derive(Debug)]
+pub(super) struct Messages {
+    next: u64,
+    /// How many are kept, by extension.
+    kept: HashMap<String, u32>,
+    /// Texts being sent to phones.
+    sending: HashMap<u64, Sending>,
+    /// Which text a request bears.
+    requests: HashMap<ClientId, u64>,
+    /// Extensions whose kept texts are being fetched.
+    fetching: HashSet<String>,
+}
+
+/// A text being sent.
+#[derive(Debug)]
+struct Sending {
+    text: Text,
+    /// Requests not answered yet.
+    open: u32,
+    sender: Sender,
+}
+
+/// A text.
+#[derive(Debug, Clone)]
+struct Text {
+    extension: String,
+    from: String,
+    content_type: String,
+    body: Bytes,
+}
+
+/// Who wants to know what becomes of it.
+#[derive(Debug)]
+enum Sender {
+    /// A phone.
+    Phone { transaction: ServerId, ok: Draft, kept: Draft, failed: Draft },
+    /// A program.
+    Program(Reply<&'static str>),
+    /// Nobody: it was kept under this number, and its sender knows.
+    Kept(u64),
+}
+
+impl Messages {
+    pub(super) fn new(next: u64, waiting: Vec<(String, u32)>) -> Self {
+        Self {
+            next: next.max(1),
+            kept: waiting.into_iter().collect(),
+            sending: HashMap::new(),
+            requests: HashMap::new(),
+            fetching: HashSet::new(),
+        }
+    }
+
+    /// An extension is gone, and what waited for it.
+    pub(super) fn forget(&mut self, extension: &str) {
+        self.kept.remove(extension);
+    }
+}
+
+impl Switchboard {
+    /// A phone sends a text.
+    pub(super) fn text_arrived(&mut self, arrival: &Arrival) {
+        let identity = match self.identify(arrival) {
+            Ok(identity) => identity,
+            Err(response) => {
+                self.endpoint.respond(self.now.instant, arrival.transaction, &response);
+                return;
+            }
+        };
+        let body = arrival.request.body().clone();
+        if body.len() > MAX_BODY {
+            self.refuse(arrival, 513);
+            return;
+        }
+        let uri = arrival.request.uri();
+        let Ok(contact) = uri.to_string().parse::<Contact>() else {
+            self.refuse(arrival, 404);
+            return;
+        };
+        let (extension, phones) = match self.phones_for_text(&contact) {
+            Ok(found) => found,
+            Err(status) => {
+                self.refuse(arrival, status);
+                return;
+            }
+        };
+        let from = match identity {
+            Identity::Extension(number) => self.address_of(number.as_str()),
+            Identity::OwnProgram | Identity::Unproven => arrival
+                .request
+                .from()
+                .map_or_else(|_| String::new(), |from| format!("<{}>", from.uri())),
+        };
+        let content_type = arrival
+            .request
+            .headers()
+            .text(&name::CONTENT_TYPE)
+            .unwrap_or_else(|| "text/plain".to_owned());
+        let mut answer = |status| self.endpoint.response_to(&arrival.request, status, "");
+        let sender = Sender::Phone {
+            transaction: arrival.transaction,
+            ok: answer(200),
+            kept: answer(202),
+            failed: answer(480),
+        };
+        // What was copied out of the datagram does not keep the datagram alive.
+        let body = Bytes::copy_from_slice(&body);
+        self.send_text(Text { extension, from, content_type, body }, &phones, sender);
+    }
+
+    /// A program sends a text.
+    pub(super) fn send_message(
+        &mut self,
+        contact: &str,
+        from: Option<&str>,
+        text: String,
+        reply: Reply<&'static str>,
+    ) {
+        match self.text_of_program(contact, from, text) {
+            Ok((text, phones)) => self.send_text(text, &phones, Sender::Program(reply)),
+            Err(refusal) => {
+                let _ = reply.send(Err(refusal));
+            }
+        }
+    }
+
+    fn text_of_program(
+        &self,
+        contact: &str,
+        from: Option<&str>,
+        text: String,
+    ) -> Result<(Text, Vec<std::sync::Arc<Binding>>), Refusal> {
+        if text.is_empty() || text.len() > MAX_TEXT {
+            return Err(Refusal::BadValue(format!(
+                "the text has {} bytes; it must have between 1 and {MAX_TEXT}",
+                text.len()
+            )));
+        }
+        let from = match from.or(self.settings.dial_from.first().map(String::as_str)) {
+            Some(named) => match self.directory.find(named) {
+                Some(entry) => self.address_of(entry.extension.number.as_str()),
+                None => {
+                    let name = named.to_owned();
+                    return Err(Refusal::NotFound { kind: "extension", name });
+                }
+            },
+            None => format!("<sip:sipwitch@{}>", self.settings.domain()),
+        };
+        let (extension, phones) = self.phones_for_text(&parse(contact)?).map_err(|status| {
+            if status == 404 {
+                Refusal::NotFound { kind: "extension", name: contact.to_owned() }
+            } else {
+                Refusal::NoRoute(format!("{contact}: only extensions take texts"))
+            }
+        })?;
+        let text = Text {
+            extension,
+            from,
+            content_type: "text/plain;charset=UTF-8".to_owned(),
+            body: text.into(),
+        };
+        Ok((text, phones))
+    }
+
+    /// The one extension a text is for, and its phones.
+    fn phones_for_text(
+        &self,
+        contact: &Contact,
+    ) -> Result<(String, Vec<std::sync::Arc<Binding>>), u16> {
+        let route = routing::route(contact, &Caller::default(), &self.house(None));
+        let number = match contact {
+            Contact::Sip(address) if !self.settings.is_own(&address.host, address.port, None) => {
+                return Err(route.refusal().sip);
+            }
+            contact => contact.user(),
+        };
+        let Some(entry) = self.directory.find(number) else { return Err(404) };
+        if matches!(entry.extension.kind, Kind::Group { .. }) {
+            return Err(488);
+        }
+        let number = entry.extension.number.to_string();
+        let phones = self.registrar.phones_of(&number);
+        Ok((number, phones))
+    }
+
+    fn address_of(&self, number: &str) -> String {
+        format!("<sip:{number}@{}>", self.settings.domain())
+    }
+
+    fn send_text(&mut self, text: Text, phones: &[std::sync::Arc<Binding>], sender: Sender) {
+        let id = self.messages.next;
+        self.messages.next += 1;
+        let mut open = 0;
+        for phone in phones {
+            let Some(uri) = phone.uri() else { continue };
+            let to = self.address_of(&text.extension);
+            let mut draft = self.endpoint.compose(&Composed {
+                method: &Method::Message,
+                uri: &uri,
+                from: &text.from,
+                to: &to,
+            });
+            for hop in phone.routes() {
+                draft.push(&name::ROUTE, format!("<{}>", hop.uri()));
+            }
+            draft.body(text.content_type.clone(), text.body.clone());
+            let request = self.endpoint.request(self.now.instant, phone.reached_by(), &draft);
+            self.messages.requests.insert(request, id);
+            open += 1;
+        }
+        let sending = Sending { text, open, sender };
+        if open == 0 {
+            self.keep(id, sending);
+        } else {
+            self.messages.sending.insert(id, sending);
+        }
+    }
+
+    /// A phone answered. Gives false if the request was no text.
+    pub(super) fn text_answered(&mut self, request: ClientId, response: Option<&Response>) -> bool {
+        let Some(&id) = self.messages.requests.get(&request) else { return false };
+        if response.is_some_and(|response| response.status() < 200) {
+            return true;
+        }
+        self.messages.requests.remove(&request);
+        let is_taken = response.is_some_and(|response| response.status() < 300);
+        // Gone already if another phone took it.
+        let Some(mut sending) = self.messages.sending.remove(&id) else { return true };
+        sending.open -= 1;
+        if is_taken {
+            self.taken(sending);
+        } else if sending.open == 0 {
+            self.keep(id, sending);
+        } else {
+            self.messages.sending.insert(id, sending);
+        }
+        true
+    }
+
+    fn taken(&mut self, sending: Sending) {
+        match sending.sender {
+            Sender::Phone { transaction, ok, .. } => {
+                self.endpoint.respond(self.now.instant, transaction, &ok);
+            }
+            Sender::Program(reply) => {
+                let _ = reply.send(Ok("delivered"));
+            }
+            Sender::Kept(number) => {
+                if let Some(kept) = self.messages.kept.get_mut(&sending.text.extension) {
+                    *kept = kept.saturating_sub(1);
+                }
+                self.store_quietly(Change::RemoveMessage { id: number });
+            }
+        }
+    }
+
+    /// No phone took it: it is kept.
+    fn keep(&mut self, id: u64, sending: Sending) {
+        let Sending { text, sender, .. } = sending;
+        if let Sender::Kept(_) = sender {
+            return;
+        }
+        // Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
+        let is_words = text.content_type.trim_start().to_ascii_lowercase().starts_with("text/");
+        if !is_words || text.body.len() > MAX_TEXT {
+            match sender {
+                Sender::Phone { transaction, failed, .. } => {
+                    self.endpoint.respond(self.now.instant, transaction, &failed);
+                }
+                Sender::Program(reply) => {
+                    let _ = reply.send(Err(Refusal::NoRoute("no phone took the text".into())));
+                }
+                Sender::Kept(_) => {}
+            }
+            return;
+        }
+        let record = MessageRecord {
+            id,
+            extension: text.extension.clone(),
+            sender: text.from,
+            content_type: text.content_type,
+            body: text.body.to_vec(),
+            received_us: self.now.unix_us,
+            expires_us: self.now.unix_us + KEPT_SECONDS * 1_000_000,
+        };
+        *self.messages.kept.entry(text.extension).or_default() += 1;
+        let waiting = match sender {
+            Sender::Phone { transaction, kept, failed, .. } => {
+                Waiting::Text { transaction, kept, failed }
+            }
+            Sender::Program(reply) => Waiting::Kept { reply },
+            Sender::Kept(_) => return,
+        };
+        self.store_then(vec![Change::PutMessage(Box::new(record))], waiting);
+    }
+
+    /// A phone registered: what waits for its extension is fetched.
+    pub(super) fn phone_came(&mut self, extension: &str) {
+        if self.messages.kept.get(extension).is_none_or(|kept| *kept == 0)
+            || !self.messages.fetching.insert(extension.to_owned())
+        {
+            return;
+        }
+        let answer = self.store.messages(extension, self.now.unix_us);
+        let inner = self.inner.clone();
+        let extension = extension.to_owned();
+        tokio::spawn(async move {
+            let messages = match answer.await {
+                Ok(Ok(messages)) => messages,
+                Ok(Err(_)) | Err(_) => Vec::new(),
+            };
+            let _ = inner.send(Inner::Waiting { extension, messages });
+        });
+    }
+
+    pub(super) fn deliver_waiting(&mut self, extension: &str, messages: Vec<MessageRecord>) {
+        self.messages.fetching.remove(extension);
+        let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        self.messages.kept.insert(extension.to_owned(), count);
+        let phones = self.registrar.phones_of(extension);
+        for message in messages {
+            let text = Text {
+                extension: message.extension,
+                from: message.sender,
+                content_type: message.content_type,
+                body: message.body.into(),
+            };
+            self.send_text(text, &phones, Sender::Kept(message.id));
+        }
+    }
+}

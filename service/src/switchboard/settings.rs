@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! How the switchboard behaves: what the configuration means here.
+
+use std::{net::SocketAddr, time::Duration};
+
+use sipwitch_sip::{auth, endpoint, flow::Transport, gate, registrar};
+
+/// One place where SIP is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// What carries it.
+    pub transport: Transport,
+    /// The address, with the port that was got.
+    pub address: SocketAddr,
+}
+
+impl Listening {
+    /// `udp:127.0.0.1:5060`
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{}:{}", self.transport.name(), self.address)
+    }
+}
+
+/// How the switchboard behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Hosts whose users are our extensions; the first is the one we give ourselves.
+    pub domains: Vec<String>,
+    /// Where SIP is heard.
+    pub listening: Vec<Listening>,
+    /// What we call ourselves in Server and User-Agent; empty leaves it out.
+    pub product: String,
+    /// Whether a program of the same user on this machine needs no password.
+    pub trust_own_loopback: bool,
+    /// The user we run as.
+    pub uid: u32,
+    /// How long phones ring that say nothing themselves.
+    pub ring: Duration,
+    /// The extensions whose phones ring first in `Dial`; none leaves it to whoever has a phone.
+    pub dial_from: Vec<String>,
+    /// Calls under way at once.
+    pub max_calls: usize,
+    /// The interval of session timers (RFC 4028).
+    pub session_interval: Duration,
+    /// How the registrar registers.
+    pub registrar: registrar::Rules,
+    /// Digest algorithms offered, in order.
+    pub algorithms: Vec<auth::Algorithm>,
+    /// How long a nonce serves.
+    pub nonce_seconds: u64,
+    /// What one source may ask.
+    pub gate: gate::GateSettings,
+    /// The file the settings came from; empty if none.
+    pub configuration_file: String,
+}
+
+impl Settings {
+    /// The domain we give ourselves.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.domains.first().map_or("localhost", String::as_str)
+    }
+
+    /// What the engine must know.
+    #[must_use]
+    pub fn endpoint(&self) -> endpoint::Settings {
+        endpoint::Settings {
+            product: self.product.clone(),
+            domains: self.domains.clone(),
+            session_interval: self.session_interval,
+            listeners: self.listening.iter().map(|l| (l.transport, l.address)).collect(),
+            ..endpoint::Settings::default()
+        }
+    }
+
+    /// What the judge of credentials must know.
+    #[must_use]
+    pub fn auth_rules(&self, realm: &str) -> auth::Rules {
+        auth::Rules {
+            realm: realm.to_owned(),
+            algorithms: self.algorithms.clone(),
+            nonce_seconds: self.nonce_seconds,
+            ..auth::Rules::default()
+        }
+    }
+
+    /// Our address towards somebody reached over this transport.
+    #[must_use]
+    pub fn local_for(&self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+        let of_family =
+            |l: &&Listening| l.transport == transport && l.address.is_ipv4() == remote.is_ipv4();
+        // A loopback address cannot reach out, and a phone on loopback is best met there.
+        let mut fitting = self.listening.iter().filter(of_family);
+        let same = fitting.clone().find(|l| {
+            l.address.ip().is_unspecified()
+                || l.address.ip().is_loopback() == remote.ip().is_loopback()
+        });
+        same.or_else(|| fitting.next()).map(|l| l.address)
+    }
+
+    /// Whether a host, with a port or without, is this house.
+    #[must_use]
+    pub fn is_own(&self, host: &str, port: Option<u16>, heard_at: Option<SocketAddr>) -> bool {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host)) {
+            return true;
+        }
+        let Ok(ip) = host.parse::<std::net::IpAddr>() else {
+            return false;
+        };
+        let ip = ip.to_canonical();
+        let here = |address: SocketAddr| {
+            let same = address.ip().to_canonical() == ip
+                || (address.ip().is_loopback() && ip.is_loopback());
+            same && port.is_none_or(|port| port == address.port())
+        };
+        heard_at.is_some_and(here) || self.listening.iter().any(|l| here(l.address))
+    }
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What programs ask of calls.
+
+use sipwitch_core::{
+    call::{Call, CallId, CommandError, Dial, Side, Tones, Towards, leg::Party},
+    cause::Cause,
+    contact::Contact,
+    extension::{ExtensionNumber, Kind},
+    routing::{self, Caller, Route, emergency},
+};
+
+use super::{
+    Switchboard,
+    ask::{DialOptions, PastCall, Refusal, Reply, RouteLine},
+    calls::{CallEntry, route_words},
+};
+
+impl Switchboard {
+    /// Rings the user's phones, then connects the contact.
+    pub(super) fn dial(
+        &mut self,
+        contact: &str,
+        options: DialOptions,
+        owner: Option<String>,
+    ) -> Result<CallId, Refusal> {
+        let parsed = parse(contact)?;
+        let is_emergency = emergency::is_emergency(&parsed, &self.house(None));
+        if self.is_stopping {
+            return Err(Refusal::Stopping);
+        }
+        if !is_emergency && self.calls.len() >= self.settings.max_calls {
+            return Err(Refusal::TooMany(format!(
+                "{} calls are under way, as many as are allowed: end some, or raise max-calls",
+                self.calls.len()
+            )));
+        }
+        let (user, phones) = self.user_side(&options)?;
+        let far = routing::route(&parsed, &Caller::default(), &self.house(None));
+        if far.attempts.is_empty() {
+            let cause = far.refusal();
+            return Err(if is_emergency {
+                Refusal::EmergencyUnavailable(cause.sentence())
+            } else {
+                Refusal::NoRoute(format!("{contact}: {}", cause.sentence()))
+            });
+        }
+        let shown = Party {
+            display: options.display.unwrap_or_else(|| format!("Calling {}", parsed.user())),
+            address: parsed.user().to_owned(),
+        };
+        self.last_call += 1;
+        let id = CallId(self.last_call);
+        let words = route_words(&far);
+        let dial = Dial { contact: contact.to_owned(), shown, user: user.clone(), phones };
+        let now = self.now;
+        let call = Call::dial(now.instant, &mut self.leg_ids, id, dial);
+        let mut entry = CallEntry::new(call, contact, user, &words, now.unix_us);
+        entry.owner = Some(owner.unwrap_or_default().into());
+        self.calls.insert(id, entry);
+        tracing::info!(call = id.0, contact = %crate::secret::Redacted(contact), "dialled by a program");
+        self.pump(id);
+        Ok(id)
+    }
+
+    /// Who the user is, and the way to his own phones: those of all his extensions ring together.
+    fn user_side(&self, options: &DialOptions) -> Result<(Party, Route), Refusal> {
+        let numbers = match (&options.from, self.settings.dial_from.as_slice()) {
+            (Some(named), _) => vec![self.known(named)?],
+            (None, []) => vec![self.only_extension_with_phone()?],
+            (None, named) => {
+                named.iter().map(|named| self.known(named)).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        let mut phones = Route::default();
+        for number in &numbers {
+            let route =
+                routing::route(&parse(number.as_str())?, &Caller::default(), &self.house(None));
+            phones.rejected.extend(route.rejected);
+            for attempt in route.attempts {
+                match phones.attempts.first_mut() {
+                    Some(first) => first.targets.extend(attempt.targets),
+                    None => phones.attempts.push(attempt),
+                }
+            }
+        }
+        let number = &numbers[0];
+        if phones.attempts.is_empty() {
+            return Err(Refusal::NoPhone(format!(
+                "no phone of extension {number} is registered: start one; \
+                 `sipwitch phones add {number}` says what it needs"
+            )));
+        }
+        if let Some(seconds) = options.ring_seconds {
+            let ring = std::time::Duration::from_secs(seconds.clamp(1, 600).into());
+            for attempt in &mut phones.attempts {
+                attempt.ring = ring;
+            }
+        }
+        let display = self
+            .directory
+            .entry(number)
+            .map(|entry| entry.extension.display.clone())
+            .unwrap_or_default();
+        Ok((Party { display, address: number.to_string() }, phones))
+    }
+
+    fn known(&self, named: &str) -> Result<ExtensionNumber, Refusal> {
+        let found = self.directory.find(named).map(|entry| entry.extension.number.clone());
+        found.ok_or_else(|| Refusal::NotFound { kind: "extension", name: named.to_owned() })
+    }
+
+    fn only_extension_with_phone(&self) -> Result<ExtensionNumber, Refusal> {
+        let mut with_phone = self.directory.iter().filter(|entry| {
+            matches!(entry.extension.kind, Kind::Person)
+                && !self.registrar.phones_of(entry.extension.number.as_str()).is_empty()
+        });
+        match (with_phone.next(), with_phone.next()) {
+            (Some(only), None) => Ok(only.extension.number.clone()),
+            (None, _) => Err(Refusal::NoPhone(
+                "no phone is registered: start one; `sipwitch phones add 101` says what it needs"
+                    .into(),
+            )),
+            (Some(_), Some(_)) => Err(Refusal::NoPhone(
+                "several extensions have phones: say which is yours (option from, or dial.from in \
+                 the configuration)"
+                    .into(),
+            )),
+        }
+    }
+
+    pub(super) fn explain(
+        &self,
+        contact: &str,
+        options: &DialOptions,
+    ) -> Result<Vec<RouteLine>, Refusal> {
+        if let Some(from) = &options.from
+            && self.directory.find(from).is_none()
+        {
+            return Err(Refusal::NotFound { kind: "extension", name: from.clone() });
+        }
+        let route = routing::route(&parse(contact)?, &Caller::default(), &self.house(None));
+        let mut lines = Vec::new();
+        for (at, attempt) in route.attempts.iter().enumerate() {
+            for target in &attempt.targets {
+                let routing::Destination::Phone(phone) = target.destination;
+                lines.push(RouteLine {
+                    attempt: u32::try_from(at + 1).unwrap_or(u32::MAX),
+                    destination: format!("phone {} of {}", phone.0, target.extension),
+                    reason: attempt.because.as_str().to_owned(),
+                    words: attempt.because.to_string(),
+                });
+            }
+        }
+        for rejected in &route.rejected {
+            lines.push(RouteLine {
+                attempt: 0,
+                destination: rejected.what.clone(),
+                reason: rejected.why.as_str().to_owned(),
+                words: rejected.why.to_string(),
+            });
+        }
+        Ok(lines)
+    }
+
+    pub(super) fn hang_up(&mut self, call: CallId) -> Result<(), Refusal> {
+        self.entry(call)?.call.hang_up(Cause::normal());
+        self.pump(call);
+        Ok(())
+    }
+
+    pub(super) fn answer_call(&mut self, call: CallId) -> Result<(), Refusal> {
+        let done = self.entry(call)?.call.answer();
+        self.pump(call);
+        done.map_err(refusal)
+    }
+
+    pub(super) fn hold(&mut self, call: CallId, hold: bool, reply: Reply<()>) {
+        let now = self.now.instant;
+        let begun = self.entry(call).and_then(|entry| {
+            let was_held = entry.call.is_held();
+            let done = if hold { entry.call.hold(now) } else { entry.call.resume(now) };
+            done.map_err(refusal)?;
+            // A call that is held anyway, by a phone, will not change its state.
+            Ok(was_held != hold)
+        });
+        match begun {
+            Ok(true) => {
+                if let Ok(entry) = self.entry(call) {
+                    entry.holding = Some(reply);
+                }
+            }
+            Ok(false) => {
+                let _ = reply.send(Ok(()));
+            }
+            Err(refusal) => {
+                let _ = reply.send(Err(refusal));
+            }
+        }
+        self.pump(call);
+    }
+
+    pub(super) fn transfer(&mut self, call: CallId, contact: &str) -> Result<(), Refusal> {
+        let parsed = parse(contact)?;
+        self.entry(call)?;
+        let route = routing::route(&parsed, &Caller::default(), &self.house(None));
+        let target = Party { display: String::new(), address: parsed.user().to_owned() };
+        let now = self.now.instant;
+        let Some(entry) = self.calls.get_mut(&call) else { return Err(no_call(call)) };
+        let done = entry.call.transfer(now, &mut self.leg_ids, Side::Caller, target, route);
+        self.pump(call);
+        done.map_err(refusal)
+    }
+
+    pub(super) fn send_dtmf(&mut self, call: CallId, tones: &str, reply: Reply<()>) {
+        let begun = tones
+            .parse::<Tones>()
+            .map_err(|error| Refusal::BadValue(error.to_string()))
+            .and_then(|tones| {
+                let entry = self.entry(call)?;
+                entry.call.send_tones(Towards::Side(Side::Callee), &tones).map_err(refusal)
+            });
+        match begun {
+            Ok(()) => {
+                if let Ok(entry) = self.entry(call) {
+                    entry.toning = Some(reply);
+                }
+            }
+            Err(refusal) => {
+                let _ = reply.send(Err(refusal));
+            }
+        }
+        self.pump(call);
+    }
+
+    pub(super) fn owner_left(&mut self, owner: &str) {
+        let ids: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, entry)| entry.owner.as_deref() == Some(owner))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            if let Some(entry) = self.calls.get_mut(&id) {
+                entry.call.hang_up(Cause::owner_left_bus());
+            }
+            self.pump(id);
+        }
+    }
+
+    pub(super) fn history(&self, limit: u32, reply: Reply<Vec<PastCall>>) {
+        let answer = self.store.calls(limit);
+        tokio::spawn(async move {
+            let calls = match answer.await {
+                Ok(Ok(records)) => Ok(records.into_iter().map(past_call).collect()),
+                Ok(Err(error)) => Err(Refusal::NotStored(error.to_string())),
+                Err(_) => Err(Refusal::NotStored("the store has stopped".into())),
+            };
+            let _ = reply.send(calls);
+        });
+    }
+
+    fn entry(&mut self, call: CallId) -> Result<&mut CallEntry, Refusal> {
+        self.calls.get_mut(&call).ok_or_else(|| no_call(call))
+    }
+}
+
+fn no_call(call: CallId) -> Refusal {
+    Refusal::NotFound { kind: "call", name: call.0.to_string() }
+}
+
+pub(super) fn parse(contact: &str) -> Result<Contact, Refusal> {
+    contact.parse().map_err(|error: sipwitch_core::contact::ParseContactError| {
+        Refusal::BadContact(error.to_string())
+    })
+}
+
+fn refusal(error: CommandError) -> Refusal {
+    match error {
+        CommandError::Unreachable(_) => Refusal::NoRoute(error.to_string()),
+        CommandError::Busy
+        | CommandError::DoesNotApply(_)
+        | CommandError::Ended
+        | CommandError::NotConnected => Refusal::NotInThisState(error.to_string()),
+    }
+}
+
+fn past_call(record: crate::store::records::CallRecord) -> PastCall {
+    PastCall {
+        started_us: record.started_us,
+        answered_us: record.answered_us,
+        ended_us: record.ended_us,
+        caller: record.caller,
+        contact: record.contact,
+        callee: record.callee,
+        route: record.route,
+        sip_code: record.sip_code,
+        words: record.words,
+    }
+}

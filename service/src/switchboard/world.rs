@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The house as routing sees it, and as others see it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use sipwitch_core::{
+    extension::{Extension, ExtensionNumber},
+    routing::{self, PhoneId},
+};
+use sipwitch_sip::registrar::{Binding, Registrar};
+
+use super::{
+    Switchboard,
+    directory::{self, Directory, Entry},
+    notice::{ExtensionView, PhoneView},
+    settings::Settings,
+};
+
+/// The house as routing sees it.
+pub(super) struct House<'a> {
+    directory: &'a Directory,
+    registrar: &'a Registrar,
+    settings: &'a Settings,
+    heard_at: Option<SocketAddr>,
+}
+
+impl routing::World for House<'_> {
+    fn extension(&self, number: &ExtensionNumber) -> Option<&Extension> {
+        self.directory.entry(number).map(|entry| &entry.extension)
+    }
+
+    fn phones(&self, number: &ExtensionNumber) -> Vec<PhoneId> {
+        let phones = self.registrar.phones_of(number.as_str());
+        phones.iter().map(|binding| PhoneId(binding.phone.0)).collect()
+    }
+
+    fn is_own_domain(&self, host: &str, port: Option<u16>) -> bool {
+        self.settings.is_own(host, port, self.heard_at)
+    }
+
+    fn ring_time(&self) -> Duration {
+        self.settings.ring
+    }
+}
+
+impl Switchboard {
+    /// The house; `heard_at` is our address on the flow that a request came by.
+    pub(super) fn house(&self, heard_at: Option<SocketAddr>) -> House<'_> {
+        House {
+            directory: &self.directory,
+            registrar: &self.registrar,
+            settings: &self.settings,
+            heard_at,
+        }
+    }
+
+    pub(super) fn extension_view(&self, entry: &Entry) -> ExtensionView {
+        let mut phones: Vec<u64> = self
+            .registrar
+            .phones_of(entry.extension.number.as_str())
+            .iter()
+            .map(|binding| binding.phone.0)
+            .collect();
+        phones.sort_unstable();
+        directory::view_of(entry, phones, self.settings.ring)
+    }
+}
+
+/// A phone as others see it.
+pub(super) fn phone_view(binding: &Binding) -> PhoneView {
+    PhoneView {
+        id: binding.phone.0,
+        extension: binding.extension.to_string(),
+        contact: binding.contact.to_string(),
+        transport: binding.flow.transport.name(),
+        address: binding.flow.remote.to_string(),
+        user_agent: binding.user_agent.to_string(),
+        instance: binding.instance.to_string(),
+        registered_us: binding.registered_us,
+        expires_us: binding.expires_us,
+    }
+}
