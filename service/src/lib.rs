@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 pub mod bus;
+pub mod config;
+pub mod import;
 pub mod secret;
 pub mod store;
 pub mod switchboard;
