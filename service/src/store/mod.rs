@@ -36,7 +36,9 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::OpenError;
-use self::records::{BindingRecord, CallRecord, ExtensionRecord, MessageRecord, Settings};
+pub use self::records::{
+    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, Settings,
+};
 
 /// Something to keep or to forget. Each change says all there is to say about its record, so that
 /// writing it again does no harm.
@@ -119,7 +121,7 @@ impl Default for Bounds {
             calls_age: Duration::from_secs(90 * 24 * 3600),
             messages: 1000,
             messages_per_extension: 100,
-            queue: 16_384,
+            queue: 32_768,
         }
     }
 }
@@ -144,7 +146,7 @@ pub struct Loaded {
     pub bindings: Vec<BindingRecord>,
     /// How many texts wait, by extension.
     pub messages_waiting: Vec<(String, u32)>,
-    /// A phone number not used by any stored phone, nor any above it.
+    /// A phone number above that of every phone there ever was.
     pub next_phone: u64,
     /// A message number not used by any stored message, nor any above it.
     pub next_message: u64,
@@ -227,8 +229,14 @@ impl Store {
             Place::File(path) => Some(path.as_path()),
             Place::Memory => None,
         };
-        let writer =
-            writer::Writer::new(connection, Arc::clone(&shared), bounds.clone(), tell, path);
+        let writer = writer::Writer::new(
+            connection,
+            Arc::clone(&shared),
+            bounds.clone(),
+            tell,
+            path,
+            loaded.next_phone - 1,
+        );
         let thread = thread::Builder::new()
             .name("store".into())
             .stack_size(512 * 1024)

@@ -233,8 +233,9 @@ fn prepare(
     connection.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES)?;
     schema::migrate(&mut connection)?;
     let settings = settings(&connection, realm)?;
+    let stored = statements::last_key(&connection, "SELECT max(phone) FROM bindings")?;
+    let next_phone = stored.max(statements::reserved_phones(&connection)?) + 1;
     // Read before anything is removed, so that a number is not soon used again.
-    let next_phone = statements::last_key(&connection, "SELECT max(phone) FROM bindings")? + 1;
     let next_message = statements::last_key(&connection, "SELECT max(id) FROM messages")? + 1;
     let calls_age_us = i64::try_from(bounds.calls_age.as_micros()).unwrap_or(i64::MAX);
     // Best effort: what has run out is not read below either, and a full disk must not stop a start.

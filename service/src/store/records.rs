@@ -106,6 +106,8 @@ pub struct BindingRecord {
     pub source: String,
     /// Where it was received by us: `127.0.0.1:5060`; empty if it does not matter.
     pub local: String,
+    /// Whether requests must take the flow it registered by.
+    pub is_flow_bound: bool,
     /// The User-Agent; may be empty.
     pub user_agent: String,
     /// When it registered last.

@@ -33,6 +33,7 @@ const STEPS: &[&str] = &["
         transport TEXT NOT NULL,
         source TEXT NOT NULL,
         local TEXT NOT NULL,
+        is_flow_bound INTEGER NOT NULL,
         user_agent TEXT NOT NULL,
         registered_us INTEGER NOT NULL,
         expires_us INTEGER NOT NULL,

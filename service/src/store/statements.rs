@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Records to rows and back. Statements are compiled once and kept by the connection's cache.
 
-use rusqlite::{Connection, Row, params, types::Type};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::records::{
     BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord,
@@ -64,7 +64,7 @@ const fn key(id: u64) -> i64 {
 fn put_binding(connection: &Connection, binding: &BindingRecord) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO bindings VALUES
-         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     statement.execute(params![
         key(binding.phone),
@@ -78,6 +78,7 @@ fn put_binding(connection: &Connection, binding: &BindingRecord) -> rusqlite::Re
         binding.transport,
         binding.source,
         binding.local,
+        binding.is_flow_bound,
         binding.user_agent,
         binding.registered_us,
         binding.expires_us,
@@ -212,6 +213,21 @@ pub(super) fn last_key(connection: &Connection, sql: &str) -> rusqlite::Result<u
     Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
 }
 
+/// Reserves phone numbers: none up to this one is ever given out again.
+pub(super) fn reserve_phones(connection: &Connection, through: u64) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO settings VALUES ('last-phone', ?1)")?;
+    statement.execute([through.to_be_bytes().as_slice()])?;
+    Ok(())
+}
+
+/// The last phone number that was reserved.
+pub(super) fn reserved_phones(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT value FROM settings WHERE name = 'last-phone'";
+    let last = connection.query_row(sql, [], |row| row.get::<_, [u8; 8]>(0)).optional()?;
+    Ok(last.map_or(0, u64::from_be_bytes))
+}
+
 /// Past calls, the newest first.
 pub(super) fn calls(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<CallRecord>> {
     let mut statement = connection.prepare_cached(
@@ -268,11 +284,12 @@ fn read_binding(row: &Row<'_>) -> rusqlite::Result<BindingRecord> {
         transport: row.get(8)?,
         source: row.get(9)?,
         local: row.get(10)?,
-        user_agent: row.get(11)?,
-        registered_us: row.get(12)?,
-        expires_us: row.get(13)?,
-        q: row.get(14)?,
-        gruu: row.get(15)?,
+        is_flow_bound: row.get(11)?,
+        user_agent: row.get(12)?,
+        registered_us: row.get(13)?,
+        expires_us: row.get(14)?,
+        q: row.get(15)?,
+        gruu: row.get(16)?,
     })
 }
 

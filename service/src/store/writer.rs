@@ -34,6 +34,8 @@ const RETRY_LONGEST: Duration = Duration::from_secs(60);
 const PRUNE_EVERY_US: i64 = 3600 * 1_000_000;
 /// A list emptied after a burst keeps no more room than this.
 const KEEP_ROOM: usize = 1024;
+/// Phone numbers reserved at a time: a killed process skips at most so many.
+const RESERVE: u64 = 16;
 
 /// A disk that does not take what we write.
 struct Trouble {
@@ -53,6 +55,9 @@ pub(super) struct Writer {
     backlog: Vec<(Ticket, Change)>,
     trouble: Option<Trouble>,
     pruned_us: i64,
+    /// The highest phone number there ever was, and the highest that is reserved in the database.
+    last_phone: u64,
+    reserved_phone: u64,
 }
 
 impl Writer {
@@ -62,10 +67,20 @@ impl Writer {
         bounds: Bounds,
         reports: mpsc::UnboundedSender<Report>,
         path: Option<&Path>,
+        last_phone: u64,
     ) -> Self {
-        let suspect = path.map(open::suspect_mark);
-        let backlog = Vec::new();
-        Self { connection, shared, bounds, reports, suspect, backlog, trouble: None, pruned_us: 0 }
+        Self {
+            connection,
+            shared,
+            bounds,
+            reports,
+            suspect: path.map(open::suspect_mark),
+            backlog: Vec::new(),
+            trouble: None,
+            pruned_us: 0,
+            last_phone,
+            reserved_phone: last_phone,
+        }
     }
 
     /// Runs until the store is closed. Gives words if something stayed unwritten.
@@ -177,6 +192,7 @@ impl Writer {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut refused = Vec::new();
         let mut last_call_us = None;
+        let mut last_phone = self.last_phone;
         for (ticket, change) in &self.backlog {
             match statements::apply(connection, change, &self.bounds) {
                 Ok(Applied::Kept) => {}
@@ -184,8 +200,10 @@ impl Writer {
                 Err(error) if is_refusal(&error) => refused.push((*ticket, error.to_string())),
                 Err(error) => return Err(error),
             }
-            if let Change::AddCall(call) = change {
-                last_call_us = Some(call.ended_us);
+            match change {
+                Change::AddCall(call) => last_call_us = Some(call.ended_us),
+                Change::PutBinding(binding) => last_phone = last_phone.max(binding.phone),
+                _ => {}
             }
         }
         if let Some(now_us) = last_call_us {
@@ -196,7 +214,13 @@ impl Writer {
                 self.pruned_us = now_us;
             }
         }
+        let mut reserved = self.reserved_phone;
+        if last_phone > reserved {
+            reserved = last_phone.saturating_add(RESERVE);
+            statements::reserve_phones(connection, reserved)?;
+        }
         connection.prepare_cached("COMMIT")?.execute([])?;
+        (self.last_phone, self.reserved_phone) = (last_phone, reserved);
         Ok(refused)
     }
 
@@ -268,6 +292,12 @@ impl Writer {
 
     fn finish(self) -> Option<String> {
         let left = self.backlog.len();
+        if self.reserved_phone > self.last_phone
+            && let Err(error) = statements::reserve_phones(&self.connection, self.last_phone)
+        {
+            // Some numbers are skipped, no more.
+            tracing::debug!("cannot give reserved phone numbers back: {error}");
+        }
         let trouble = self.trouble.map(|trouble| trouble.words);
         let closed = self.connection.close().map_err(|(_, error)| error.to_string());
         match (left, trouble, closed) {
