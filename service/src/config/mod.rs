@@ -26,7 +26,7 @@ pub use self::error::{ConfigError, Mistake};
 use self::{
     listen::ListenAddress,
     unit::{Bytes, Count, Days, Seconds},
-    word::{Algorithm, Domain, LogLevel, LogTarget, ProductName},
+    word::{Algorithm, Domain, ExtensionName, LogLevel, LogTarget, ProductName},
 };
 
 /// The shipped file.
@@ -145,8 +145,9 @@ impl Default for Calls {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Dial {
-    /// The extensions whose phones ring first; none means the only one that has a phone.
-    pub from: Vec<String>,
+    /// The extension whose phones ring first (a group, if those of several shall); empty means the
+    /// only one that has a phone.
+    pub from: ExtensionName,
 }
 
 /// `[messages]`

@@ -76,6 +76,11 @@ fn mistakes_name_line_column_key_and_a_way_out() {
              that is meant",
         ),
         (
+            "[dial]\nfrom = \"\\u0001\"",
+            "2:8: dial.from: character '\\u{1}' cannot be part of an extension: use letters a-z, digits, \
+             *, #, '.', '-' or '_'",
+        ),
+        (
             "[sip]\ndomain = \"two words\"",
             "2:10: sip.domain: \"two words\" is no domain: use a name such as house.example.org",
         ),
@@ -176,7 +181,7 @@ fn everything_else() -> (Config, Difference) {
         session-expires-seconds = 1801
         calls = 2
         [dial]
-        from = ["101"]
+        from = "101"
         [messages]
         keep = 1
         keep-per-extension = 1

@@ -4,6 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sipwitch_core::extension::{ExtensionNumber, ParseExtensionError};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
@@ -124,6 +125,32 @@ impl FromStr for Domain {
     }
 }
 
+/// The number or name of an extension, or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExtensionName(Option<ExtensionNumber>);
+
+impl ExtensionName {
+    /// The number or name; may be empty.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", ExtensionNumber::as_str)
+    }
+
+    /// The extension, if one is named.
+    #[must_use]
+    pub const fn number(&self) -> Option<&ExtensionNumber> {
+        self.0.as_ref()
+    }
+}
+
+impl FromStr for ExtensionName {
+    type Err = ParseExtensionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseExtensionError> {
+        Ok(Self(if text.is_empty() { None } else { Some(text.parse()?) }))
+    }
+}
+
 /// What Server and User-Agent say, or nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProductName(String);
@@ -169,4 +196,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Domain, LogLevel, ProductName);
+as_text!(Domain, ExtensionName, LogLevel, ProductName);
