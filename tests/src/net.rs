@@ -79,16 +79,34 @@ pub fn free_place(at: IpAddr) -> Result<SocketAddr> {
     Ok(SocketAddr::new(at, free_port(at)?))
 }
 
-/// How many UDP sockets this machine has bound to that port, by /proc/net/udp.
+/// Whose process has a UDP socket on that port: by the socket's inode, from the kernel's table to
+/// the open files of our own processes.
 ///
 /// # Errors
-/// The file cannot be read.
-pub fn udp_sockets_on(port: u16) -> Result<usize> {
+/// The kernel's table cannot be read.
+pub fn owner_of_udp_port(port: u16) -> Result<Option<u32>> {
     let wanted = format!(":{port:04X}");
-    let table = std::fs::read_to_string("/proc/net/udp")?;
-    Ok(table
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .filter(|local| local.ends_with(&wanted))
-        .count())
+    let mut inodes = Vec::new();
+    for table in ["/proc/net/udp", "/proc/net/udp6"] {
+        for line in std::fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            if fields.get(1).is_some_and(|local| local.ends_with(&wanted)) {
+                inodes.extend(fields.get(9).map(|inode| format!("socket:[{inode}]")));
+            }
+        }
+    }
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let Ok(files) = std::fs::read_dir(entry.path().join("fd")) else { continue };
+        let links = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+        if links
+            .into_iter()
+            .any(|link| inodes.iter().any(|inode| link.as_os_str() == inode.as_str()))
+        {
+            return Ok(Some(pid));
+        }
+    }
+    Ok(None)
 }

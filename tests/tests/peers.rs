@@ -2,7 +2,10 @@
 //! The drivers of the foreign peers, proved against Debian's kamailio: when a scenario fails, it is
 //! not for the fixture.
 
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Error, Result, ensure};
+use sipwitch_simulators as simulators;
 use sipwitch_tests::net;
 use sipwitch_tests::peers::{
     Account, Baresip, Kamailio, Linphonec, Sipp, Sipsak, Transport, Twinkle,
@@ -130,5 +133,55 @@ fn sipsak_asks_kamailio() -> Result<()> {
     ensure!(registered.content, "{}", registered.said);
     let called = Sipsak::call(&account, "109")?;
     ensure!(called.said.contains("SIP/2.0 404"), "{}", called.said);
+    Ok(())
+}
+
+#[test]
+fn the_simulated_phone_talks_to_baresip_through_kamailio() -> Result<()> {
+    let kamailio = Kamailio::start(net::loopback())?;
+    let mut baresip = Baresip::start(&Account::new("101", kamailio.at))?;
+    baresip.registered()?;
+    for transport in [simulators::Transport::Udp, simulators::Transport::Tcp] {
+        let account = simulators::Account::new("108");
+        let plain = Error::msg;
+        let mut phone = simulators::Phone::new(transport, net::loopback(), kamailio.at, account)
+            .map_err(plain)?;
+        let mut speech = simulators::Speech::open(net::loopback()).map_err(plain)?;
+        let sdp = speech.sdp().map_err(plain)?;
+        ensure!(phone.register(60).map_err(plain)?.status() == Some(200));
+
+        let mut call = phone.call("101", &sdp).map_err(plain)?;
+        baresip.incoming()?;
+        call.answer(&mut phone, 180).map_err(plain)?;
+        baresip.answer()?;
+        call.answer(&mut phone, 200).map_err(plain)?;
+        call.ack(&mut phone, b"").map_err(plain)?;
+        baresip.established()?;
+        speech.echo(20, Duration::from_secs(10)).map_err(plain)?;
+        baresip.hears_more_than(15)?;
+        ensure!(call.ask(&mut phone, "INFO", &[], b"").map_err(plain)?.status().is_some());
+        call.hang_up(&mut phone).map_err(plain)?;
+        baresip.closed()?;
+
+        baresip.call("108")?;
+        let mut call = phone.incoming().map_err(plain)?;
+        call.reply(&mut phone, "180 Ringing", b"").map_err(plain)?;
+        baresip.ringing()?;
+        call.reply(&mut phone, "200 OK", &sdp).map_err(plain)?;
+        call.request(&mut phone, "ACK").map_err(plain)?;
+        baresip.established()?;
+        baresip.hold()?;
+        let hold = call.request(&mut phone, "INVITE").map_err(plain)?;
+        ensure!(
+            hold.text().contains("a=sendonly") || hold.text().contains("a=inactive"),
+            "{hold:?}"
+        );
+        call.reply_to(&mut phone, &hold, "200 OK", &[], &sdp).map_err(plain)?;
+        call.request(&mut phone, "ACK").map_err(plain)?;
+        baresip.hang_up()?;
+        call.ended(&mut phone).map_err(plain)?;
+        baresip.closed()?;
+        ensure!(phone.register(0).map_err(plain)?.status() == Some(200));
+    }
     Ok(())
 }
