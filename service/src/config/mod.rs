@@ -30,7 +30,7 @@ use self::{
 };
 
 /// The shipped file.
-pub const SHIPPED: &str = include_str!("../../config/sipwitch.toml");
+pub const SHIPPED: &str = include_str!("../../../data/sipwitch/config.toml");
 
 /// A larger file is not a configuration.
 const LARGEST_FILE: u64 = 1024 * 1024;
