@@ -1,1 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//! Endpoints and phones of plain text on a virtual wire.
+
+mod changes;
+mod early;
+mod ends;
+mod fixture;
+mod lossy;
+mod outside;
+mod properties;
+mod setup;
+mod timers;
+mod transfers;
