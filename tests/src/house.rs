@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use sipwitch_simulators as simulators;
 use tempfile::TempDir;
 
@@ -339,16 +339,22 @@ impl House {
             }
             anyhow::Ok(())
         };
-        let owned = desk.wait("the name of the service", waiting);
+        // Whichever comes first: the name, or the end of the process.
         let service = self.service.as_mut().context("the service was started")?;
-        match owned {
-            Ok(result) => result,
-            Err(error) => Err(error.context(format!(
-                "the service {}:\n{}",
-                if service.is_running() { "runs" } else { "has ended" },
-                service.tail()
-            ))),
-        }
+        let mut said = service.said.clone();
+        let (tell, gone) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || tell.send(said.wait(PATIENCE, |_| None::<()>)));
+        let either = async {
+            tokio::select! {
+                owned = waiting => owned,
+                _ = gone => Err(anyhow!("it has ended, or has not asked for its name")),
+            }
+        };
+        let owned = desk.wait_within(2 * PATIENCE, "the name of the service", either);
+        let service = self.service.as_mut().context("the service was started")?;
+        owned
+            .and_then(|result| result)
+            .with_context(|| format!("the service said:\n{}", service.tail()))
     }
 
     /// Memory of the service that is resident, in bytes.
