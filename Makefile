@@ -29,6 +29,7 @@ generated:
 	rm -rf $(generated)
 	mkdir -p $(generated)/man $(generated)/completions
 	$(built)/sipwitch generate man $(generated)/man
+	packaging/config-man >$(generated)/man/sipwitch-config.5
 	$(built)/sipwitch generate completions $(generated)/completions
 
 .PHONY: run
