@@ -4,12 +4,7 @@
 //! Once as a reader sees them, and once as they go through a whole endpoint, where it counts what
 //! goes out. What an endpoint leaves to its owner is judged by the registrar or the authenticator.
 
-use std::{
-    fs,
-    net::IpAddr,
-    path::PathBuf,
-    time::Instant,
-};
+use std::{fs, net::IpAddr, path::PathBuf, time::Instant};
 
 use bytes::Bytes;
 use sipwitch_sip::{

@@ -15,8 +15,12 @@ impl Request {
             return Err(Malformed::new(505, "the version is not SIP/2.0"));
         }
         once(|field| self.is_repeated(field))?;
-        self.from()?;
-        self.to()?;
+        for address in [self.from()?, self.to()?] {
+            // A second tag would be put behind it.
+            if address.param("tag").is_some_and(<[u8]>::is_empty) {
+                return Err(Malformed::new(400, "a tag has no value"));
+            }
+        }
         self.call_id()?;
         if self.cseq()?.method != *self.method() {
             return Err(Malformed::new(400, "CSeq names another method"));
@@ -107,6 +111,10 @@ mod tests {
             ("CSeq", "X-CSeq", Some(400)),
             ("Call-ID: x", "Call-ID: x\r\ni: y", Some(400)),
             ("Call-ID: x\r\n", "", Some(400)),
+            ("Call-ID: x", "Call-ID: x y", Some(400)),
+            ("Call-ID: x", "Call-ID: x\0y", Some(400)),
+            ("To: <sip:a@b>", "To: <sip:a@b>;tag", Some(400)),
+            ("tag=1", "tag=", Some(400)),
             ("From: <sip:c@d>;tag=1\r\n", "", Some(400)),
             ("To: <sip:a@b>", "To: \"a <sip:a@b>", Some(400)),
             ("Forwards: 70", "Forwards: 256", Some(400)),

@@ -178,11 +178,16 @@ macro_rules! shared_accessors {
         /// The Call-ID.
         ///
         /// # Errors
-        /// It is missing or empty.
+        /// It is missing or empty, or has blanks or control characters in it.
         pub fn call_id(&self) -> Result<Cow<'_, [u8]>, Malformed> {
-            self.essential(Essential::CallId)
-                .filter(|value| !value.is_empty())
-                .ok_or_else(|| missing(Essential::CallId))
+            let value =
+                self.essential(Essential::CallId).ok_or_else(|| missing(Essential::CallId))?;
+            // It is sent back and compared byte for byte: nothing may be in it that a line could
+            // not carry (RFC 3261 §25.1 `callid`).
+            if value.is_empty() || value.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+                return Err(Malformed::new(400, "Call-ID is empty or has a blank in it"));
+            }
+            Ok(value)
         }
 
         /// The CSeq.

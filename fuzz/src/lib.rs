@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the fuzz targets do with their input. Each asserts what must hold for any bytes; a panic
+//! anywhere below is a finding as well.
+
+use std::{net::IpAddr, time::Instant};
+
+use bytes::Bytes;
+use sipwitch_sip::{
+    auth::{self, Authenticator, Credentials, Ha1Pair, Verdict},
+    flow::{Flow, Transport},
+    registrar::{Arrival, Registrar, Rules},
+    wire::{
+        ContactList, Draft, Limits, Message, NameAddr, Request, StreamReader, Uri, Via, name,
+        parse_datagram,
+    },
+};
+
+/// One datagram: it is read or refused, and what we write about it we can read.
+pub fn datagram(data: &[u8]) {
+    let bytes = Bytes::copy_from_slice(data);
+    match parse_datagram(bytes.clone(), &Limits::default()) {
+        Ok(message) => read_all(&message),
+        Err(malformed) => {
+            if let Some(refusal) = malformed.refusal(&bytes) {
+                let answer = parse_datagram(refusal, &Limits::default());
+                // The fields that are sent back may be as broken as they came; the rest is ours.
+                if let Ok(message) = answer {
+                    assert!(matches!(message, Message::Response(_)));
+                }
+            }
+        }
+    }
+}
+
+fn read_all(message: &Message) {
+    let headers = message.headers();
+    for (name, value) in headers.iter() {
+        let _ = (name.as_bytes().len(), value.len(), headers.number(&name));
+    }
+    let _ = headers.tokens(&name::SUPPORTED);
+    let _ = ContactList::of(headers);
+    for value in headers.all(&name::ROUTE) {
+        let _ = NameAddr::parse_list(&value);
+    }
+    match message {
+        Message::Request(request) => read_request(request),
+        Message::Response(response) => {
+            let _ = (response.check(), response.status(), response.from(), response.to());
+            let _ = (response.from_tag(), response.to_tag());
+        }
+    }
+}
+
+fn read_request(request: &Request) {
+    let _ = (request.from(), request.to(), request.call_id(), request.cseq(), request.hops());
+    let _ = (request.from_tag(), request.to_tag());
+    if let Some(via) = request.via() {
+        let _ = Via::first(&via);
+    }
+    if request.check().is_err() {
+        return;
+    }
+    // Whoever sends a sound request gets an answer that is sound as well.
+    let draft = Draft::response_to(request, 404, "", Some("t"));
+    match parse_datagram(draft.encode(), &Limits::default()) {
+        Ok(Message::Response(response)) => {
+            assert_eq!(response.status(), 404);
+            assert_eq!(response.cseq(), request.cseq());
+            assert_eq!(response.call_id().ok(), request.call_id().ok());
+            assert!(response.to_tag().is_some());
+        }
+        other => panic!("the answer to a sound request: {other:?}"),
+    }
+}
+
+/// A stream: however it is cut into pieces, the same messages come out.
+pub fn stream(data: &[u8]) {
+    let Some((&size, data)) = data.split_first() else { return };
+    let size = usize::from(size).max(1);
+    let limits = Limits::default();
+    let whole = StreamReader::new(&limits).push(data);
+    let mut reader = StreamReader::new(&limits);
+    let mut pieces = Vec::new();
+    for piece in data.chunks(size) {
+        match reader.push(piece) {
+            Ok(messages) => pieces.extend(messages),
+            Err(_) => {
+                assert!(whole.is_err(), "cut into pieces it is refused, whole it is not");
+                return;
+            }
+        }
+    }
+    let whole = whole.expect("in pieces it was taken");
+    assert_eq!(whole.len(), pieces.len());
+    for (one, other) in whole.iter().zip(&pieces) {
+        read_all(one);
+        let fields = |message: &Message| -> Vec<(Vec<u8>, Vec<u8>)> {
+            let headers = message.headers();
+            headers.iter().map(|(n, v)| (n.as_bytes().to_vec(), v.into_owned())).collect()
+        };
+        assert_eq!(fields(one), fields(other));
+    }
+}
+
+/// A URI: what is read can be written and read again, and is equivalent to itself.
+pub fn uri(data: &[u8]) {
+    let _ = NameAddr::parse(data);
+    let _ = NameAddr::parse_list(data);
+    let Ok(uri) = Uri::parse(data.to_vec()) else { return };
+    let _ = (uri.user(), uri.host(), uri.ip(), uri.port(), uri.transport(), uri.param("gr"));
+    let again = Uri::parse(uri.to_bytes()).expect("what we write, we read");
+    assert_eq!(again.to_bytes(), uri.to_bytes());
+    assert!(uri.is_equivalent(&again));
+    let line = uri.for_request_line();
+    assert!(!line.has_headers());
+    let _ = Uri::parse(line.to_bytes()).expect("for the request line too");
+}
+
+fn register_with(field: &str, value: &[u8]) -> Option<Request> {
+    let mut text = format!(
+        "REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:101@example.org>;tag=a\r\nTo: <sip:101@example.org>\r\n\
+         Call-ID: c\r\nCSeq: 1 REGISTER\r\n{field}: "
+    )
+    .into_bytes();
+    text.extend_from_slice(value);
+    text.extend_from_slice(b"\r\nContent-Length: 0\r\n\r\n");
+    match parse_datagram(text.into(), &Limits::default()) {
+        Ok(Message::Request(request)) => Some(request),
+        _ => None,
+    }
+}
+
+/// The value of an Authorization field: whoever does not know the password is not let in.
+pub fn credentials(data: &[u8]) {
+    let _ = Credentials::parse(data);
+    let Some(request) = register_with("Authorization", data) else { return };
+    let mut judge = Authenticator::new(auth::Rules::default(), &[1; 32], 1);
+    let source: IpAddr = "192.0.2.7".parse().expect("an address");
+    let verdict = judge.check(1, &request, source, |_, hash| {
+        Some(Ha1Pair::of("101", "sipwitch", "not to be guessed").under(hash))
+    });
+    assert!(!matches!(verdict, Verdict::Accepted { .. }));
+    let answer = judge.answer(1, &request, source, &verdict, "t").encode();
+    assert!(parse_datagram(answer, &Limits::default()).is_ok());
+}
+
+/// Datagrams separated by a line of `--`, each taken as a REGISTER of one extension: the answers
+/// can be read, and the registrar and its changes agree.
+pub fn registration(data: &[u8]) {
+    let now = Instant::now();
+    let rules = Rules { phones_per_extension: 4, ..Rules::default() };
+    let mut registrar = Registrar::new(rules, &[1; 32], 1);
+    let mut kept = std::collections::BTreeSet::new();
+    let text = data.to_vec();
+    for part in split(&text, b"\r\n--\r\n").into_iter().take(16) {
+        let Ok(Message::Request(request)) =
+            parse_datagram(Bytes::copy_from_slice(part), &Limits::default())
+        else {
+            continue;
+        };
+        if request.check().is_err() {
+            continue;
+        }
+        let outcome = registrar.register(&Arrival {
+            request: &request,
+            flow: Flow {
+                transport: Transport::Udp,
+                local: "192.0.2.1:5060".parse().expect("an address"),
+                remote: "192.0.2.7:5060".parse().expect("an address"),
+                connection: None,
+            },
+            extension: "101",
+            now,
+            unix_us: 1_700_000_000_000_000,
+            to_tag: "t",
+        });
+        let answer = parse_datagram(outcome.response.encode(), &Limits::default());
+        let Ok(Message::Response(answer)) = answer else { panic!("our answer: {answer:?}") };
+        assert!(answer.status() == 200 || outcome.changes.is_empty());
+        for change in &outcome.changes {
+            let binding = change.binding();
+            let _ = (binding.reached_by(), binding.is_behind_nat(), binding.routes());
+            match change {
+                sipwitch_sip::registrar::BindingChange::Removed { .. } => {
+                    assert!(kept.remove(&binding.phone));
+                }
+                _ => {
+                    kept.insert(binding.phone);
+                }
+            }
+        }
+        let have: std::collections::BTreeSet<_> =
+            registrar.phones().map(|binding| binding.phone).collect();
+        assert_eq!(have, kept);
+        assert!(registrar.len() <= 4);
+        assert_eq!(registrar.next_deadline().is_some(), !registrar.is_empty());
+    }
+}
+
+fn split<'a>(data: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::new();
+    let mut rest = data;
+    while let Some(at) = rest.windows(separator.len()).position(|window| window == separator) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + separator.len()..];
+    }
+    parts.push(rest);
+    parts
+}
+
+#[cfg(test)]
+mod tests;
