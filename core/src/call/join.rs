@@ -29,6 +29,14 @@ impl ReleasedLeg {
     pub const fn id(&self) -> LegId {
         self.leg.id
     }
+
+    #[cfg(test)]
+    pub(super) fn rename(&mut self, id: LegId) {
+        self.leg.id = id;
+        for orphan in &mut self.orphans {
+            orphan.leg = id;
+        }
+    }
 }
 
 impl Call {

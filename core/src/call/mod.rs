@@ -37,7 +37,8 @@ pub mod leg;
 mod relay;
 mod splice;
 mod switch;
-
+#[cfg(test)]
+mod tests;
 mod third_party;
 mod transfer;
 

@@ -221,8 +221,9 @@ impl Call {
 
     /// The call is as it was before the transfer; tells those who wanted it otherwise.
     pub(super) fn restored(&mut self, leg: LegId, exchange: Option<ExchangeId>, cause: Cause) {
+        let cause = refusing(cause);
         if let Some(exchange) = exchange {
-            let status = Status::new(refusing(cause.clone()).sip);
+            let status = Status::new(cause.sip);
             self.command(leg, LegCommand::TransferProgress { exchange, status });
         }
         self.report(Report::Transfer(TransferStep::Failed(cause)));

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Calls told as ladders: what is said, and the lines that come out.
+
+mod bench;
+mod forking;
+mod holding;
+mod joining;
+mod properties;
+mod relaying;
+mod third_party;
+mod transferring;
