@@ -110,6 +110,18 @@ impl Desk {
         Ok(self.wait("the reply to AddExtension", service.add_extension(number, &properties))??)
     }
 
+    /// Makes and changes extensions by a table, and says how many of each.
+    ///
+    /// # Errors
+    /// The service refused a line or all of it.
+    pub fn import(&self, csv: &str) -> Result<(u32, u32)> {
+        let service = self.service()?;
+        let reply = service.import_extensions(csv, &NoOptions {});
+        let (added, changed, refused) = self.wait("the reply to ImportExtensions", reply)??;
+        ensure!(refused.is_empty(), "{refused:?}");
+        Ok((added, changed))
+    }
+
     /// Makes a group of extensions that ring together.
     ///
     /// # Errors

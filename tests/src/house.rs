@@ -31,6 +31,7 @@ pub struct Plan {
     at: IpAddr,
     settings: String,
     extensions: Vec<(String, Option<String>)>,
+    disk: Option<u32>,
 }
 
 impl Plan {
@@ -60,6 +61,13 @@ impl Plan {
     #[must_use]
     pub fn everybody_needs_a_password(self) -> Self {
         self.settings("[registrar]\ntrust-own-loopback = false")
+    }
+
+    /// The state of the service lies on a disk of so many kilobytes.
+    #[must_use]
+    pub fn disk(mut self, kilobytes: u32) -> Self {
+        self.disk = Some(kilobytes);
+        self
     }
 
     /// The configuration file of this plan.
@@ -153,6 +161,7 @@ impl House {
             at: net::loopback(),
             settings: String::new(),
             extensions: Vec::new(),
+            disk: None,
         }
     }
 
@@ -232,7 +241,24 @@ impl House {
     /// The service's command, ready to be started.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = in_home(&self.executable, self.home.path());
+        let mut command = match self.plan.disk {
+            None => in_home(&self.executable, self.home.path()),
+            Some(kilobytes) => {
+                // A mount of its own, which only the service sees; no root is needed.
+                let mut command = in_home("unshare", self.home.path());
+                command.args(["--user", "--map-current-user", "--keep-caps", "--mount"]);
+                command.args([
+                    "sh",
+                    "-c",
+                    r#"mount -t tmpfs -o "size=$0k" tmpfs "$1" && shift && exec "$@""#,
+                ]);
+                command
+                    .arg(kilobytes.to_string())
+                    .arg(self.home.path().join(".local/state/sipwitch"));
+                command.arg(&self.executable);
+                command
+            }
+        };
         if let Some(bus) = &self.bus {
             command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address);
         }

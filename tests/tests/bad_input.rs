@@ -117,6 +117,31 @@ fn truncated_and_oversized_datagrams_do_no_harm() -> Result<()> {
 }
 
 #[test]
+fn a_full_disk_refuses_changes_and_calls_go_on() -> Result<()> {
+    use sipwitch_dbus_interfaces::Error;
+    let house = House::plan().disk(2_000).extensions(&["101", "102"]).build()?;
+    let (mut anna, mut bert) = talking(&house)?;
+    let name = "n".repeat(60);
+    let refused = (0..100).find_map(|round| {
+        let lines = (0..200).map(|line| format!("{},{name}\n", 10_000 + round * 200 + line));
+        house.desk().import(&format!("number,name\n{}", lines.collect::<String>())).err()
+    });
+    let refused = refused.expect("20,000 extensions do not fit into 2 MB").downcast::<Error>()?;
+    ensure!(matches!(refused, Error::NotStored(_)), "{refused:?}");
+    // The phones that are there stay, and their calls too, though none of it can be written down.
+    anna.hold()?;
+    bert.event("CALL_REMOTE_SDP")?;
+    anna.hang_up()?;
+    bert.closed()?;
+    bert.call("101")?;
+    anna.incoming()?;
+    anna.answer()?;
+    bert.established()?;
+    bert.hang_up()?;
+    answers(&house)
+}
+
+#[test]
 fn a_stream_of_nonsense_is_closed_and_others_go_on() -> Result<()> {
     use std::io::{Read as _, Write as _};
     let house = House::plan().extensions(&["101", "102"]).build()?;
