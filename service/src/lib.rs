@@ -7,9 +7,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod arguments;
 pub mod bus;
 pub mod config;
 pub mod import;
+pub mod logging;
+pub mod lifecycle_shim;
+pub mod run;
 pub mod secret;
 pub mod store;
 pub mod switchboard;
