@@ -11,6 +11,7 @@ pub mod arguments;
 pub mod bus;
 pub mod config;
 pub mod import;
+pub mod lifecycle;
 pub mod logging;
 pub mod lifecycle_shim;
 pub mod run;

@@ -1,4 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! sipwitchd, the session service that mediates all telephony.
+//! `sipwitchd`: reads its arguments and runs the service.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sipwitch_service::{arguments::Arguments, run};
+
+fn main() -> ExitCode {
+    match run::run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sipwitchd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

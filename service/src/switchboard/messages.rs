@@ -29,8 +29,6 @@ use crate::store::{Change, records::MessageRecord};
 const MAX_TEXT: usize = 1300;
 /// The longest body of any other type that is handed on.
 const MAX_BODY: usize = 64 * 1024;
-/// How long a text is kept, in seconds.
-const KEPT_SECONDS: i64 = 30 * 24 * 3600;
 
 /// Texts under way and texts that are kept.
 #[derive(Debug)]
@@ -316,7 +314,10 @@ impl Switchboard {
             content_type: text.content_type,
             body: text.body.to_vec(),
             received_us: self.now.unix_us,
-            expires_us: self.now.unix_us + KEPT_SECONDS * 1_000_000,
+            expires_us: self
+                .now
+                .unix_us
+                .saturating_add(i64::try_from(self.settings.keep_texts.as_micros()).unwrap_or(i64::MAX)),
         };
         *self.messages.kept.entry(text.extension).or_default() += 1;
         let waiting = match sender {

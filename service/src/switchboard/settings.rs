@@ -5,6 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use sipwitch_sip::{auth, endpoint, flow::Transport, gate, registrar};
 
+use crate::config::{Config, word};
+
 /// One place where SIP is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listening {
@@ -43,6 +45,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// The interval of session timers (RFC 4028).
     pub session_interval: Duration,
+    /// How long texts are kept that no phone took.
+    pub keep_texts: Duration,
     /// How the registrar registers.
     pub registrar: registrar::Rules,
     /// Digest algorithms offered, in order.
@@ -116,5 +120,84 @@ impl Settings {
             same && port.is_none_or(|port| port == address.port())
         };
         heard_at.is_some_and(here) || self.listening.iter().any(|l| here(l.address))
+    }
+}
+
+/// What only the running program knows of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances {
+    /// Where SIP is heard, with the ports that were got.
+    pub listening: Vec<Listening>,
+    /// The name of this machine; may be empty.
+    pub hostname: String,
+    /// The user we run as.
+    pub uid: u32,
+    /// The configuration file; empty if none.
+    pub configuration_file: String,
+}
+
+impl Settings {
+    /// What the configuration means under these circumstances.
+    #[must_use]
+    pub fn of(config: &Config, circumstances: &Circumstances) -> Self {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let domain = config.domain(&circumstances.hostname).to_owned();
+        let mut domains = vec![domain];
+        for own in ["localhost", &circumstances.hostname] {
+            if !own.is_empty() && !domains.iter().any(|domain| domain.eq_ignore_ascii_case(own)) {
+                domains.push(own.to_owned());
+            }
+        }
+        let registrar = &config.registrar;
+        let limits = &config.limits;
+        let mut gate = gate::GateSettings::default();
+        gate.requests = gate::Rate {
+            per_second: limits.requests_per_second.value(),
+            burst: limits.request_burst.value(),
+        };
+        // Programs on this machine are given more by default; the configuration can only add.
+        for (_, rate) in &mut gate.networks {
+            if let Some(rate) = rate {
+                rate.per_second = rate.per_second.max(gate.requests.per_second);
+                rate.burst = rate.burst.max(gate.requests.burst);
+            }
+        }
+        Self {
+            domains,
+            listening: circumstances.listening.clone(),
+            product: config.user_agent().to_owned(),
+            trust_own_loopback: registrar.trust_own_loopback,
+            uid: circumstances.uid,
+            ring: seconds(config.calls.ring_seconds.value()),
+            dial_from: Some(config.dial.from.as_str())
+                .filter(|from| !from.is_empty())
+                .map(ToOwned::to_owned)
+                .into_iter()
+                .collect(),
+            max_calls: config.calls.calls.value() as usize,
+            session_interval: seconds(config.calls.session_expires_seconds.value()),
+            keep_texts: Duration::from_secs(
+                u64::from(config.messages.keep_days.value()) * 24 * 3600,
+            ),
+            registrar: registrar::Rules {
+                shortest: seconds(registrar.min_expires_seconds.value()),
+                longest: seconds(registrar.max_expires_seconds.value()),
+                usual: seconds(registrar.default_expires_seconds.value()),
+                phones_per_extension: registrar.phones_per_extension.value() as usize,
+                phones: registrar.phones.value() as usize,
+                ..registrar::Rules::default()
+            },
+            algorithms: registrar
+                .digest_algorithms
+                .iter()
+                .map(|algorithm| match algorithm {
+                    word::Algorithm::Md5 => auth::Algorithm::Md5,
+                    word::Algorithm::Sha256 => auth::Algorithm::Sha256,
+                })
+                .collect(),
+            nonce_seconds: registrar.nonce_lifetime_seconds.value().into(),
+            gate,
+            configuration_file: circumstances.configuration_file.clone(),
+        }
     }
 }

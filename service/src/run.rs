@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The loop around the switchboard: sockets, clock, bus, store and signals.
+//!
+//! Nothing is decided here. What comes in from anywhere goes to the switchboard, and what the
+//! switchboard has to send or to tell goes out before anything else is waited for.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context;
+use sipwitch_sip::{
+    driver::{Driver, DriverSettings, Incoming, Listen},
+    flow::Transport,
+    wire::Limits,
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::{
+    arguments::Arguments,
+    bus::{self, BusKind, Gone},
+    config::{self, Config, listen},
+    lifecycle_shim::{Directories, Lifecycle, Signal},
+    logging::Logging,
+    socket_owner::SocketOwners,
+    store::{self, Bounds, Place, Report, Store},
+    switchboard::{
+        Inner, Now, Parts, Switchboard,
+        ask::{Ask, Refusal},
+        notice::Notice,
+        settings::{Circumstances, Listening, Settings},
+    },
+};
+
+/// Asks that may wait.
+const ASKS: usize = 512;
+/// Notices that a slow listener may be behind; then it is told everything anew.
+const NOTICES: usize = 512;
+/// How long phones have to answer our BYE when the service stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Runs the service until it is told to stop.
+///
+/// # Errors
+/// Why it could not start, or why it had to end.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if let Some(file) = &arguments.check_config {
+        Config::load(file)?;
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let directories = Directories::of_user(arguments.state.clone())?;
+    let (config, file) = read_config(&arguments, &directories)?;
+    let logging = Logging::start(&config.log)?;
+    let lifecycle = Lifecycle::begin(&directories, &file)?;
+
+    let mut driver = Driver::new(driver_settings(&config));
+    let circumstances = Circumstances {
+        listening: listen_everywhere(&mut driver, &arguments, &config)?,
+        hostname: nix::unistd::gethostname()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+        uid: nix::unistd::getuid().as_raw(),
+        configuration_file: file.display().to_string(),
+    };
+    let settings = Settings::of(&config, &circumstances);
+    let opened = Store::open(
+        &Place::File(store::path_in(&directories.state)),
+        &bounds(&config),
+        settings.domain(),
+        now().unix_us,
+    )?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    let owners = SocketOwners::open()
+        .inspect_err(|error| {
+            tracing::warn!("programs of yours on this machine need a password: {error}");
+        })
+        .ok();
+    let (inner_in, inner) = mpsc::unbounded_channel();
+    let (notices, _) = broadcast::channel(NOTICES);
+    let (asks_in, asks) = mpsc::channel(ASKS);
+    let is_watched = !matches!(arguments.bus, BusKind::None);
+    let switchboard = Switchboard::new(
+        now(),
+        Parts {
+            settings,
+            store: opened.store,
+            loaded: opened.loaded,
+            seed,
+            owners,
+            inner: inner_in,
+            is_watched,
+        },
+    );
+    let house = House {
+        switchboard,
+        driver,
+        asks,
+        reports: opened.reports,
+        inner,
+        notices: notices.clone(),
+        lifecycle,
+        logging,
+        config,
+        file,
+        circumstances,
+    };
+    // The bus asks the switchboard for everything before it takes the name, so both must run.
+    let (gone_in, gone) = oneshot::channel();
+    if is_watched {
+        let subscribed = notices.subscribe();
+        let kind = arguments.bus;
+        tokio::spawn(async move {
+            let _ = gone_in.send(serve_bus(kind, asks_in, subscribed).await);
+        });
+        drop(notices);
+        house.run(Some(gone)).await
+    } else {
+        drop(notices);
+        let _keep = (asks_in, gone_in);
+        house.run(None).await
+    }
+}
+
+async fn serve_bus(
+    kind: BusKind,
+    asks: mpsc::Sender<Ask>,
+    notices: broadcast::Receiver<Notice>,
+) -> anyhow::Result<Gone> {
+    match bus::open(kind, asks, notices).await? {
+        Some(serving) => Ok(serving.run().await),
+        None => Ok(Gone::Bus),
+    }
+}
+
+/// The time.
+fn now() -> Now {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now {
+        instant: Instant::now(),
+        unix_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+    }
+}
+
+fn read_config(
+    arguments: &Arguments,
+    directories: &Directories,
+) -> anyhow::Result<(Config, PathBuf)> {
+    let (mut config, file) = match &arguments.config {
+        Some(file) => (Config::load(file)?, file.clone()),
+        None => {
+            let file = config::path_in(&directories.config);
+            (Config::load_if_present(&file)?.unwrap_or_default(), file)
+        }
+    };
+    if !arguments.listen.is_empty() {
+        config.sip.listen.clone_from(&arguments.listen);
+        // Who names an address on the command line means it.
+        config.sip.lan |= arguments.listen.iter().any(|at| !at.address.is_loopback());
+    }
+    Ok((config, file))
+}
+
+fn driver_settings(config: &Config) -> DriverSettings {
+    let limits = &config.limits;
+    DriverSettings {
+        limits: Limits {
+            message_bytes: limits.message_bytes.value() as usize,
+            headers: limits.header_fields.value() as usize,
+            ..Limits::default()
+        },
+        connections: limits.connections.value() as usize,
+        connections_of_source: limits.connections_per_source.value() as usize,
+        idle: Duration::from_secs(limits.idle_connection_seconds.value().into()),
+        whole_message: Duration::from_secs(limits.half_message_seconds.value().into()),
+        ..DriverSettings::default()
+    }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3600);
+    Bounds {
+        calls: config.history.keep.value(),
+        calls_age: days(config.history.keep_days.value()),
+        messages: config.messages.keep.value(),
+        messages_per_extension: config.messages.keep_per_extension.value(),
+        ..Bounds::default()
+    }
+}
+
+/// Opens all sockets. Transports at one address share the port.
+fn listen_everywhere(
+    driver: &mut Driver,
+    arguments: &Arguments,
+    config: &Config,
+) -> anyhow::Result<Vec<Listening>> {
+    let addresses =
+        if arguments.listen.is_empty() { config.listen() } else { arguments.listen.clone() };
+    let mut wanted: Vec<Listen> = Vec::new();
+    for at in &addresses {
+        let transport = match at.transport {
+            listen::Transport::Tcp => Transport::Tcp,
+            listen::Transport::Udp => Transport::Udp,
+        };
+        let address = at.socket(listen::SIP_PORT);
+        let exact = matches!(at.port, listen::Port::Exactly(_));
+        let same = |have: &&mut Listen| {
+            (have.address, have.exact) == (address, exact) && !have.transports.contains(&transport)
+        };
+        match wanted.iter_mut().find(same) {
+            Some(have) => have.transports.push(transport),
+            None => wanted.push(Listen { transports: vec![transport], address, exact }),
+        }
+    }
+    let mut listening = Vec::new();
+    for listen in &wanted {
+        let got = driver.bind(listen)?;
+        listening.extend(
+            got.into_iter().map(|(transport, address)| Listening { transport, address }),
+        );
+    }
+    Ok(listening)
+}
+
+/// Everything that runs.
+struct House {
+    switchboard: Switchboard,
+    driver: Driver,
+    asks: mpsc::Receiver<Ask>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    inner: mpsc::UnboundedReceiver<Inner>,
+    notices: broadcast::Sender<Notice>,
+    lifecycle: Lifecycle,
+    logging: Logging,
+    config: Config,
+    file: PathBuf,
+    circumstances: Circumstances,
+}
+
+impl House {
+    async fn run(
+        mut self,
+        mut bus: Option<oneshot::Receiver<anyhow::Result<Gone>>>,
+    ) -> anyhow::Result<()> {
+        for at in &self.circumstances.listening {
+            tracing::info!("listening on {}", at.words());
+        }
+        self.lifecycle.ready(&self.circumstances.listening)?;
+        let mut batch = Vec::new();
+        let mut farewell: Option<Instant> = None;
+        let mut result = Ok(());
+        let clock = tokio::time::sleep_until(Instant::now().into());
+        tokio::pin!(clock);
+        loop {
+            self.flush();
+            if let Some(until) = farewell
+                && (self.switchboard.is_quiet() || until <= Instant::now())
+            {
+                break;
+            }
+            let deadline = [self.switchboard.next_deadline(), farewell].into_iter().flatten().min();
+            if let Some(deadline) = deadline
+                && clock.deadline() != deadline.into()
+            {
+                clock.as_mut().reset(deadline.into());
+            }
+            tokio::select! {
+                () = self.driver.recv(&mut batch) => {
+                    for incoming in batch.drain(..) {
+                        arrived(&mut self.switchboard, incoming);
+                    }
+                }
+                Some(ask) = self.asks.recv() => self.asked(ask),
+                Some(report) = self.reports.recv() => self.switchboard.stored(now(), report),
+                Some(inner) = self.inner.recv() => self.switchboard.inner(now(), inner),
+                () = &mut clock, if deadline.is_some() => self.switchboard.handle_deadline(now()),
+                signal = self.lifecycle.signal() => match signal {
+                    Signal::Stop => {
+                        farewell.get_or_insert_with(|| Instant::now() + FAREWELL);
+                        self.stop();
+                    }
+                    Signal::Reload => {
+                        if let Err(refusal) = self.reload() {
+                            tracing::error!("the configuration in use stays: {refusal}");
+                        }
+                    }
+                },
+                ended = bus_ended(&mut bus) => {
+                    bus = None;
+                    farewell.get_or_insert_with(|| Instant::now() + FAREWELL);
+                    self.stop();
+                    match ended {
+                        Err(error) => result = Err(error),
+                        Ok(Gone::Bus) => tracing::info!("the bus is gone: so is the session"),
+                        Ok(Gone::Switchboard) => {}
+                    }
+                }
+            }
+        }
+        tracing::info!("stopped");
+        self.lifecycle.ended();
+        let Self { switchboard, notices, .. } = self;
+        drop(notices);
+        switchboard.into_store().close().map_err(anyhow::Error::msg)?;
+        result
+    }
+
+    /// What the switchboard has to send and to tell goes out.
+    fn flush(&mut self) {
+        while let Some(transmit) = self.switchboard.poll_transmit() {
+            self.driver.send(transmit);
+        }
+        while let Some(notice) = self.switchboard.poll_notice() {
+            // Nobody may be listening any more.
+            let _ = self.notices.send(notice);
+        }
+    }
+
+    fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Reload { reply } => {
+                let _ = reply.send(self.reload());
+            }
+            ask => self.switchboard.ask(now(), ask),
+        }
+    }
+
+    fn stop(&mut self) {
+        self.lifecycle.stopping();
+        self.switchboard.ask(now(), Ask::Stop);
+    }
+
+    /// Reads the configuration again; gives what waits for a restart.
+    fn reload(&mut self) -> Result<Vec<String>, Refusal> {
+        self.lifecycle.reloading();
+        let read = Config::load_if_present(&self.file);
+        let done = match read {
+            Err(error) => Err(Refusal::BadValue(error.to_string())),
+            Ok(file) => {
+                let (config, difference) = self.config.reloaded(file.unwrap_or_default());
+                self.logging.apply(&config.log);
+                if !difference.is_empty() {
+                    let settings = Settings::of(&config, &self.circumstances);
+                    self.switchboard.configure(now(), settings);
+                }
+                self.config = config;
+                Ok(difference.restart_lines())
+            }
+        };
+        self.lifecycle.reloaded();
+        done
+    }
+}
+
+fn arrived(switchboard: &mut Switchboard, incoming: Incoming) {
+    match incoming {
+        Incoming::Message { flow, message } => switchboard.receive(now(), flow, message),
+        Incoming::Malformed { flow, bytes, fault } => {
+            tracing::debug!(source = %flow, "unreadable: {fault}");
+            switchboard.receive_malformed(now(), flow, &bytes, &fault);
+        }
+        Incoming::FlowFailed { flow, why } => {
+            tracing::debug!(%flow, "{why}");
+            match flow.connection {
+                Some(connection) => switchboard.connection_closed(now(), &flow, connection),
+                None => switchboard.flow_failed(now(), &flow),
+            }
+        }
+    }
+}
+
+/// How the bus ended; never, where there is none.
+async fn bus_ended(
+    bus: &mut Option<oneshot::Receiver<anyhow::Result<Gone>>>,
+) -> anyhow::Result<Gone> {
+    match bus {
+        None => std::future::pending().await,
+        Some(receiver) => receiver.await.unwrap_or(Ok(Gone::Switchboard)),
+    }
+}
