@@ -117,15 +117,6 @@ impl Call {
         }
     }
 
-    /// Makes every step of a splice that is given up nobody's business.
-    pub(super) fn orphan_splice(&mut self) {
-        for exchange in &mut self.exchanges {
-            if matches!(exchange.purpose, Purpose::Splice) {
-                exchange.purpose = Purpose::Orphan { delayed: false };
-            }
-        }
-    }
-
     /// Acknowledges an answer to a re-INVITE for which nobody else is left: an offer in it is
     /// answered so that no media flows.
     pub(super) fn confirm_alone(

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{
     Call, CallState, LegId, QueryId,
-    exchange::Exchange,
+    exchange::{Exchange, Purpose},
     leg::Invitation,
     splice::{Fallback, Goal, Next, Splice},
     switch::{Leg, Stage},
@@ -57,7 +57,12 @@ impl Call {
             return Err(Cause::from_sip(481));
         };
         let leg = self.legs.remove(at);
-        let orphans = std::mem::take(&mut self.exchanges);
+        let mut orphans = std::mem::take(&mut self.exchanges);
+        for exchange in &mut orphans {
+            if !matches!(exchange.purpose, Purpose::Orphan { .. }) {
+                exchange.purpose = Purpose::Orphan { delayed: false };
+            }
+        }
         self.finish(Cause::transferred());
         Ok(ReleasedLeg { leg, orphans })
     }

@@ -225,6 +225,9 @@ pub enum LegEvent {
         cause: Cause,
     },
     /// The far end asks something inside the dialog. Answer with [`LegCommand::Reply`].
+    ///
+    /// Before the answer it concerns the early dialog shown last (on an outgoing leg: the fork
+    /// that made progress last); the switch refuses what it cannot place.
     Asked {
         /// Names the exchange.
         exchange: ExchangeId,
@@ -298,7 +301,8 @@ pub enum LegCommand {
         /// The answer to a delayed offer.
         carried: Carried,
     },
-    /// Ask something inside the dialog.
+    /// Ask something inside the dialog; before the answer, in the early dialog shown last.
+    /// Always answered by [`LegEvent::Replied`], unless the leg ends first.
     Ask {
         /// Chosen by the switch, unique on this leg.
         exchange: ExchangeId,
@@ -333,6 +337,9 @@ pub enum LegCommand {
         status: Status,
     },
     /// End the leg, in whatever way its state asks for: a final response, CANCEL, or BYE.
+    ///
+    /// Always the last command of a leg. What the far end asked and asks from then on the adapter
+    /// answers by itself.
     End {
         /// Why; told to the far end as Reason (RFC 3326).
         cause: Cause,

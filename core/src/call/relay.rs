@@ -169,6 +169,9 @@ impl Call {
             Purpose::Confirm { .. } => self.exchanges.push(exchange),
             Purpose::Orphan { delayed } => {
                 if exchange.kind == Kind::Reinvite && status.is_success() {
+                    if let Some(sdp) = carried.sdp() {
+                        self.note_answer(leg, sdp);
+                    }
                     let offer = carried.sdp().filter(|_| delayed);
                     self.confirm_alone(leg, ours, offer);
                 }

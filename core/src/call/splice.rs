@@ -288,7 +288,6 @@ impl Call {
 
     fn splice_failed(&mut self, cause: Cause) {
         let Some(splice) = self.splice.take() else { return };
-        self.orphan_splice();
         match (splice.goal, splice.fallback) {
             (Goal::Hold | Goal::Resume, _) => self.report(Report::HoldRefused(cause)),
             (Goal::Connect { .. }, None) => self.finish(cause),

@@ -101,7 +101,8 @@ impl Watch {
                 self.theirs.insert((leg, *exchange));
             }
             LegEvent::Replied { exchange, status, .. } if status.is_final() => {
-                if self.ours.remove(&(leg, *exchange)) == Some(true) && status.is_success() {
+                let reinvite = self.ours.remove(&(leg, *exchange)) == Some(true);
+                if reinvite && status.is_success() {
                     self.unacknowledged.insert((leg, *exchange));
                 }
             }
@@ -217,9 +218,10 @@ impl Bench {
         bench
     }
 
-    /// Everything that goes on in silence is answered: no by every leg that was asked, no by
-    /// every route that was wanted.
-    pub(crate) fn refuse_everything(&mut self) {
+    /// Everything that goes on in silence comes to its end: every leg that was asked answers with
+    /// this code, every route that was wanted is refused.
+    pub(crate) fn answer_everything(&mut self, code: u16) {
+        let body = if code == 200 { "z.1:9000" } else { "" };
         for _ in 0..100 {
             for query in std::mem::take(&mut self.watch.routes) {
                 self.call.routed(self.now, &mut self.ids, query, Route::default());
@@ -231,12 +233,12 @@ impl Bench {
             }
             let asked: Vec<_> = self.watch.ours.keys().copied().collect();
             for (leg, exchange) in asked {
-                self.replied(leg.0, exchange.0, 500, "");
+                self.replied(leg.0, exchange.0, code, body);
             }
             let given: Vec<_> = self.watch.given.iter().copied().collect();
             self.watch.given.clear();
             for (leg, exchange) in given {
-                self.say(leg.0, LegEvent::ReinviteConfirmed { exchange, carried: with("") });
+                self.say(leg.0, LegEvent::ReinviteConfirmed { exchange, carried: with(body) });
             }
             if let Some(at) = self.call.next_deadline() {
                 self.now = self.now.max(at);

@@ -90,7 +90,7 @@ fn apply(bench: &mut Bench, next: &mut u32, (what, leg, a, b): Op) {
         }
         17 => bench.wait(u64::from(a % 25)),
         18 | 19 => {
-            let query = bench.watch.routes.pop().unwrap_or(QueryId(u32::from(a)));
+            let query = bench.watch.routes.pop().unwrap_or_else(|| QueryId(a.into()));
             let phone = u64::from(b % 5) + 20;
             bench.routed(
                 query.0,
@@ -98,7 +98,7 @@ fn apply(bench: &mut Bench, next: &mut u32, (what, leg, a, b): Op) {
             );
         }
         20 => {
-            let query = bench.watch.joins.pop().unwrap_or(QueryId(u32::from(a)));
+            let query = bench.watch.joins.pop().unwrap_or_else(|| QueryId(a.into()));
             let mut other = Bench::connected();
             other.watch.over(LegId(2));
             let mut released = other.call.release_peer(LegId(1)).unwrap();
@@ -155,6 +155,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(any::<Op>(), 0..60)
 }
 
+fn answer() -> impl Strategy<Value = u16> {
+    prop::sample::select(&[200, 491, 500][..])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
@@ -173,13 +177,18 @@ proptest! {
     }
 
     #[test]
-    fn a_call_whose_legs_all_end_is_over(how: u8, ops in ops(), last_first: bool) {
+    fn a_call_whose_legs_all_end_is_over(
+        how: u8,
+        ops in ops(),
+        last_first: bool,
+        code in answer(),
+    ) {
         let (mut bench, mut next) = (begin(how), 1000);
         for op in ops {
             apply(&mut bench, &mut next, op);
         }
         for _ in 0..200 {
-            bench.refuse_everything();
+            bench.answer_everything(code);
             let leg = if last_first { bench.watch.live.last() } else { bench.watch.live.first() };
             let Some(leg) = leg.copied() else { break };
             bench.ended(leg.0, 480);
@@ -188,11 +197,15 @@ proptest! {
     }
 
     #[test]
-    fn every_request_is_answered_once_and_every_success_acknowledged(how: u8, ops in ops()) {
+    fn every_request_is_answered_once_and_every_success_acknowledged(
+        how: u8,
+        ops in ops(),
+        code in answer(),
+    ) {
         let (mut bench, mut next) = (begin(how), 1000);
         for op in ops {
             apply(&mut bench, &mut next, op);
         }
-        bench.refuse_everything();
+        bench.answer_everything(code);
     }
 }

@@ -209,3 +209,31 @@ fn after_a_transfer_descriptions_continue_each_dialogs_own_origin() {
     bench.replied(3, 1, 200, "carol.3:6002");
     bench.expect(&["3 ack 1", "1 reply 8 200 (bob.3:6002)"]);
 }
+
+#[test]
+fn a_transferor_who_leaves_an_offer_open_leaves_it_closed() {
+    let mut bench = Bench::connected();
+    bench.asked(2, 5, Ask::Reinvite, "");
+    bench.replied(1, 1, 200, "alice.2:4002");
+    bench.refer(2, 40, None);
+    bench.skip();
+    bench.ended(2, 200);
+    bench.expect(&["1 ack 1 (bob.2:9 inactive)", "= calling"]);
+    bench.routed(1, route(&[&[9]]));
+    bench.expect(&["3 start phone 9 101>103 (alice.2:4002)"]);
+}
+
+#[test]
+fn a_transferor_who_leaves_with_a_question_open_leaves_the_asked_one_undisturbed() {
+    let mut bench = Bench::connected();
+    bench.asked(2, 5, Ask::Reinvite, "bob.2:5002");
+    bench.asked(1, 6, Ask::Info, "");
+    bench.refer(2, 40, None);
+    bench.skip();
+    bench.ended(2, 200);
+    bench.expect(&["1 reply 6 480", "= calling"]);
+    bench.replied(1, 1, 200, "alice.2:4002");
+    bench.expect(&["1 ack 1"]);
+    bench.routed(1, route(&[&[9]]));
+    bench.expect(&["3 start phone 9 101>103 (alice.2:4002)"]);
+}
