@@ -246,8 +246,8 @@ fn an_unknown_authorization_scheme_is_challenged() {
 fn flow() -> Flow {
     Flow {
         transport: Transport::Udp,
-        local: "192.0.2.1:5060".parse().unwrap(),
-        remote: "192.0.2.253:5060".parse().unwrap(),
+        local: "192.0.2.1:5060".parse().expect("an address"),
+        remote: "192.0.2.253:5060".parse().expect("an address"),
         connection: None,
     }
 }

@@ -97,8 +97,11 @@ fn skip_separators(bytes: &[u8]) -> &[u8] {
     &bytes[start.unwrap_or(bytes.len())..]
 }
 
+/// A name, its value, and what stands behind them.
+type Parameter<'a> = (&'a [u8], Cow<'a, [u8]>, &'a [u8]);
+
 /// Cuts `name = token` or `name = "quoted"` off the front.
-fn parameter(bytes: &[u8]) -> Result<(&[u8], Cow<'_, [u8]>, &[u8]), Malformed> {
+fn parameter(bytes: &[u8]) -> Result<Parameter<'_>, Malformed> {
     let bad = || Malformed::new(400, "a parameter of Authorization is no name=value");
     let equals = bytes.iter().position(|b| *b == b'=').ok_or_else(bad)?;
     let name = bytes[..equals].trim_ascii_end();

@@ -95,7 +95,7 @@ impl Nonces {
         if nonce.serial < self.floor {
             return false;
         }
-        let window = self.used.entry(nonce.serial).or_insert(Window::of(nonce.time));
+        let window = self.used.entry(nonce.serial).or_insert_with(|| Window::of(nonce.time));
         let admitted = window.admit(count);
         while self.used.len() > self.most_used {
             self.forget_first();
