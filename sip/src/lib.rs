@@ -14,6 +14,8 @@
 
 pub mod auth;
 pub mod dialog;
+#[cfg(feature = "driver")]
+pub mod driver;
 pub mod endpoint;
 pub mod flow;
 pub mod gate;

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket},
+    time::Duration,
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::mpsc,
+};
+
+use super::{
+    Driver, Listener,
+    connection::FromTask,
+    datagram::Datagrams,
+    holder::{Holder, holder_of},
+};
+use crate::flow::Transport;
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// For which transports; they all get the same port.
+    pub transports: Vec<Transport>,
+    /// At which address, or with the wildcard at all addresses of that family.
+    pub address: SocketAddr,
+    /// Whether it has to be that port. If not, the next free one within a hundred is taken.
+    pub exact: bool,
+}
+
+/// Why nobody can be heard there.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody else listens there.
+    #[error(
+        "{}:{address} is in use by {}; end it, or listen at another port",
+        transport.name(),
+        holder.as_ref().map_or_else(|| "another program".to_owned(), ToString::to_string)
+    )]
+    InUse {
+        /// For which transport.
+        transport: Transport,
+        /// The address.
+        address: SocketAddr,
+        /// Who, if that can be seen.
+        holder: Option<Holder>,
+    },
+    /// All ports tried are in use.
+    #[error("no port from {address} up to {last} is free for {transports}; name another one")]
+    NoneFree {
+        /// The first one tried.
+        address: SocketAddr,
+        /// The last one tried.
+        last: u16,
+        /// The transports' names.
+        transports: String,
+    },
+    /// The address is none of this machine's.
+    #[error("{address} is no address of this machine; see `ip address` for those it has")]
+    NotHere {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The kernel does not let this user have it.
+    #[error("port {port} may be opened by root only; choose one above 1023")]
+    Forbidden {
+        /// The port.
+        port: u16,
+    },
+    /// The driver has no such transport.
+    #[error("listening for {} is not possible here", transport.name())]
+    Unsupported {
+        /// The transport.
+        transport: Transport,
+    },
+    /// Anything else.
+    #[error("cannot listen at {}:{address}: {error}", transport.name())]
+    Other {
+        /// For which transport.
+        transport: Transport,
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
+}
+
+/// How many ports are tried.
+const TRIES: u16 = 100;
+
+impl Driver {
+    /// Listens. Gives what for and where, with the port that it came to. Call it inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// Why that is not possible; then it listens nowhere that it did not before.
+    pub fn bind(&mut self, listen: &Listen) -> Result<Vec<(Transport, SocketAddr)>, BindError> {
+        let first = listen.address.port();
+        let last = if listen.exact || first == 0 { first } else { first.saturating_add(TRIES - 1) };
+        for port in first..=last {
+            match self.bind_all(listen, port) {
+                Err(BindError::InUse { .. }) if port < last => {}
+                Err(BindError::InUse { .. }) if first < last => break,
+                done => return done,
+            }
+        }
+        let names: Vec<_> = listen.transports.iter().map(|transport| transport.name()).collect();
+        Err(BindError::NoneFree { address: listen.address, last, transports: names.join(" and ") })
+    }
+
+    /// Listens for datagrams at addresses that this machine got since the wildcard was bound, and
+    /// no longer at those it lost. Gives the new ones and the old ones.
+    ///
+    /// # Errors
+    /// Why that is not possible; what works is kept.
+    pub fn refresh(
+        &mut self,
+        wildcard: SocketAddr,
+    ) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), BindError> {
+        let wanted = expand(wildcard)?;
+        let is_its = |local: &SocketAddr| {
+            local.port() == wildcard.port() && local.is_ipv4() == wildcard.is_ipv4()
+        };
+        let gone: Vec<SocketAddr> = self
+            .datagrams
+            .iter()
+            .map(|socket| socket.local)
+            .filter(|local| is_its(local) && !wanted.contains(local))
+            .collect();
+        self.datagrams.retain(|socket| !gone.contains(&socket.local));
+        let mut new = Vec::new();
+        for address in wanted {
+            if self.datagrams.iter().all(|socket| socket.local != address) {
+                self.datagrams.push(bind_datagrams(address)?);
+                new.push(address);
+            }
+        }
+        Ok((new, gone))
+    }
+
+    fn bind_all(
+        &mut self,
+        listen: &Listen,
+        port: u16,
+    ) -> Result<Vec<(Transport, SocketAddr)>, BindError> {
+        let mut address = SocketAddr::new(listen.address.ip(), port);
+        let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
+        for &transport in &listen.transports {
+            match transport {
+                Transport::Udp => {
+                    for at in expand(address)? {
+                        // With port 0 the first socket decides for all.
+                        let at = SocketAddr::new(at.ip(), address.port());
+                        let socket = bind_datagrams(at)?;
+                        address.set_port(socket.local.port());
+                        datagrams.push(socket);
+                    }
+                }
+                Transport::Tcp => {
+                    let listener = bind_stream(address)?;
+                    let failed = |error| BindError::Other { transport, address, error };
+                    address.set_port(listener.local_addr().map_err(failed)?.port());
+                    listeners.push((listener, address));
+                }
+                Transport::Tls | Transport::Ws | Transport::Wss => {
+                    return Err(BindError::Unsupported { transport });
+                }
+            }
+        }
+        let mut bound = Vec::new();
+        for socket in datagrams {
+            bound.push((Transport::Udp, socket.local));
+            self.datagrams.push(socket);
+        }
+        for (listener, local) in listeners {
+            bound.push((Transport::Tcp, local));
+            let task = tokio::spawn(accept(listener, local, self.to_driver.clone())).abort_handle();
+            self.listeners.push(Listener { transport: Transport::Tcp, local, task });
+        }
+        Ok(bound)
+    }
+}
+
+/// The address of ours that the kernel would use to talk to that one. Nothing is sent for this.
+pub(super) fn address_towards(remote: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr =
+        if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = StdUdpSocket::bind((any, 0)).ok()?;
+    socket.connect(remote).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+/// The addresses that a wildcard stands for. Link-local ones of IPv6 are left out: they mean
+/// nothing in a Via or a Contact without the name of an interface, which cannot stand there.
+fn expand(address: SocketAddr) -> Result<Vec<SocketAddr>, BindError> {
+    if !address.ip().is_unspecified() {
+        return Ok(vec![address]);
+    }
+    let interfaces = nix::ifaddrs::getifaddrs().map_err(|error| BindError::Other {
+        transport: Transport::Udp,
+        address,
+        error: error.into(),
+    })?;
+    let mut found: Vec<SocketAddr> = interfaces
+        .filter_map(|interface| interface.address)
+        .filter_map(|storage| {
+            let v4 = storage.as_sockaddr_in().map(|at| IpAddr::V4(at.ip()));
+            v4.or_else(|| storage.as_sockaddr_in6().map(|at| IpAddr::V6(at.ip())))
+        })
+        .filter(|ip| match ip {
+            IpAddr::V4(_) => address.is_ipv4(),
+            IpAddr::V6(ip) => address.is_ipv6() && !ip.is_unicast_link_local(),
+        })
+        .map(|ip| SocketAddr::new(ip, address.port()))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+fn bind_datagrams(address: SocketAddr) -> Result<Datagrams, BindError> {
+    let make = || {
+        let socket = new_socket(address, Type::DGRAM, Protocol::UDP)?;
+        // Room for a rush of calls; the kernel gives as much of it as it is set to.
+        let _ = socket.set_recv_buffer_size(4 << 20);
+        let _ = socket.set_send_buffer_size(1 << 20);
+        socket.bind(&address.into())?;
+        Datagrams::new(UdpSocket::from_std(socket.into())?)
+    };
+    make().map_err(|error| classify(Transport::Udp, address, error))
+}
+
+fn bind_stream(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let make = || {
+        let socket = new_socket(address, Type::STREAM, Protocol::TCP)?;
+        // Connections of an earlier run that still linger do not count as somebody listening.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1024)?;
+        TcpListener::from_std(socket.into())
+    };
+    make().map_err(|error| classify(Transport::Tcp, address, error))
+}
+
+fn new_socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn classify(transport: Transport, address: SocketAddr, error: io::Error) -> BindError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            BindError::InUse { transport, address, holder: holder_of(transport, address) }
+        }
+        io::ErrorKind::AddrNotAvailable => BindError::NotHere { address },
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+            BindError::Forbidden { port: address.port() }
+        }
+        _ => BindError::Other { transport, address, error },
+    }
+}
+
+async fn accept(listener: TcpListener, listening: SocketAddr, to_driver: mpsc::Sender<FromTask>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let accepted = FromTask::Accepted { stream, listening };
+                if to_driver.send(accepted).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: trying at once would only burn the processor.
+                tracing::warn!(%error, %listening, "cannot take a connection");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
