@@ -47,6 +47,7 @@ test: ## every test, against foreign phones too
 	cargo build --workspace --bins
 	cargo nextest run --workspace --no-tests=fail
 	cargo test -q --workspace --doc
+	CARGO_TARGET_DIR=target/fuzz cargo test -q --manifest-path fuzz/Cargo.toml
 
 .PHONY: check
 check: fmt clippy doc deny typos floors introspection fuzz-build ## what needs no peer: the lines from fmt to fuzz-build
@@ -84,9 +85,7 @@ introspection: ## what the service says of itself on the bus equals dbus-interfa
 
 .PHONY: fuzz-build
 fuzz-build: ## compile the fuzz targets
-	@if [ -f fuzz/Cargo.toml ]; then \
-	    CARGO_TARGET_DIR=target/fuzz cargo check -q --manifest-path fuzz/Cargo.toml; \
-	fi
+	CARGO_TARGET_DIR=target/fuzz cargo check -q --manifest-path fuzz/Cargo.toml
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for SECONDS_EACH (60), or one: make fuzz TARGET=name
