@@ -9,9 +9,11 @@ use std::{fs, net::IpAddr, path::PathBuf, time::Instant};
 use bytes::Bytes;
 use sipwitch_sip::{
     auth::{self, Authenticator, Verdict},
+    endpoint::{Endpoint, Event, Settings},
     flow::{Flow, Transport},
     registrar::{self, Registrar},
-    wire::{Limits, Message, Request, name, parse_datagram},
+    transaction::Timers,
+    wire::{Limits, Message, Method, Request, Response, name, parse_datagram},
 };
 
 /// What becomes of a message at the wire.
@@ -249,5 +251,103 @@ fn flow() -> Flow {
         local: "192.0.2.1:5060".parse().expect("an address"),
         remote: "192.0.2.253:5060".parse().expect("an address"),
         connection: None,
+    }
+}
+
+/// What goes out from an endpoint whose owner takes registrations and has nobody at home.
+fn answers(bytes: &Bytes) -> Vec<Response> {
+    answers_of(&mut endpoint(), bytes)
+}
+
+fn endpoint() -> Endpoint {
+    Endpoint::new(Instant::now(), Settings::default(), Timers::default(), [1; 32])
+}
+
+fn answers_of(endpoint: &mut Endpoint, bytes: &Bytes) -> Vec<Response> {
+    let now = Instant::now();
+    match parse_datagram(bytes.clone(), &Limits::default()) {
+        Ok(message) => endpoint.receive(now, flow(), message),
+        Err(malformed) => endpoint.receive_malformed(flow(), bytes, &malformed),
+    }
+    while let Some(event) = endpoint.poll_event() {
+        let Event::Request(arrival) = event else { continue };
+        let answer = if arrival.request.method() == &Method::Register {
+            let mut registrar = Registrar::new(registrar::Rules::default(), &[1; 32], 1);
+            let outcome = registrar.register(&registrar::Arrival {
+                request: &arrival.request,
+                flow: arrival.flow,
+                extension: "user",
+                now,
+                unix_us: 0,
+                to_tag: &endpoint.new_tag(),
+            });
+            outcome.response
+        } else {
+            endpoint.response_to(&arrival.request, 404, "")
+        };
+        endpoint.respond(now, arrival.transaction, &answer);
+    }
+    let mut sent = Vec::new();
+    while let Some(transmit) = endpoint.poll_transmit() {
+        // The port is that of the Via (RFC 3261 §18.2.2).
+        assert_eq!(transmit.flow.remote.ip(), flow().remote.ip());
+        match parse_datagram(transmit.bytes, &Limits::default()) {
+            Ok(Message::Response(response)) => sent.push(response),
+            other => panic!("{other:?}"),
+        }
+    }
+    sent
+}
+
+#[test]
+fn each_gets_its_answer_from_a_whole_endpoint() {
+    for (rfc, name, section, fate) in all() {
+        let bytes = message(rfc, name);
+        let expected = match (name, fate) {
+            (_, Dropped) => None,
+            (_, Answered(status)) => Some(status),
+            // Responses to nothing we asked.
+            ("unreason" | "noreason", Sound) => None,
+            // Inside a dialog that there is not.
+            ("wsinv" | "via-received-param-with-delim" | "mult-ip-in-header", Sound) => Some(481),
+            ("bext01", Sound) => Some(420),
+            ("regbadct" | "unksm2", Sound) => Some(400),
+            (_, Sound) if bytes.starts_with(b"REGISTER ") => Some(200),
+            (_, Sound) => Some(404),
+        };
+        let sent = answers(&bytes);
+        let finals: Vec<u16> = sent.iter().map(Response::status).filter(|s| *s >= 200).collect();
+        assert_eq!(finals, Vec::from_iter(expected), "{rfc} {section} {name}");
+    }
+}
+
+#[test]
+fn what_is_required_and_not_known_is_named() {
+    let sent = answers(&message("rfc4475", "bext01"));
+    let unsupported = sent[0].headers().tokens(&name::UNSUPPORTED);
+    assert_eq!(unsupported, ["nothingSupportsThis", "nothingSupportsThisEither"]);
+}
+
+/// Any of them cut short anywhere, or with any octet changed, is still answered at most once, and
+/// the next message after it as if nothing had happened.
+#[test]
+fn no_broken_copy_of_them_does_harm() {
+    let ping = message("rfc4475", "lwsdisp");
+    for (rfc, name, _, _) in all() {
+        let bytes = message(rfc, name);
+        let step = (bytes.len() / 40).max(1);
+        let mut endpoint = endpoint();
+        for at in (0..bytes.len()).step_by(step) {
+            let mut changed = bytes.to_vec();
+            changed[at] = [0, b' ', b'"', b'%', b'<', b'\n', 0xff][at % 7];
+            for broken in [bytes.slice(..at), changed.into()] {
+                let sent = answers_of(&mut endpoint, &broken);
+                let finals = sent.iter().filter(|sent| sent.status() >= 200).count();
+                assert!(finals <= 1, "{name} broken at {at}");
+            }
+        }
+        if name != "lwsdisp" {
+            assert_eq!(answers_of(&mut endpoint, &ping)[0].status(), 404, "after {name}");
+        }
     }
 }
