@@ -10,7 +10,8 @@ use std::{
 use bytes::Bytes;
 use sipwitch_core::{
     call::leg::{
-        Ask, Body, Carried, ExchangeId, Fork, Invitation, LegCommand, LegEvent, LegId, Party, Status,
+        Ask, Body, Carried, ExchangeId, Fork, Invitation, LegCommand, LegEvent, LegId, Party,
+        Status,
     },
     cause::Cause,
 };
@@ -253,10 +254,21 @@ impl World {
         heard.unwrap_or_else(|| panic!("the phone heard no {method}"))
     }
 
-    /// How many requests of a method the phone heard.
+    /// How many requests of a method the phone heard. Repetitions count for ACK alone.
     pub(super) fn count(&mut self, method: &Method) -> usize {
-        let is = |m: &Message| matches!(m, Message::Request(r) if r.method() == method);
-        self.phone().heard.iter().filter(|(_, message)| is(message)).count()
+        let mut branches: Vec<_> = self
+            .phone()
+            .heard
+            .iter()
+            .filter_map(|(_, message)| match message {
+                Message::Request(r) if r.method() == method => r.headers().text(&name::VIA),
+                Message::Request(_) | Message::Response(_) => None,
+            })
+            .collect();
+        if *method != Method::Ack {
+            branches.dedup();
+        }
+        branches.len()
     }
 
     /// The last response the phone heard.
@@ -331,8 +343,21 @@ impl World {
 
 /// The fields that a golden ladder shows.
 const SHOWN: &[&str] = &[
-    "From", "To", "CSeq", "Contact", "Require", "RSeq", "RAck", "Session-Expires", "Reason",
-    "Refer-To", "Event", "Subscription-State", "Replaces", "Content-Type", "Content-Length",
+    "From",
+    "To",
+    "CSeq",
+    "Contact",
+    "Require",
+    "RSeq",
+    "RAck",
+    "Session-Expires",
+    "Reason",
+    "Refer-To",
+    "Event",
+    "Subscription-State",
+    "Replaces",
+    "Content-Type",
+    "Content-Length",
 ];
 
 /// Compares with a file of `golden/`; `TEST_OVERWRITE=1` writes it.
@@ -412,7 +437,8 @@ pub(super) fn response(request: &Request, status: &str, tag: &str, more: &str) -
     }
     let one = |name: &Name| headers.text(name).unwrap();
     let to = one(&name::TO);
-    let tag = if to.contains(";tag=") || tag.is_empty() { String::new() } else { format!(";tag={tag}") };
+    let tag =
+        if to.contains(";tag=") || tag.is_empty() { String::new() } else { format!(";tag={tag}") };
     let _ = write!(
         text,
         "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n",
@@ -489,4 +515,19 @@ pub(super) fn with_sdp(fields: &str, description: &[u8]) -> String {
         description.len(),
         String::from_utf8_lossy(description)
     )
+}
+
+/// A call from endpoint 0 (leg 1) to the phone (tag `x`), standing: our INVITE and the phone's tag.
+pub(super) fn standing(world: &mut World) -> (Request, &'static str) {
+    standing_with(world, CONTACT)
+}
+
+/// The same, with these fields in the phone's answer.
+pub(super) fn standing_with(world: &mut World, fields: &str) -> (Request, &'static str) {
+    world.start(1, &invitation(Some(OFFER)));
+    let invite = world.heard(&Method::Invite);
+    world.say(response(&invite, "200 OK", "x", &with_sdp(fields, ANSWER)));
+    assert!(matches!(world.told_one(0, 1), LegEvent::Answered { .. }));
+    world.command(0, 1, confirm(None));
+    (invite, "x")
 }

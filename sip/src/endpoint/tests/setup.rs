@@ -28,10 +28,7 @@ fn a_call_is_set_up_and_ended_as_rfc_3665_3_1_shows() {
         other => panic!("{other:?}"),
     }
     world.command(1, 20, answer(ANSWER));
-    assert_eq!(
-        world.told_one(0, 10),
-        LegEvent::Answered { fork: Fork(0), carried: sdp(ANSWER) }
-    );
+    assert_eq!(world.told_one(0, 10), LegEvent::Answered { fork: Fork(0), carried: sdp(ANSWER) });
     world.command(0, 10, confirm(None));
     assert_eq!(world.told_one(1, 20), LegEvent::Confirmed { carried: Carried::nothing() });
     world.run(3);
@@ -149,7 +146,10 @@ fn a_second_answer_from_another_far_end_is_acknowledged_and_ended() {
         if !confirmed_first {
             world.command(0, 1, confirm(None));
         }
-        assert_eq!(world.heard(&Method::Ack).to().unwrap().tag(), Some(["x", "y"][usize::from(confirmed_first)]));
+        assert_eq!(
+            world.heard(&Method::Ack).to().unwrap().tag(),
+            Some(["x", "y"][usize::from(confirmed_first)])
+        );
         world.assert_quiet();
         // The first call goes on.
         world.command(0, 1, end(Cause::normal()));
@@ -209,7 +209,12 @@ fn a_challenge_ends_the_leg() {
     let mut world = World::with_phone();
     world.start(1, &invitation(Some(OFFER)));
     let invite = world.heard(&Method::Invite);
-    world.say(response(&invite, "401 Unauthorized", "x", "WWW-Authenticate: Digest realm=\"x\"\r\n"));
+    world.say(response(
+        &invite,
+        "401 Unauthorized",
+        "x",
+        "WWW-Authenticate: Digest realm=\"x\"\r\n",
+    ));
     assert_eq!(world.cause_of_end(0, 1).sip, 401);
 }
 
@@ -243,8 +248,12 @@ fn a_reason_in_a_refusal_refines_the_cause() {
 #[test]
 fn what_only_the_switch_understands_is_not_said_to_the_caller() {
     for (cause, status) in [
-        (Cause::from_sip(401), 403), (Cause::from_sip(302), 480), (Cause::normal(), 480),
-        (Cause::from_sip(422), 500), (Cause::from_sip(603), 603), (Cause::not_found(), 404),
+        (Cause::from_sip(401), 403),
+        (Cause::from_sip(302), 480),
+        (Cause::normal(), 480),
+        (Cause::from_sip(422), 500),
+        (Cause::from_sip(603), 603),
+        (Cause::not_found(), 404),
     ] {
         let mut world = World::with_phone();
         world.say(invite("a", ""));
