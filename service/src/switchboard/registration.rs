@@ -49,7 +49,7 @@ impl Switchboard {
             to_tag: &tag,
         });
         // The answer waits for the store: a phone that was told it is registered stays so, whatever
-        // becomes of this process (docs/decisions/0006-sqlite-group-commit.md).
+        // becomes of this process (docs/decisions/0006-registrations-outlive-a-crash.md).
         let waiting =
             Waiting::Registration { transaction: arrival.transaction, response: outcome.response };
         let changes = self.changes_of(&outcome.changes);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How the switchboard behaves: what the configuration means here.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr, UdpSocket},
+    time::Duration,
+};
 
 use sipwitch_sip::{auth, endpoint, flow::Transport, gate, registrar};
 
@@ -31,6 +34,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// Where SIP is heard.
     pub listening: Vec<Listening>,
+    /// Which address of ours reaches another one.
+    pub towards: fn(SocketAddr) -> Option<IpAddr>,
     /// What we call ourselves in Server and User-Agent; empty leaves it out.
     pub product: String,
     /// Whether a program of the same user on this machine needs no password.
@@ -100,7 +105,12 @@ impl Settings {
             l.address.ip().is_unspecified()
                 || l.address.ip().is_loopback() == remote.ip().is_loopback()
         });
-        same.or_else(|| fitting.next()).map(|l| l.address)
+        let listening = same.or_else(|| fitting.next())?.address;
+        if listening.ip().is_unspecified() {
+            // Nobody can write back to the wildcard: the kernel knows which address it would use.
+            return Some(SocketAddr::new((self.towards)(remote)?, listening.port()));
+        }
+        Some(listening)
     }
 
     /// Whether a host, with a port or without, is this house.
@@ -110,7 +120,7 @@ impl Settings {
         if self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host)) {
             return true;
         }
-        let Ok(ip) = host.parse::<std::net::IpAddr>() else {
+        let Ok(ip) = host.parse::<IpAddr>() else {
             return false;
         };
         let ip = ip.to_canonical();
@@ -165,6 +175,7 @@ impl Settings {
         Self {
             domains,
             listening: circumstances.listening.clone(),
+            towards: kernel_towards,
             product: config.user_agent().to_owned(),
             trust_own_loopback: registrar.trust_own_loopback,
             uid: circumstances.uid,
@@ -200,4 +211,13 @@ impl Settings {
             configuration_file: circumstances.configuration_file.clone(),
         }
     }
+}
+
+/// The address the kernel would send from: it routes when a socket is connected, and sends nothing.
+fn kernel_towards(remote: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr =
+        if remote.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(remote).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
