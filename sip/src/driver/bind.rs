@@ -100,12 +100,18 @@ impl Driver {
     pub fn bind(&mut self, listen: &Listen) -> Result<Vec<(Transport, SocketAddr)>, BindError> {
         let first = listen.address.port();
         let last = if listen.exact || first == 0 { first } else { first.saturating_add(TRIES - 1) };
-        for port in first..=last {
+        // A port that the kernel chose for one transport may be in use for another.
+        let again = if first == 0 { TRIES } else { 1 };
+        let candidates = (first..=last).flat_map(|port| std::iter::repeat_n(port, again.into()));
+        let mut in_use = None;
+        for port in candidates {
             match self.bind_all(listen, port) {
-                Err(BindError::InUse { .. }) if port < last => {}
-                Err(BindError::InUse { .. }) if first < last => break,
+                Err(error @ BindError::InUse { .. }) => in_use = Some(error),
                 done => return done,
             }
+        }
+        if let Some(error) = in_use.filter(|_| first == last) {
+            return Err(error);
         }
         let names: Vec<_> = listen.transports.iter().map(|transport| transport.name()).collect();
         Err(BindError::NoneFree { address: listen.address, last, transports: names.join(" and ") })

@@ -31,7 +31,8 @@ impl Datagrams {
 
     pub(super) fn send(&mut self, remote: SocketAddr, bytes: Bytes) -> io::Result<()> {
         if self.waiting.is_empty() {
-            match self.socket.try_send_to(&bytes, remote) {
+            // Straight to the kernel: tokio believes a fresh socket to be full until it was asked.
+            match socket2::SockRef::from(&self.socket).send_to(&bytes, &remote.into()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => return sent.map(|_| ()),
             }
