@@ -67,7 +67,8 @@ pub enum RouteReason {
 /// What is told to whoever watches the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// The called side answered on this leg. (The leg's target came with [`Action::Start`].)
+    /// Whom the call was for answered, on this leg. (The leg's target came with
+    /// [`Action::Start`].) Who comes by a transfer is told with [`Report::Party`].
     Answered {
         /// The leg.
         leg: LegId,

@@ -2,11 +2,11 @@
 //! The search for somebody who answers: attempts in order, all destinations of one attempt at
 //! once, the first answer wins (RFC 3261 §16.7, §16.8 for a switch that is both ends).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{
-    Action, Call, CallState, LegCommand, LegId, LegIds, QueryId, Report, RouteReason, Side,
-    TransferStep,
+    Action, Call, CallState, LegCommand, LegId, LegIds, Report, Side, TransferStep,
+    divert::Diversion,
     leg::{Body, Carried, Field, Fork, Invitation, Party, ReliableId, Status},
     splice::{Goal, Next, Splice},
     switch::{Leg, Stage, refusing},
@@ -19,8 +19,6 @@ use crate::{
 
 /// How many hops a call may take that begins here (RFC 3261 §8.1.1.6).
 pub(super) const HOPS: u8 = 70;
-/// How often one search may be sent on by phones.
-const MAX_DIVERSIONS: usize = 5;
 
 #[derive(Debug)]
 pub(super) struct Hunt {
@@ -34,9 +32,9 @@ pub(super) struct Hunt {
     /// The best refusal so far.
     best: Option<Cause>,
     /// Everything that was rung, so that diversions end.
-    rung: Vec<Destination>,
-    diversions: Vec<Diversion>,
-    diverted: usize,
+    pub rung: Vec<Destination>,
+    pub diversions: Vec<Diversion>,
+    pub diverted: usize,
 }
 
 /// Whom the search is for.
@@ -48,17 +46,6 @@ pub(super) enum Purpose {
     Far { near: LegId, side: Side, transfer: Option<Transfer> },
     /// A program: the user's own phones ring.
     User,
-}
-
-/// A phone sent the call on, and the way there was asked for.
-#[derive(Debug)]
-struct Diversion {
-    query: QueryId,
-    /// Where else it may go, the last one first.
-    others: Vec<String>,
-    by: Party,
-    /// What the caller is told if it leads nowhere.
-    cause: Cause,
 }
 
 /// A search on behalf of a leg that is answered already.
@@ -140,7 +127,12 @@ impl Call {
         }
     }
 
-    fn invite(&mut self, ids: &mut LegIds, targets: Vec<Target>, diverted_by: Option<&Party>) {
+    pub(super) fn invite(
+        &mut self,
+        ids: &mut LegIds,
+        targets: Vec<Target>,
+        diverted_by: Option<&Party>,
+    ) {
         for target in targets {
             let Some(hunt) = &mut self.hunt else { return };
             let leg = ids.allocate();
@@ -297,7 +289,10 @@ impl Call {
                     .hunt_failed(Purpose::Far { near, side, transfer }, Cause::not_acceptable());
             }
         }
-        self.report(Report::Answered { leg });
+        if transfer.is_none() {
+            // A transfer is told as such, when it is done.
+            self.report(Report::Answered { leg });
+        }
         let fallback = self.take_place(near, leg, side, transfer);
         let goal = Goal::Connect { new: leg };
         self.splice = Some(Box::new(Splice::new(near, leg, goal, Next::Near, fallback)));
@@ -326,7 +321,7 @@ impl Call {
     }
 
     /// Goes on if nothing of this attempt is left.
-    fn attempt_over(&mut self, now: Instant, ids: &mut LegIds) {
+    pub(super) fn attempt_over(&mut self, now: Instant, ids: &mut LegIds) {
         let over = |hunt: &Hunt| hunt.legs.is_empty() && hunt.diversions.is_empty();
         if self.hunt.as_deref().is_some_and(over) {
             self.next_attempt(now, ids);
@@ -354,85 +349,6 @@ impl Call {
         }
     }
 
-    pub(super) fn on_redirected(
-        &mut self,
-        now: Instant,
-        ids: &mut LegIds,
-        leg: LegId,
-        mut targets: Vec<String>,
-        cause: Cause,
-    ) {
-        let Some(hunt) = self.hunt.as_mut().filter(|hunt| hunt.legs.contains(&leg)) else {
-            // Only an invited leg can be sent on; the leg is over in any case.
-            return self.on_ended(now, ids, leg, cause);
-        };
-        let Some(at) = self.legs.iter().position(|other| other.id == leg) else { return };
-        let by = self.legs.remove(at).party;
-        hunt.legs.retain(|other| *other != leg);
-        self.forget(leg);
-        // The last one first, for popping.
-        targets.reverse();
-        self.divert(now, ids, targets, by, cause);
-    }
-
-    /// Asks for the way to the next place a phone sent the call on to.
-    fn divert(
-        &mut self,
-        now: Instant,
-        ids: &mut LegIds,
-        mut others: Vec<String>,
-        by: Party,
-        cause: Cause,
-    ) {
-        let query = self.next_query();
-        let Some(hunt) = &mut self.hunt else { return };
-        let near = hunt.near();
-        match others.pop() {
-            Some(contact) if hunt.diverted < MAX_DIVERSIONS => {
-                hunt.diverted += 1;
-                hunt.diversions.push(Diversion { query, others, by, cause });
-                let reason = RouteReason::Diversion;
-                self.act(Action::RouteWanted { query, contact, near, reason });
-            }
-            Some(_) => {
-                hunt.note(Cause::too_many_hops());
-                self.attempt_over(now, ids);
-            }
-            None => {
-                hunt.note(cause);
-                self.attempt_over(now, ids);
-            }
-        }
-    }
-
-    /// The way is known to where a phone sent the call on.
-    pub(super) fn diverted(
-        &mut self,
-        now: Instant,
-        ids: &mut LegIds,
-        query: QueryId,
-        mut route: Route,
-    ) {
-        let Some(hunt) = &mut self.hunt else { return };
-        let Some(at) = hunt.diversions.iter().position(|d| d.query == query) else { return };
-        let Diversion { others, by, cause, .. } = hunt.diversions.swap_remove(at);
-        let cause = if route.attempts.is_empty() { route.refusal() } else { cause };
-        // Later attempts would be the diverting phone's, not the caller's: one is enough.
-        route.attempts.truncate(1);
-        let (mut targets, mut ring) = (Vec::new(), Duration::ZERO);
-        for attempt in route.attempts {
-            ring = attempt.ring;
-            targets = attempt.targets;
-        }
-        // What rang already sent the call here, or does not want it.
-        targets.retain(|target| !hunt.rung.contains(&target.destination));
-        if targets.is_empty() {
-            return self.divert(now, ids, others, by, cause);
-        }
-        hunt.ring_until = hunt.ring_until.max(now + ring);
-        self.invite(ids, targets, Some(&by));
-    }
-
     /// The transfer on whose behalf the search is made.
     pub(super) fn hunt_transfer(&mut self) -> Option<&mut Transfer> {
         match &mut self.hunt.as_mut()?.purpose {
@@ -451,7 +367,7 @@ impl Call {
 }
 
 impl Hunt {
-    fn note(&mut self, cause: Cause) {
+    pub(super) fn note(&mut self, cause: Cause) {
         let cause = refusing(cause);
         self.best = Some(match self.best.take() {
             Some(best) => best.preferred(cause),
@@ -459,7 +375,7 @@ impl Hunt {
         });
     }
 
-    const fn near(&self) -> Option<LegId> {
+    pub(super) const fn near(&self) -> Option<LegId> {
         match self.purpose {
             Purpose::Caller(leg) | Purpose::Far { near: leg, .. } => Some(leg),
             Purpose::User => None,

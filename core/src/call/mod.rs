@@ -27,6 +27,7 @@
 
 mod action;
 pub mod description;
+mod divert;
 mod dtmf;
 mod early;
 mod exchange;
