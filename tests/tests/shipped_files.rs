@@ -185,3 +185,63 @@ fn every_decision_says_context_decision_and_consequences() {
         }
     }
 }
+
+/// Runs a make target with our own variables only.
+fn make(arguments: &[&str]) -> String {
+    let output = Command::new("make")
+        .args(["--no-print-directory", "PROFILE=dev"])
+        .args(arguments)
+        .current_dir(root())
+        .env_remove("DESTDIR")
+        .env_remove("MAKEFLAGS")
+        .env_remove("MAKELEVEL")
+        .output()
+        .expect("make runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "make {arguments:?} (cargo build comes first): {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn what_is_installed_is_removed_again_and_nothing_else() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let prefix = room.path().join("house");
+    let others = prefix.join("share/man/man1");
+    fs::create_dir_all(&others).expect("made");
+    fs::write(others.join("other.1"), "somebody else's\n").expect("written");
+    let before = files(room.path(), "");
+
+    let variable = format!("PREFIX={}", prefix.display());
+    make(&["generated"]);
+    make(&["install", &variable]);
+    make(&["install", &variable]); // over an older installation
+    for path in [
+        "bin/sipwitch",
+        "bin/sipwitchd",
+        "share/bash-completion/completions/sipwitch",
+        "share/dbus-1/services/org.gnutelephony.SipWitch1.service",
+        "share/fish/vendor_completions.d/sipwitch.fish",
+        "share/man/man1/sipwitch-dial.1",
+        "share/man/man1/sipwitch.1",
+        "share/man/man5/sipwitch-config.5",
+        "share/man/man8/sipwitchd.8",
+        "share/sipwitch/config.toml",
+        "share/systemd/user/sipwitch.service",
+        "share/zsh/site-functions/_sipwitch",
+    ] {
+        assert!(prefix.join(path).is_file(), "{path} is not installed");
+    }
+    let bus = read(&prefix.join("share/dbus-1/services/org.gnutelephony.SipWitch1.service"));
+    let program = group(&bus, "D-BUS Service").remove("Exec").expect("checked elsewhere");
+    assert_eq!(Path::new(&program), prefix.join("bin/sipwitchd"));
+    let output = Command::new(prefix.join("bin/sipwitch"))
+        .args(["config", "check"])
+        .arg(prefix.join("share/sipwitch/config.toml"))
+        .output()
+        .expect("the installed program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    make(&["uninstall", &variable]);
+    assert_eq!(files(room.path(), ""), before);
+    assert!(!prefix.join("bin").exists() && !prefix.join("share/sipwitch").exists());
+}
