@@ -200,7 +200,8 @@ pub struct Limits {
     pub connections: Count<1, 100_000>,
     /// Connections from one address.
     pub connections_per_source: Count<1, 100_000>,
-    /// A connection that is silent this long is closed.
+    /// A connection that is silent this long is closed. Shorter than registrations last, it makes
+    /// phones unreachable that send no keep-alives.
     pub idle_connection_seconds: Seconds<10, 86_400>,
     /// A message that is not whole after this long closes its connection.
     pub half_message_seconds: Seconds<1, 600>,
@@ -215,10 +216,10 @@ impl Default for Limits {
         Self {
             requests_per_second: Count::literal(100),
             request_burst: Count::literal(400),
-            connections: Count::literal(1024),
-            connections_per_source: Count::literal(128),
-            idle_connection_seconds: Seconds::literal(600),
-            half_message_seconds: Seconds::literal(30),
+            connections: Count::literal(20_000),
+            connections_per_source: Count::literal(12_000),
+            idle_connection_seconds: Seconds::literal(7200),
+            half_message_seconds: Seconds::literal(10),
             // A body of 64 KiB, and as much again for its headers.
             message_bytes: Bytes::literal(131_072),
             header_fields: Count::literal(256),
