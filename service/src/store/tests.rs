@@ -31,7 +31,7 @@ fn binding(phone: u64) -> BindingRecord {
         transport: "udp".into(),
         source: "127.0.0.1:5071".into(),
         local: "127.0.0.1:5060".into(),
-        is_flow_bound: phone % 2 == 0,
+        is_flow_bound: phone.is_multiple_of(2),
         user_agent: "baresip v1.0.0 (x86_64/linux)".into(),
         registered_us: NOW,
         expires_us: NOW + HOUR,
