@@ -26,8 +26,8 @@ class Server:
 
     name = None
 
-    def __init__(self, room, users):
-        self.room, self.users = os.path.join(room, self.name), users
+    def __init__(self, room, users, trusting=True):
+        self.room, self.users, self.trusting = os.path.join(room, self.name), users, trusting
         os.makedirs(self.room, exist_ok=True)
         self.port = load.free_port()
         self.process = None

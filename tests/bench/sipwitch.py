@@ -18,6 +18,7 @@ BUILT = os.path.join(servers.ROOT, "target", "release")
 CONFIGURATION = """
 [registrar]
 phones = 20000
+trust-own-loopback = {trusting}
 
 [calls]
 calls = 20000
@@ -35,8 +36,12 @@ target = "stderr"
 """
 
 
-def house(room):
-    """The environment of a session of its own below `room`, with a configuration."""
+def house(room, trusting=True):
+    """The environment of a session of its own below `room`, with a configuration.
+
+    Calls are made as the user's own phones make them, without a password; registrations are
+    measured with one.
+    """
     environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     for name in ("CONFIG", "STATE", "RUNTIME", "DATA", "CACHE"):
         variable = "XDG_RUNTIME_DIR" if name == "RUNTIME" else f"XDG_{name}_HOME"
@@ -46,7 +51,7 @@ def house(room):
     folder = os.path.join(environment["XDG_CONFIG_HOME"], "sipwitch")
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "config.toml"), "w") as file:
-        file.write(CONFIGURATION)
+        file.write(CONFIGURATION.format(trusting=str(trusting).lower()))
     return environment
 
 
@@ -78,7 +83,7 @@ class SipWitch(servers.Server):
             bus.stop()
 
     def prepare(self):
-        self.environment = house(self.room)
+        self.environment = house(self.room, self.trusting)
         state = os.path.join(self.environment["XDG_STATE_HOME"], "sipwitch")
         shutil.rmtree(state, ignore_errors=True)
         shutil.copytree(os.path.join(self.seeded, "state", "sipwitch"), state)
