@@ -142,6 +142,10 @@ impl Leg {
 
     /// Does what the switch says.
     pub(crate) fn command(&mut self, context: &mut Context, command: LegCommand) {
+        // After the end nothing more is told, not even that a command comes too late.
+        if matches!(self.state, State::Leaving(_) | State::Over) {
+            return;
+        }
         match command {
             LegCommand::Progress { fork, status, reliable, carried } => {
                 self.progress(context, fork, &status, reliable, &carried);

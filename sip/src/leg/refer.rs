@@ -49,6 +49,8 @@ pub(super) struct Transfer {
     event_id: Option<u32>,
     /// A NOTIFY is not answered yet: another could overtake it.
     telling: bool,
+    /// What was told last.
+    told: u16,
     next: Option<Status>,
     /// The last NOTIFY has been sent.
     is_over: bool,
@@ -150,6 +152,7 @@ impl Leg {
                 exchange: asked.exchange,
                 event_id: wish.event_id,
                 telling: false,
+                told: 0,
                 next: None,
                 is_over: false,
             });
@@ -168,7 +171,7 @@ impl Leg {
         let State::Standing(standing) = &mut self.state else { return };
         let found = standing.transfers.iter_mut().find(|transfer| transfer.exchange == exchange);
         let Some(transfer) = found else { return };
-        if transfer.is_over {
+        if transfer.is_over || status.code == transfer.told {
             return;
         }
         if transfer.telling {
@@ -179,6 +182,7 @@ impl Leg {
             return;
         }
         transfer.telling = true;
+        transfer.told = status.code;
         transfer.is_over = status.is_final();
         let event = match transfer.event_id {
             Some(id) => format!("refer;id={id}"),
