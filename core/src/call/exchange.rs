@@ -183,7 +183,9 @@ impl Call {
     ) -> Carried {
         let Some(leg) = self.leg(to) else { return carried };
         let Some(body) = carried.body.take_if(|body| body.is_sdp()) else { return carried };
-        let sdp = if leg.rewriting { fit(body.bytes, leg.sent.as_ref()) } else { body.bytes };
+        // Counts differ only where legs were joined that did not describe themselves to each other.
+        let joined = self.legs.iter().any(|leg| leg.rewriting);
+        let sdp = if joined { fit(body.bytes, leg.sent.as_ref()) } else { body.bytes };
         let bytes = self.describe(to, sdp);
         carried.body = Some(Body { bytes, ..body });
         carried

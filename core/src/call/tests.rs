@@ -5,6 +5,7 @@ mod bench;
 mod forking;
 mod holding;
 mod joining;
+mod phones;
 mod properties;
 mod relaying;
 mod third_party;

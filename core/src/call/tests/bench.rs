@@ -23,6 +23,10 @@ pub(crate) struct Bench {
     pub ids: LegIds,
     pub now: Instant,
     pub watch: Watch,
+    /// Commands that nobody has carried out yet, for tests with phones of their own.
+    pub commands: Vec<(LegId, LegCommand)>,
+    /// Legs that were started, and what they were invited with.
+    pub started: Vec<(LegId, Carried)>,
     log: Vec<String>,
 }
 
@@ -213,7 +217,15 @@ impl Bench {
 
     fn on(call: Call, ids: LegIds, now: Instant, caller: Option<LegId>) -> Self {
         let watch = Watch { live: caller.into_iter().collect(), ..Watch::default() };
-        let mut bench = Self { call, ids, now, watch, log: Vec::new() };
+        let mut bench = Self {
+            call,
+            ids,
+            now,
+            watch,
+            commands: Vec::new(),
+            started: Vec::new(),
+            log: Vec::new(),
+        };
         bench.drain();
         bench
     }
@@ -265,6 +277,13 @@ impl Bench {
         while let Some(action) = self.call.poll() {
             self.watch.see(&action);
             self.log.push(line(&action));
+            match action {
+                Action::Command { leg, command } => self.commands.push((leg, command)),
+                Action::Start { leg, invitation, .. } => {
+                    self.started.push((leg, invitation.carried))
+                }
+                _ => {}
+            }
         }
         assert_eq!(self.call.is_over(), self.watch.ended);
         assert_eq!(self.call.legs().collect::<BTreeSet<_>>(), self.watch.live);

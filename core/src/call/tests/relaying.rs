@@ -192,3 +192,18 @@ fn a_flood_of_requests_is_refused_beyond_a_bound() {
     bench.asked(1, 200, Ask::Info, "");
     bench.expect(&["1 reply 200 500"]);
 }
+
+#[test]
+fn an_offer_to_a_caller_who_answers_another_far_end_is_glare() {
+    let mut bench = Bench::incoming("alice.1:4000", route(&[&[7, 8]]));
+    bench.say(3, reliable(0, 901, "carol.1:6000"));
+    bench.progress(2, 0, 183, "bob.1:5000");
+    bench.asked(1, 4, Ask::Prack { reliable: ReliableId(1) }, "alice.2:4002");
+    bench.skip();
+    bench.asked(2, 5, Ask::Update, "bob.2:5002");
+    bench.expect(&["2 reply 5 491"]);
+    bench.replied(3, 1, 200, "carol.2:6002");
+    bench.expect(&["1 reply 4 200 (carol.2:6002)"]);
+    bench.asked(2, 6, Ask::Update, "bob.2:5002");
+    bench.expect(&["1 ask 1 update (bob.2:5002)"]);
+}
