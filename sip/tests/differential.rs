@@ -21,7 +21,7 @@ use rsip::{
 use sipwitch_core::{
     call::leg::{
         Ask, Body, Carried, ExchangeId, Fork, Invitation, LegCommand, LegEvent, LegId, Party,
-        Status,
+        ReliableId, Status,
     },
     cause::Cause,
 };
@@ -309,6 +309,24 @@ impl Town {
         self.settle();
     }
 
+    /// A request of the caller inside the dialog, as its ACK shows it.
+    fn inside(&self, method: &str, fields: &str) -> Bytes {
+        let ack = self.sent.iter().find(|bytes| bytes.starts_with(b"ACK ")).expect("an ACK");
+        let ack = String::from_utf8_lossy(ack).replace("ACK", method);
+        let cseq = format!(" {method}\r\n");
+        let ack =
+            ack.replacen(&cseq, &format!("00{cseq}"), 1).replacen("branch=", "branch=z9hG4bK", 1);
+        Bytes::from(ack.replacen("\r\n", &format!("\r\n{fields}"), 1))
+    }
+
+    /// Hands a message to an end as if the other had sent it.
+    fn deliver(&mut self, at: usize, bytes: Bytes) {
+        let message = parse_datagram(bytes, &Limits::default()).expect("a message");
+        let flow = self.flow(at);
+        self.ends[at].receive(self.now, flow, message);
+        self.settle();
+    }
+
     /// The exchange that the far end began last.
     fn asked(&self, at: usize) -> ExchangeId {
         let asked = self.told[at].iter().rev().find_map(|event| match event {
@@ -422,6 +440,43 @@ fn calls_that_come_to_nothing_are_read_as_they_were_written() {
             assert_eq!(judge(town.sent), NOTHING.into());
         }
     }
+}
+
+#[test]
+fn reliable_progress_and_transfers_are_read_as_they_were_written() {
+    let mut town = Town::new(Transport::Udp, V4);
+    town.start(&invitation("Alice"), "sip:102@127.0.0.2");
+    town.accept();
+    let status = Status::new(183);
+    let reliable = Some(ReliableId(1));
+    let progress = LegCommand::Progress { fork: Fork(0), status, reliable, carried: sdp() };
+    town.command(1, 20, progress);
+    let reliable = town.told[0].iter().find_map(|event| match event {
+        Event::Leg { event: LegEvent::Progress { reliable, .. }, .. } => *reliable,
+        _ => None,
+    });
+    let reliable = reliable.expect("the progress came as it was sent");
+    town.ask(0, 1, Ask::Prack { reliable }, Carried::nothing());
+    town.command(1, 20, LegCommand::Answer { fork: Fork(0), carried: sdp() });
+    town.command(0, 10, LegCommand::Confirm { carried: Carried::nothing() });
+
+    let refer = town.inside("REFER", "Refer-To: <sip:103@example.org>\r\n");
+    town.deliver(1, refer);
+    let exchange = town.asked(1);
+    for code in [202, 100, 180, 200] {
+        let status = Status::new(code);
+        let command = if code == 202 {
+            LegCommand::Reply { exchange, status, carried: Carried::nothing() }
+        } else {
+            LegCommand::TransferProgress { exchange, status }
+        };
+        town.command(1, 20, command);
+    }
+    for wanted in ["PRACK ", "NOTIFY ", "SIP/2.0 202 "] {
+        let is_wanted = |bytes: &Bytes| bytes.starts_with(wanted.as_bytes());
+        assert!(town.sent.iter().any(is_wanted), "no {wanted} was sent");
+    }
+    assert_eq!(judge(town.sent), NOTHING.into());
 }
 
 #[test]
