@@ -13,7 +13,6 @@ pub mod config;
 pub mod import;
 pub mod lifecycle;
 pub mod logging;
-pub mod lifecycle_shim;
 pub mod run;
 pub mod secret;
 pub mod store;

@@ -21,7 +21,7 @@ use crate::{
     arguments::Arguments,
     bus::{self, BusKind, Gone},
     config::{self, Config, listen},
-    lifecycle_shim::{Directories, Lifecycle, Signal},
+    lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
     socket_owner::SocketOwners,
     store::{self, Bounds, Place, Report, Store},

@@ -14,6 +14,7 @@
 
 mod backoff;
 mod credentials;
+mod defects;
 mod ha1;
 mod nonce;
 #[cfg(test)]
@@ -326,7 +327,7 @@ impl Authenticator {
             Verdict::Accepted { .. } => Draft::response_to(request, 200, "", tag),
             Verdict::Challenge { stale } => {
                 let mut draft = Draft::response_to(request, 401, "", tag);
-                for challenge in self.challenges(now, source, *stale) {
+                for challenge in self.challenges_for(now, request, source, *stale) {
                     draft.push(&name::WWW_AUTHENTICATE, challenge);
                 }
                 draft
@@ -347,6 +348,17 @@ impl Authenticator {
 
     /// The values of the WWW-Authenticate fields, one for each algorithm in order (RFC 8760 §2.4).
     pub fn challenges(&mut self, now: u64, source: IpAddr, stale: bool) -> Vec<String> {
+        let algorithms = self.rules.algorithms.clone();
+        self.challenges_of(now, source, stale, &algorithms)
+    }
+
+    fn challenges_of(
+        &mut self,
+        now: u64,
+        source: IpAddr,
+        stale: bool,
+        algorithms: &[Algorithm],
+    ) -> Vec<String> {
         let nonce = self.nonces.issue(now, source, &self.rules.realm);
         let realm = Quoted(&self.rules.realm);
         let opaque = &self.opaque;
@@ -363,7 +375,20 @@ impl Authenticator {
                 algorithm.name(),
             )
         };
-        self.rules.algorithms.iter().map(challenge).collect()
+        algorithms.iter().map(challenge).collect()
+    }
+
+    /// The challenges that the sender of a request can make something of.
+    fn challenges_for(
+        &mut self,
+        now: u64,
+        request: &Request,
+        source: IpAddr,
+        stale: bool,
+    ) -> Vec<String> {
+        let offered = defects::algorithms_for(request, &self.rules.algorithms);
+        let algorithms: Vec<Algorithm> = offered.copied().collect();
+        self.challenges_of(now, source, stale, &algorithms)
     }
 
     /// The value of an Authentication-Info field that spares a client the next challenge (RFC 7615

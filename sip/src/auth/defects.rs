@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Phones that fail when they are offered more than one algorithm.
+//!
+//! RFC 8760 §2.4 lets a server send one challenge for each algorithm, and a client picks the first
+//! it knows. Some clients look at any challenge they do not know as a failure of the whole response,
+//! in whichever order they come; to those only MD5 is offered, if it is offered at all.
+//!
+//! Nothing is lost by believing the User-Agent: who could forge it could as well remove the better
+//! challenge from an answer that offers both.
+
+use super::{Algorithm, Hash};
+use crate::wire::{Request, name};
+
+/// The beginning of the User-Agent, and the version from which on it is no longer true, if one is
+/// known.
+const MD5_ONLY: &[(&str, Option<u32>)] = &[
+    // libre knew MD5 alone until its 2.x, and gives up with ENOSYS otherwise.
+    ("baresip v", Some(2)),
+];
+
+/// The algorithms to offer to whoever sent the request.
+pub(super) fn algorithms_for<'a>(
+    request: &Request,
+    offered: &'a [Algorithm],
+) -> impl Iterator<Item = &'a Algorithm> {
+    let is_md5 = |algorithm: &Algorithm| algorithm.hash() == Hash::Md5;
+    let only_md5 = offered.iter().any(is_md5)
+        && request.headers().value(&name::USER_AGENT).is_some_and(|agent| is_defective(&agent));
+    offered.iter().filter(move |algorithm| !only_md5 || is_md5(algorithm))
+}
+
+fn is_defective(agent: &[u8]) -> bool {
+    MD5_ONLY.iter().any(|(product, mended)| {
+        let Some(version) = agent.strip_prefix(product.as_bytes()) else { return false };
+        let digits: String =
+            version.iter().take_while(|b| b.is_ascii_digit()).map(|b| char::from(*b)).collect();
+        match (mended, digits.parse::<u32>()) {
+            (Some(mended), Ok(version)) => version < *mended,
+            (Some(_), Err(_)) | (None, _) => true,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_versions_are_taken_for_defective() {
+        assert!(is_defective(b"baresip v1.0.0 (x86_64/linux)"));
+        assert!(is_defective(b"baresip v0.6.6"));
+        assert!(!is_defective(b"baresip v3.5.1 (x86_64/linux)"));
+        assert!(!is_defective(b"Linphone/5.1"));
+    }
+}
