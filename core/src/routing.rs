@@ -8,11 +8,11 @@ mod group;
 mod tests;
 mod words;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use crate::{
     cause::Cause,
-    contact::{Address, Contact},
+    contact::Contact,
     extension::{Extension, ExtensionNumber, Kind},
 };
 
@@ -162,16 +162,16 @@ impl Route {
 /// their way, and where no line can carry them the refusal says so.
 #[must_use]
 pub fn route(contact: &Contact, caller: &Caller, world: &impl World) -> Route {
+    let here = contact.at_home(world);
     if emergency::is_emergency(contact, world) {
         return Route::refused(contact.to_string(), Why::EmergencyWithoutLine);
     }
-    let local = match contact {
+    let local = match &*here {
         Contact::Name(name) => name.as_str(),
         // An international number is never an extension.
-        Contact::Number(number) if number.is_international() => return no_line(contact),
-        Contact::Number(number) => number.as_str(),
-        Contact::Service(_) => return no_line(contact),
-        Contact::Sip(Address { host, port, .. }) if !world.is_own_domain(host, *port) => {
+        Contact::Number(number) if !number.is_international() => number.as_str(),
+        Contact::Number(_) | Contact::Service(_) => return no_line(contact),
+        Contact::Sip(address) if !world.is_own_domain(&address.host, address.port) => {
             return no_line(contact);
         }
         Contact::Sip(address) => &address.user,
@@ -187,6 +187,24 @@ pub fn route(contact: &Contact, caller: &Caller, world: &impl World) -> Route {
         }
         Kind::Service => {
             single(extension, Because::Service(extension.number.clone()), caller, world)
+        }
+    }
+}
+
+impl Contact {
+    /// The contact as dialled in this house: phones write what was dialled into an address with
+    /// their registrar's domain.
+    fn at_home(&self, world: &impl World) -> Cow<'_, Self> {
+        match self {
+            Self::Sip(address) if world.is_own_domain(&address.host, address.port) => {
+                match address.user.parse() {
+                    Ok(dialled) => Cow::Owned(dialled),
+                    Err(_) => Cow::Borrowed(self),
+                }
+            }
+            Self::Name(_) | Self::Number(_) | Self::Service(_) | Self::Sip(_) => {
+                Cow::Borrowed(self)
+            }
         }
     }
 }

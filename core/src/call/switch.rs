@@ -107,6 +107,7 @@ impl Call {
         let mut call = Self::new(now, id, CallState::Calling);
         let mut caller = Leg::new(leg, Stage::Waiting, invitation.from.clone());
         caller.received = invitation.carried.sdp().cloned();
+        call.legs.reserve_exact(2);
         call.legs.push(caller);
         call.early = Some(Box::default());
         call.start_hunt(now, ids, Purpose::Caller(leg), invitation, route);

@@ -15,17 +15,15 @@ pub fn is_universal(number: &str) -> bool {
     UNIVERSAL.contains(&number)
 }
 
-/// Whether the contact calls for help: `112`, `urn:service:sos`, or either as the user part of an
-/// address of this house.
+/// Whether the contact calls for help: `112`, `sos`, `urn:service:sos.fire`, also as the user part
+/// of an address of this house. At a foreign domain such a user part is that domain's to interpret.
 #[must_use]
 pub fn is_emergency(contact: &Contact, world: &impl World) -> bool {
-    let dialled = match contact {
+    let here = contact.at_home(world);
+    let dialled = match &*here {
         Contact::Service(_) => return true,
         Contact::Number(number) => number.as_str(),
         Contact::Name(name) => name,
-        // Phones write the dialled number into an address with their registrar's domain. At a
-        // foreign domain the same user part is that domain's to interpret.
-        Contact::Sip(address) if world.is_own_domain(&address.host, address.port) => &address.user,
         Contact::Sip(_) => return false,
     };
     let is_sos = dialled.eq_ignore_ascii_case("sos")

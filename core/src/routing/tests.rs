@@ -82,9 +82,15 @@ fn house() -> House {
 #[test]
 fn every_way_to_write_an_extension_rings_all_its_phones() {
     let house = house();
-    for contact in
-        ["102", "1-02", "tel:102", "sip:102@127.0.0.1:5060", "102@home.example", "sip:102@[::1]"]
-    {
+    for contact in [
+        "102",
+        "1-02",
+        "tel:102",
+        "sip:102@127.0.0.1:5060",
+        "sip:1-02@localhost",
+        "102@home.example",
+        "sip:102@[::1]",
+    ] {
         let route = house.route(contact);
         assert_eq!(rings(&route), [[2, 3]], "{contact}");
         assert_eq!(route.attempts[0].because, Because::Extension(ext("102")));
@@ -102,6 +108,8 @@ fn what_cannot_be_reached_is_refused_with_the_honest_reason() {
         ("nobody", Why::Unknown, 404),
         ("nobody@localhost", Why::Unknown, 404),
         ("+4930123456", Why::NoLine, 503),
+        ("sip:+4930123456@localhost;user=phone", Why::NoLine, 503),
+        ("sip:localhost", Why::Unknown, 404),
         ("sip:102@elsewhere.example", Why::NoLine, 503),
         ("204", Why::EmptyGroup, 404),
     ] {
@@ -123,6 +131,7 @@ fn an_emergency_number_comes_before_every_rule_and_says_that_no_line_carries_it(
         "911",
         "tel:112",
         "sip:112@home.example",
+        "sip:1-1-2@[::1]",
         "urn:service:sos.police",
         "sos",
         "115",
