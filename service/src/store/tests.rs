@@ -332,6 +332,34 @@ fn an_unusable_database_is_moved_aside_and_a_new_one_begun() {
 }
 
 #[test]
+fn damage_met_while_running_is_told_and_the_next_start_looks_closely() {
+    let folder = TempDir::new().unwrap();
+    let path = path_in(&folder.path().join("state"));
+    let bounds = Bounds { calls: 20_000, ..Bounds::default() };
+    let opened = open_with(&folder, &bounds);
+    for number in 0..20_000 {
+        opened.store.submit(Change::AddCall(Box::new(call(number)))).unwrap();
+    }
+    opened.store.close().unwrap();
+
+    // More than the connection keeps in memory, so that it must read the damage.
+    let opened = open_with(&folder, &bounds);
+    let mut bytes = fs::read(&path).unwrap();
+    assert!(bytes.len() > 1024 * 1024, "{}", bytes.len());
+    let third = bytes.len() / 3;
+    bytes[third..2 * third].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let error = wait(opened.store.calls(20_000)).unwrap().unwrap_err().to_string();
+    assert!(error.contains("restart the service"), "{error}");
+    drop(opened);
+
+    let opened = open_with(&folder, &bounds);
+    assert!(opened.loaded.aside.is_some());
+    drop(opened);
+    assert!(open_with(&folder, &bounds).loaded.aside.is_none(), "once is enough");
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_an_error_with_the_path() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
