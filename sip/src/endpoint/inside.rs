@@ -52,7 +52,7 @@ impl Endpoint {
                     Some(&leg) => self.with_leg(leg, |leg, context| {
                         leg.unanswerable(context, transaction);
                     }),
-                    None => self.context.events.push_back(Event::Withdrawn { transaction }),
+                    None => self.tell_withdrawn(transaction),
                 }
             }
             transaction::Event::StrayResponse { response, flow } => {
@@ -89,7 +89,12 @@ impl Endpoint {
             Method::Bye | Method::Prack | Method::Update | Method::Info => {
                 self.context.respond(*transaction, request, 481);
             }
-            _ => self.context.events.push_back(Event::Request(arrival)),
+            method => {
+                if *method == Method::Invite {
+                    self.waiting.insert(*transaction);
+                }
+                self.context.events.push_back(Event::Request(arrival));
+            }
         }
     }
 
@@ -106,7 +111,13 @@ impl Endpoint {
             draft.set(&name::CSEQ, format!("{} INVITE", cseq.number));
         }
         self.context.table.respond(self.context.now, transaction, &draft);
-        self.context.events.push_back(Event::Withdrawn { transaction });
+        self.tell_withdrawn(transaction);
+    }
+
+    fn tell_withdrawn(&mut self, transaction: ServerId) {
+        if self.waiting.remove(&transaction) {
+            self.context.events.push_back(Event::Withdrawn { transaction });
+        }
     }
 
     fn answered(&mut self, client: ClientId, response: Response, flow: Flow) {

@@ -16,7 +16,7 @@ mod settings;
 mod tests;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -115,7 +115,7 @@ pub struct Incoming {
     pub replaces: Option<Replaced>,
 }
 
-/// The INVITE made no leg, and is already answered.
+/// The INVITE made no leg, and wants no answer: it has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the INVITE was refused with {status}: {why}")]
 pub struct Refused {
@@ -154,6 +154,8 @@ pub(crate) struct Context {
 pub struct Endpoint {
     context: Context,
     legs: HashMap<LegId, Box<Leg>>,
+    /// First INVITEs that the owner was told of and has not answered yet.
+    waiting: HashSet<ServerId>,
     deadlines: BTreeSet<(Instant, LegId)>,
 }
 
@@ -179,6 +181,7 @@ impl Endpoint {
                 invites: HashMap::new(),
             },
             legs: HashMap::new(),
+            waiting: HashSet::new(),
             deadlines: BTreeSet::new(),
         }
     }
@@ -252,7 +255,8 @@ impl Endpoint {
     /// Makes a leg of an INVITE outside any dialog. The id must never have been used.
     ///
     /// # Errors
-    /// The INVITE asks for what cannot be, and has been answered so.
+    /// The INVITE asks for what cannot be, and has been answered so; or it was answered or withdrawn
+    /// before.
     pub fn accept(
         &mut self,
         now: Instant,
@@ -266,12 +270,16 @@ impl Endpoint {
     /// Answers a request outside any dialog. Does nothing if it has its final answer or is gone.
     pub fn respond(&mut self, now: Instant, transaction: ServerId, response: &Draft) {
         self.context.now = now;
+        if response.status().is_some_and(|status| status >= 200) {
+            self.waiting.remove(&transaction);
+        }
         self.context.table.respond(now, transaction, response);
         self.drain();
     }
 
     /// Answers a new request once and forgets it (RFC 3261 §8.2.7); with None, drops it unanswered.
     pub fn dismiss(&mut self, transaction: ServerId, response: Option<&Draft>) {
+        self.waiting.remove(&transaction);
         self.context.table.dismiss(transaction, response);
     }
 

@@ -30,6 +30,13 @@ impl Endpoint {
         arrival: &Arrival,
         id: LegId,
     ) -> Result<Incoming, Refused> {
+        if *arrival.request.method() == Method::Invite && !self.waiting.remove(&arrival.transaction)
+        {
+            return Err(Refused {
+                status: 487,
+                why: "the INVITE was answered or withdrawn".into(),
+            });
+        }
         let replaces = self.replaces_of(&arrival.request).map_err(|(status, why)| {
             (self.context.response_to(&arrival.request, status, ""), Refused { status, why })
         });

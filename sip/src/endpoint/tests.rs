@@ -4,6 +4,7 @@
 mod changes;
 mod early;
 mod ends;
+mod figures;
 mod fixture;
 mod lossy;
 mod outside;

@@ -315,6 +315,7 @@ impl World {
                 assert!(context.clients.is_empty(), "clients of {at}: {:?}", context.clients);
                 assert!(context.invites.is_empty(), "invites of {at}");
                 assert!(node.endpoint.deadlines.is_empty(), "deadlines of {at}");
+                assert!(node.endpoint.waiting.is_empty(), "INVITEs of {at}");
             }
         }
     }

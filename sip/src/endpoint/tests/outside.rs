@@ -128,6 +128,10 @@ fn an_invite_that_is_cancelled_before_it_became_a_leg_is_withdrawn() {
     assert_eq!(world.codes(&Method::Invite).last(), Some(&487));
     let told = world.node(0).told.remove(0);
     assert!(matches!(told, Event::Withdrawn { transaction } if transaction == arrival.transaction));
+    let now = world.wire.now();
+    let late = world.node(0).endpoint.accept(now, &arrival, LegId(1));
+    assert_eq!(late.unwrap_err().status, 487);
+    assert_eq!(world.node(0).endpoint.leg_count(), 0);
 }
 
 #[test]

@@ -7,9 +7,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use proptest::prelude::*;
 use sipwitch_core::{
-    call::leg::{
-        Ask, Carried, ExchangeId, Fork, LegCommand, LegEvent, LegId, ReliableId, Status,
-    },
+    call::leg::{Ask, Carried, ExchangeId, Fork, LegCommand, LegEvent, LegId, ReliableId, Status},
     cause::Cause,
 };
 
@@ -262,7 +260,7 @@ fn run(steps: Vec<Step>, transport: Transport) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn every_leg_ends_once_over_datagrams(steps in proptest::collection::vec(step_of(), 1..60)) {

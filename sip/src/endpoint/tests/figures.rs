@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What a call costs in one endpoint that stands between two phones: two legs, thirteen messages.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sipwitch_core::{
+    call::leg::{Invitation, LegCommand, LegEvent, LegId},
+    cause::Cause,
+};
+
+use super::fixture::*;
+use crate::{
+    endpoint::{Endpoint, Event, Settings, Target},
+    flow::{Flow, Transport},
+    transaction::Timers,
+    wire::{Limits, Message, Method, Request, Uri, parse_datagram},
+};
+
+/// The endpoint, a clock for its share of the work, and what it sent last.
+struct Bench {
+    endpoint: Endpoint,
+    now: Instant,
+    spent: Duration,
+    sent: Vec<Bytes>,
+}
+
+impl Bench {
+    fn timed<T>(&mut self, work: impl FnOnce(&mut Endpoint, Instant) -> T) -> T {
+        let begin = Instant::now();
+        let result = work(&mut self.endpoint, self.now);
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.sent.push(transmit.bytes);
+        }
+        self.spent += begin.elapsed();
+        result
+    }
+
+    fn receive(&mut self, flow: Flow, text: String) -> Vec<Event> {
+        self.timed(|endpoint, now| {
+            let message = parse_datagram(text.into(), &Limits::default()).unwrap();
+            endpoint.receive(now, flow, message);
+            std::iter::from_fn(|| endpoint.poll_event()).collect()
+        })
+    }
+
+    fn command(&mut self, leg: u64, command: LegCommand) {
+        self.timed(|endpoint, now| endpoint.command(now, LegId(leg), command));
+    }
+
+    fn request(&self, method: &Method) -> Request {
+        self.sent
+            .iter()
+            .rev()
+            .find_map(|bytes| match parse_datagram(bytes.clone(), &Limits::default()).unwrap() {
+                Message::Request(request) if request.method() == method => Some(request),
+                Message::Request(_) | Message::Response(_) => None,
+            })
+            .unwrap()
+    }
+
+    fn response(&self) -> crate::wire::Response {
+        match parse_datagram(self.sent.last().unwrap().clone(), &Limits::default()).unwrap() {
+            Message::Response(response) => response,
+            Message::Request(_) => panic!("a response"),
+        }
+    }
+}
+
+fn carried(events: Vec<Event>) -> sipwitch_core::call::leg::Carried {
+    match events.into_iter().next() {
+        Some(Event::Leg {
+            event: LegEvent::Answered { carried, .. } | LegEvent::Progress { carried, .. },
+            ..
+        }) => carried,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+#[ignore = "prints figures that only a release build makes meaningful"]
+fn what_a_call_costs() {
+    const CALLS: u64 = 20_000;
+    let flow = |last: u8| Flow {
+        transport: Transport::Udp,
+        local: "127.0.0.1:5060".parse().unwrap(),
+        remote: format!("127.0.0.{last}:5060").parse().unwrap(),
+        connection: None,
+    };
+    let (caller, callee) = (flow(2), flow(3));
+    let now = Instant::now();
+    let endpoint = Endpoint::new(now, Settings::default(), Timers::default(), [7; 32]);
+    let mut bench = Bench { endpoint, now, spent: Duration::ZERO, sent: Vec::new() };
+    let before = resident_kib();
+    let mut standing = Vec::new();
+    for call in 0..CALLS {
+        bench.now += Duration::from_millis(1);
+        bench.sent.clear();
+        let text = invite(&format!("c{call}"), &with_sdp("", OFFER))
+            .replace("bobs-call", &format!("call-{call}"));
+        let events = bench.receive(caller, text);
+        let Some(Event::Request(arrival)) = events.into_iter().next() else { panic!("an INVITE") };
+        let (a, b) = (2 * call, 2 * call + 1);
+        let incoming =
+            bench.timed(|endpoint, now| endpoint.accept(now, &arrival, LegId(a))).unwrap();
+        let target = Target {
+            request_uri: Uri::parse("sip:103@127.0.0.3:5060").unwrap(),
+            route: Vec::new(),
+            flow: callee,
+        };
+        let wish = Invitation {
+            from: incoming.from,
+            to: incoming.to,
+            carried: incoming.carried,
+            reliable_provisional: false,
+            hops: incoming.hops,
+            diverted_by: None,
+        };
+        bench.timed(|endpoint, now| endpoint.start(now, LegId(b), &target, &wish));
+        drop((arrival, wish));
+        let out = bench.request(&Method::Invite);
+        let contact = "Contact: <sip:103@127.0.0.3:5060>\r\n";
+        let ringing = bench.receive(callee, response(&out, "180 Ringing", "x", contact));
+        drop(carried(ringing));
+        bench.command(a, progress(180));
+        let text = response(&out, "200 OK", "x", &with_sdp(contact, ANSWER));
+        let answered = carried(bench.receive(callee, text));
+        let fork = sipwitch_core::call::leg::Fork(0);
+        bench.command(a, LegCommand::Answer { fork, carried: answered });
+        let ok = bench.response();
+        bench.receive(caller, follow(&ok, "ACK", 7, ""));
+        bench.command(b, confirm(None));
+        standing.push(ok);
+    }
+    // By now the transactions of almost all calls are long over.
+    bench.now += Duration::from_secs(60);
+    bench.sent.clear();
+    bench.timed(|endpoint, now| endpoint.handle_deadline(now));
+    let with_calls = resident_kib();
+    assert_eq!(bench.endpoint.leg_count(), 2 * CALLS as usize);
+    let set_up = bench.spent;
+    for (call, ok) in (0..).zip(standing) {
+        bench.sent.clear();
+        bench.receive(caller, follow(&ok, "BYE", 8, "").replace("KBYE", &format!("Kb{call}")));
+        bench.command(2 * call + 1, end(Cause::normal()));
+        let bye = bench.request(&Method::Bye);
+        bench.receive(callee, response(&bye, "200 OK", "", ""));
+    }
+    assert_eq!(bench.endpoint.leg_count(), 0);
+    let micros = |spent: Duration| spent.as_secs_f64() * 1e6 / CALLS as f64;
+    println!(
+        "{:.1} us a call, {:.1} of them to set it up; {:.2} KiB a standing call and its test",
+        micros(bench.spent),
+        micros(set_up),
+        (with_calls - before) as f64 / CALLS as f64,
+    );
+}
