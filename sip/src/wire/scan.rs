@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Finding things in field values in place, with regard to quotes and angle brackets.
 
-/// The first octet that matches and stands neither in a quoted string nor in `<>`.
-pub(super) fn position_outside(value: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
+/// The first such octet that stands neither in a quoted string nor in `<>`.
+pub(super) fn position_outside(value: &[u8], wanted: u8) -> Option<usize> {
+    // Most values have neither.
+    if !value.contains(&b'"') && !value.contains(&b'<') {
+        return value.iter().position(|&byte| byte == wanted);
+    }
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
     for (at, &byte) in value.iter().enumerate() {
         if quoted {
@@ -14,7 +18,7 @@ pub(super) fn position_outside(value: &[u8], wanted: impl Fn(u8) -> bool) -> Opt
             }
         } else if bracketed {
             bracketed = byte != b'>';
-        } else if wanted(byte) {
+        } else if byte == wanted {
             return Some(at);
         } else if byte == b'"' {
             quoted = true;
@@ -30,7 +34,7 @@ pub(super) fn params(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)
     let mut rest = text.strip_prefix(b";");
     std::iter::from_fn(move || {
         let here = rest?;
-        let end = position_outside(here, |byte| byte == b';').unwrap_or(here.len());
+        let end = position_outside(here, b';').unwrap_or(here.len());
         rest = here[end..].strip_prefix(b";");
         let param = &here[..end];
         let equals = param.iter().position(|&byte| byte == b'=');
@@ -43,7 +47,7 @@ pub(super) fn params(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)
 
 /// The `tag` of a From or To value, found without reading the rest of it.
 pub(crate) fn tag(value: &[u8]) -> Option<&[u8]> {
-    let start = position_outside(value, |byte| byte == b';')?;
+    let start = position_outside(value, b';')?;
     params(&value[start..])
         .find(|(name, _)| name.eq_ignore_ascii_case(b"tag"))
         .and_then(|(_, value)| value)

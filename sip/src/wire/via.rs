@@ -17,6 +17,8 @@ pub struct Via<'a> {
     /// The port, if stated.
     pub port: Option<u16>,
     params: &'a [u8],
+    branch: Option<&'a [u8]>,
+    asks_rport: bool,
     /// How many octets the hop takes in its field; after it comes a comma or the end.
     pub length: usize,
 }
@@ -27,7 +29,7 @@ impl<'a> Via<'a> {
     /// # Errors
     /// It is malformed.
     pub fn first(field: &'a [u8]) -> Result<Self, Malformed> {
-        let length = scan::position_outside(field, |byte| byte == b',').unwrap_or(field.len());
+        let length = scan::position_outside(field, b',').unwrap_or(field.len());
         Self::read(&field[..length]).ok_or_else(|| Malformed::new(400, "Via is malformed"))
     }
 
@@ -40,14 +42,21 @@ impl<'a> Via<'a> {
         let rest = parts.next()?.trim_ascii();
         let space = rest.iter().position(u8::is_ascii_whitespace)?;
         let (transport, sent_by) = (&rest[..space], rest[space..].trim_ascii());
-        let all_tokens = [protocol, version, transport].into_iter().all(scan::is_token);
         let (host, port) = host_and_port(sent_by)?;
-        let this = Self { transport, host, port, params, length: hop.len() };
-        (all_tokens && this.params_are_sound()).then_some(this)
-    }
-
-    fn params_are_sound(&self) -> bool {
-        scan::params(self.params).all(|(name, _)| scan::is_token(name))
+        if ![protocol, version, transport].into_iter().all(scan::is_token) {
+            return None;
+        }
+        let (mut branch, mut asks_rport) = (None, false);
+        for (name, value) in scan::params(params) {
+            if !scan::is_token(name) {
+                return None;
+            }
+            if name.eq_ignore_ascii_case(b"branch") {
+                branch = branch.or(value.filter(|value| !value.is_empty()));
+            }
+            asks_rport |= name.eq_ignore_ascii_case(b"rport");
+        }
+        Some(Self { transport, host, port, params, branch, asks_rport, length: hop.len() })
     }
 
     /// The value of a parameter; empty for one without value.
@@ -60,8 +69,8 @@ impl<'a> Via<'a> {
 
     /// The branch.
     #[must_use]
-    pub fn branch(&self) -> Option<&'a [u8]> {
-        self.param("branch").filter(|branch| !branch.is_empty())
+    pub const fn branch(&self) -> Option<&'a [u8]> {
+        self.branch
     }
 
     /// Whether the branch is unique by itself; if not, the sender follows RFC 2543.
@@ -74,8 +83,8 @@ impl<'a> Via<'a> {
 
     /// Whether answers are to go to the port the request came from (RFC 3581).
     #[must_use]
-    pub fn asks_rport(&self) -> bool {
-        self.param("rport").is_some()
+    pub const fn asks_rport(&self) -> bool {
+        self.asks_rport
     }
 
     /// The host, if it is a numeric address.
@@ -90,7 +99,7 @@ impl<'a> Via<'a> {
     /// about that itself is dropped.
     #[must_use]
     pub fn stamped(&self, hop: &[u8], seen: std::net::SocketAddr) -> Vec<u8> {
-        let asks = self.asks_rport();
+        let asks = self.asks_rport;
         let semicolon = hop.len() - self.params.len();
         let mut out = Vec::with_capacity(hop.len() + 64);
         out.extend_from_slice(hop[..semicolon].trim_ascii_end());
