@@ -89,6 +89,11 @@ impl Listeners {
             return None;
         }
         let remote = SocketAddr::new(uri.ip()?, port);
+        // A phone may give the GRUU that we gave it as its Contact (RFC 5627 §4.4.1): that names us,
+        // and the phone is where it was heard.
+        if remote == heard.local || self.0.contains(&(transport, remote)) {
+            return None;
+        }
         let local = if transport == heard.transport {
             heard.local
         } else {
@@ -124,4 +129,28 @@ pub(crate) fn split_list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         })
         .map(<[u8]>::trim_ascii)
         .filter(|part| !part.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_that_names_ourselves_leads_nowhere_but_back_where_it_was_heard() {
+        let place = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let heard = Flow {
+            transport: Transport::Udp,
+            local: place("127.0.0.1:5060"),
+            remote: place("127.0.0.1:5071"),
+            connection: None,
+        };
+        let listeners = Listeners(vec![(Transport::Udp, place("192.0.2.1:5060"))]);
+        for own in ["sip:103@127.0.0.1;gr=urn:uuid:1", "sip:103@192.0.2.1;gr=urn:uuid:1"] {
+            let uri = Uri::parse(own).expect("a URI");
+            assert_eq!(listeners.flow_to(&uri, &heard), None, "{own}");
+        }
+        let elsewhere = Uri::parse("sip:103@127.0.0.1:5072").expect("a URI");
+        let flow = listeners.flow_to(&elsewhere, &heard).expect("a way");
+        assert_eq!(flow.remote, place("127.0.0.1:5072"));
+    }
 }
