@@ -73,7 +73,8 @@ pub enum Report {
         /// The leg.
         leg: LegId,
     },
-    /// Somebody holds the call, or nobody does any more.
+    /// Somebody holds the call, or nobody does any more. Also told when a hold or resume that was
+    /// asked for is done.
     Held(bool),
     /// A hold or resume that was asked for did not happen.
     HoldRefused(Cause),

@@ -64,13 +64,9 @@ impl Call {
         now: Instant,
         ids: &mut LegIds,
         purpose: Purpose,
-        mut invitation: Invitation,
+        invitation: Invitation,
         route: Route,
     ) {
-        if invitation.hops == 0 {
-            return self.hunt_failed(purpose, Cause::too_many_hops());
-        }
-        invitation.hops -= 1;
         if route.attempts.is_empty() {
             return self.hunt_failed(purpose, route.refusal());
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::time::Instant;
 
 use super::{
-    Call, CommandError, LegId, Side,
+    Call, CommandError, LegId, Report, Side,
     description::{self, Direction},
     leg::{Body, Carried, ExchangeId, Status},
     splice::{Goal, Next, Splice},
@@ -41,6 +41,13 @@ impl Call {
             self.settle(now);
         }
         Ok(())
+    }
+
+    /// A hold or its end is done. Whoever asked is told even if a phone holds the call anyway.
+    pub(super) fn held_as_asked(&mut self, hold: bool) {
+        self.held_by_user = hold;
+        self.held_reported = self.is_held();
+        self.report(Report::Held(self.held_reported));
     }
 
     /// A leg offered: it holds if it does not want to hear.

@@ -145,7 +145,8 @@ pub struct Invitation {
     /// Whether the caller takes reliable provisional responses (RFC 3262), so that the leg may
     /// offer them too: they are relayed, never made up.
     pub reliable_provisional: bool,
-    /// How many more hops the call may take (Max-Forwards, RFC 3261 §8.1.1.6).
+    /// How many more hops the call may take (Max-Forwards, RFC 3261 §8.1.1.6). The adapter of an
+    /// incoming leg has counted its own hop already, and refuses a call that has none left.
     pub hops: u8,
     /// Remaining diversions are the switch's business; this one is only told on (RFC 5806).
     pub diverted_by: Option<Party>,

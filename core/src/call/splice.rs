@@ -262,8 +262,8 @@ impl Call {
     fn splice_done(&mut self, now: Instant) {
         let Some(splice) = self.splice.take() else { return };
         match splice.goal {
-            Goal::Hold => self.held_by_user = true,
-            Goal::Resume => self.held_by_user = false,
+            Goal::Hold => self.held_as_asked(true),
+            Goal::Resume => self.held_as_asked(false),
             Goal::Connect { new } => {
                 self.held_by_user = false;
                 let Some((caller, callee)) = self.pair else { return };

@@ -44,7 +44,7 @@ pub struct Call {
     pub(super) wish: Option<Box<Wish>>,
     pub(super) tones: Option<Box<ToneQueue>>,
     pub(super) held_by_user: bool,
-    held_reported: bool,
+    pub(super) held_reported: bool,
     last_query: u32,
     actions: VecDeque<Action>,
 }
@@ -246,6 +246,12 @@ impl Call {
     pub fn is_held(&self) -> bool {
         let holds = |id| self.leg(id).is_some_and(|leg| leg.holding);
         self.held_by_user || self.pair.is_some_and(|(a, b)| holds(a) || holds(b))
+    }
+
+    /// Whether the user holds it, by [`Self::hold`].
+    #[must_use]
+    pub const fn is_held_by_user(&self) -> bool {
+        self.held_by_user
     }
 
     /// Whether it is over.

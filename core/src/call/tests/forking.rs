@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+use std::time::Instant;
+
 use super::bench::*;
 use crate::{
-    call::{Action, Call, CallState, LegEvent, LegIds, leg::*},
+    call::{Action, Call, CallId, LegEvent, LegIds, leg::*},
     cause::Cause,
     routing::{Route, Why},
 };
@@ -153,15 +155,13 @@ fn a_route_that_leads_nowhere_is_refused_at_once() {
 }
 
 #[test]
-fn a_call_without_hops_left_is_refused() {
-    let mut ids = LegIds::new();
+fn the_hops_left_cross_as_the_adapter_counted_them() {
+    let (now, mut ids) = (Instant::now(), LegIds::new());
     let leg = ids.allocate();
-    let invitation = Invitation { hops: 0, ..invitation("alice.1:4000") };
-    let now = std::time::Instant::now();
-    let id = CallId(1);
-    let mut call = Call::incoming(now, &mut ids, id, leg, invitation, route(&[&[7]]));
-    assert_eq!(line(&call.poll().unwrap()), "1 end 483");
-    assert_eq!(call.state(), CallState::Ended);
+    let invitation = Invitation { hops: 3, ..invitation("alice.1:4000") };
+    let mut call = Call::incoming(now, &mut ids, CallId(1), leg, invitation, route(&[&[7]]));
+    let Some(Action::Start { invitation, .. }) = call.poll() else { panic!("nothing rings") };
+    assert_eq!(invitation.hops, 3);
 }
 
 #[test]
