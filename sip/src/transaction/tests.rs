@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 mod cancel;
+mod hostile;
 mod invite;
 mod other;
 mod refusal;

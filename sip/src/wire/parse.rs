@@ -94,7 +94,12 @@ impl Malformed {
             if let Some(at) = wanted.iter().position(|wanted| ***wanted == spelled) {
                 // Only Via may stand more than once.
                 if at == 0 || !found[at] {
-                    draft.push(&spelled, value[1..].trim_ascii().to_vec());
+                    let mut value = value[1..].trim_ascii().to_vec();
+                    // Any answer but 100 has a tag; the sender will look no closer at this one.
+                    if spelled == *name::TO && super::tag(&value).is_none() {
+                        value.extend_from_slice(b";tag=unread");
+                    }
+                    draft.push(&spelled, value);
                 }
                 found[at] = true;
             }
@@ -126,4 +131,33 @@ pub fn parse_datagram(datagram: Bytes, limits: &Limits) -> Result<Message, Malfo
     sipx_sip::parse_datagram(datagram, &limits.to_sipx())
         .map(wrap)
         .map_err(|error| Malformed::of_sipx(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_refused_if_the_refusal_can_arrive() {
+        let text = "OPTIONS  sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\
+                    Via: SIP/2.0/UDP g\r\nf: <sip:c@d>;tag=1\r\nt: <sip:a@b>\r\ni: x\r\n\
+                    CSeq: 1 OPTIONS\r\n\r\n";
+        let refused = |text: &str| {
+            let bytes = Bytes::copy_from_slice(text.as_bytes());
+            let fault = parse_datagram(bytes.clone(), &Limits::default()).unwrap_err();
+            fault.refusal(&bytes)
+        };
+        let refusal = refused(text).unwrap();
+        let Ok(Message::Response(response)) = parse_datagram(refusal, &Limits::default()) else {
+            panic!("what we write, we read")
+        };
+        assert_eq!(response.status(), 400);
+        assert_eq!(response.headers().count(&name::VIA), 2);
+        assert!(response.to_tag().is_some());
+        for missing in ["v: SIP/2.0/UDP h;branch=z9hG4bK1\r\nVia: SIP/2.0/UDP g\r\n", "i: x\r\n"] {
+            assert_eq!(refused(&text.replace(missing, "")), None);
+        }
+        assert_eq!(refused(&text.replace("OPTIONS", "ACK")), None);
+        assert_eq!(refused(&text.replace("OPTIONS  sip:a@b SIP/2.0", "SIP/2.0 2000 OK")), None);
+    }
 }
