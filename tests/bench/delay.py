@@ -80,6 +80,7 @@ class Prober:
         self.caller, self.callee = self.open(caller_port), self.open(callee_port)
         self.caller_port, self.callee_port = caller_port, callee_port
         self.sent, self.arrived, self.ended, self.refused = {}, {}, set(), {}
+        self.round = 0
 
     @staticmethod
     def open(port):
@@ -95,9 +96,14 @@ class Prober:
         self.caller.close()
         self.callee.close()
 
+    def forget(self):
+        """Begins anew, after a round that only warmed up."""
+        for table in (self.sent, self.arrived, self.ended, self.refused):
+            table.clear()
+
     def dial(self, number):
         caller, callee = self.pairs[number % len(self.pairs)]
-        name = f"d{self.caller_port}x{number}"
+        name = f"d{self.caller_port}r{self.round}x{number}"
         sdp = SDP.format(id=name)
         text = INVITE.format(
             callee=callee, caller=caller, to=self.target[1], port=self.caller_port, id=name,
@@ -139,6 +145,8 @@ class Prober:
             return
         status, kept = int(message[8:11]), fields(message)
         call = value(kept[b"call-id"][0]).partition(b"@")[0]
+        if call not in self.sent:
+            return  # a late word about a call of the round before
         method = kept[b"cseq"][0].rpartition(b" ")[2]
         if method == b"INVITE" and 200 <= status < 300:
             self.caller.sendto(in_dialog(b"ACK", message, self.caller_port, 1), self.target)
@@ -150,7 +158,7 @@ class Prober:
 
     def run(self, rate, count, seed):
         """Places `count` calls and returns the delays in seconds, sorted, and how many calls failed."""
-        chance = random.Random(seed)
+        chance, self.round = random.Random(seed), seed
         ready = selectors.DefaultSelector()
         ready.register(self.caller, selectors.EVENT_READ, self.as_caller)
         ready.register(self.callee, selectors.EVENT_READ, self.as_callee)

@@ -12,13 +12,13 @@ import load
 import proc
 import servers
 
-BUILT = os.path.join(servers.ROOT, "target", "release")
-
 # What a server of a busy house would set; everything else is as shipped.
 CONFIGURATION = """
 [registrar]
 phones = 20000
 trust-own-loopback = {trusting}
+# SIPp knows no other.
+digest-algorithms = ["MD5"]
 
 [calls]
 calls = 20000
@@ -59,7 +59,24 @@ class SipWitch(servers.Server):
     """sipwitchd without a bus, its state in SQLite as always."""
 
     name = "sipwitch"
+    programs = None
     seeded = None
+
+    @classmethod
+    def take(cls, built, room):
+        """Copies the programs, so that a build meanwhile changes nothing."""
+        cls.programs = os.path.join(room, "programs")
+        os.makedirs(cls.programs)
+        for program in ("sipwitch", "sipwitchd"):
+            try:
+                shutil.copy2(os.path.join(built, program), cls.programs)
+            except FileNotFoundError as error:
+                raise load.LoadError(f"{error}: run make build first") from None
+
+    @classmethod
+    def program(cls, name):
+        """The path of one of our programs."""
+        return os.path.join(cls.programs, name)
 
     @classmethod
     def seed(cls, room, users):
@@ -70,11 +87,11 @@ class SipWitch(servers.Server):
         with open(table, "w") as file:
             file.write("number,password\n")
             file.writelines(f"{user},secret-{user}\n" for user in users)
-        bus = activation.Bus(cls.seeded, os.path.join(BUILT, "sipwitchd"), environment)
+        bus = activation.Bus(cls.seeded, cls.program("sipwitchd"), environment)
         try:
             environment = environment | {"DBUS_SESSION_BUS_ADDRESS": bus.address}
             subprocess.run(
-                [os.path.join(BUILT, "sipwitch"), "extensions", "import", table], check=True,
+                [cls.program("sipwitch"), "extensions", "import", table], check=True,
                 env=environment, timeout=120, stdout=subprocess.DEVNULL)
             _, pid = activation.activate(bus)
             os.kill(pid, 15)
@@ -86,11 +103,12 @@ class SipWitch(servers.Server):
         self.environment = house(self.room, self.trusting)
         state = os.path.join(self.environment["XDG_STATE_HOME"], "sipwitch")
         shutil.rmtree(state, ignore_errors=True)
-        shutil.copytree(os.path.join(self.seeded, "state", "sipwitch"), state)
+        if self.users:
+            shutil.copytree(os.path.join(self.seeded, "state", "sipwitch"), state)
 
     def command(self):
         configuration = os.path.join(self.environment["XDG_CONFIG_HOME"], "sipwitch", "config.toml")
-        return [os.path.join(BUILT, "sipwitchd"), "--bus", "none", "--config", configuration,
+        return [self.program("sipwitchd"), "--bus", "none", "--config", configuration,
                 "--listen", f"udp:127.0.0.1:{self.port}"], self.environment
 
 
@@ -107,7 +125,7 @@ def activation_rows(room, plan):
     """From the first request for our name to its owner, the median; and the owner's idle memory."""
     own = os.path.join(room, "activation")
     environment = house(own)
-    bus = activation.Bus(own, os.path.join(BUILT, "sipwitchd"), environment)
+    bus = activation.Bus(own, SipWitch.program("sipwitchd"), environment)
     taken = []
     try:
         for _ in range(plan.starts):
