@@ -52,7 +52,7 @@ impl<'a> Via<'a> {
                 return None;
             }
             if name.eq_ignore_ascii_case(b"branch") {
-                branch = branch.or(value.filter(|value| !value.is_empty()));
+                branch = branch.or_else(|| value.filter(|value| !value.is_empty()));
             }
             asks_rport |= name.eq_ignore_ascii_case(b"rport");
         }

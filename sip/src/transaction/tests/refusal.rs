@@ -181,7 +181,7 @@ fn a_sender_that_follows_rfc_2543_is_served() {
     assert_eq!(asked(&mut wire), 1, "the second one is a repetition");
     assert_eq!(statuses(&wire), ["486", "486"]);
     let ack = old.replace("INVITE", "ACK").replace("102@localhost>", "102@localhost>;tag=to");
-    inject(&mut wire, &ack.replacen("ACK", "ACK", 1));
+    inject(&mut wire, &ack);
     wire.run_for(seconds(20));
     assert_eq!(wire.log.len(), 2, "the ACK ended the repetitions");
     inject(&mut wire, &old.replace("call-1", "call-2"));
