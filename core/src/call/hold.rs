@@ -45,9 +45,11 @@ impl Call {
 
     /// A hold or its end is done. Whoever asked is told even if a phone holds the call anyway.
     pub(super) fn held_as_asked(&mut self, hold: bool) {
-        self.held_by_user = hold;
-        self.held_reported = self.is_held();
-        self.report(Report::Held(self.held_reported));
+        if self.held_by_user != hold {
+            self.held_by_user = hold;
+            self.held_reported = self.is_held();
+            self.report(Report::Held(self.held_reported));
+        }
     }
 
     /// A leg offered: it holds if it does not want to hear.

@@ -84,7 +84,8 @@ fn what_a_phone_holds_stays_held_when_the_user_resumes() {
     bench.replied(2, 2, 200, "bob.4:5000 sendonly");
     bench.skip();
     bench.replied(1, 3, 200, "alice.4:4000 recvonly");
-    bench.expect(&["1 ack 3"]);
+    // Whoever asked is told that it is done.
+    bench.expect(&["1 ack 3", "= held true"]);
     assert!(bench.call.is_held() && !bench.call.held_by_user);
 }
 
