@@ -540,7 +540,11 @@ impl Switchboard {
     }
 
     fn call_ended(&mut self, id: CallId, cause: &Cause) {
-        let Some(entry) = self.calls.remove(&id) else { return };
+        let Some(mut entry) = self.calls.remove(&id) else { return };
+        for reply in entry.holding.take().into_iter().chain(entry.toning.take()) {
+            let words = "the call ended before it was done".to_owned();
+            let _ = reply.send(Err(super::ask::Refusal::NotInThisState(words)));
+        }
         if let Some(armed) = entry.armed {
             self.call_deadlines.remove(&(armed, id));
         }

@@ -41,7 +41,7 @@ pub(super) struct Messages {
     /// Which text a request bears.
     requests: HashMap<ClientId, u64>,
     /// Extensions whose kept texts are being fetched.
-    fetching: HashSet<String>,
+    pub(super) fetching: HashSet<String>,
 }
 
 /// A text being sent.
@@ -314,10 +314,9 @@ impl Switchboard {
             content_type: text.content_type,
             body: text.body.to_vec(),
             received_us: self.now.unix_us,
-            expires_us: self
-                .now
-                .unix_us
-                .saturating_add(i64::try_from(self.settings.keep_texts.as_micros()).unwrap_or(i64::MAX)),
+            expires_us: self.now.unix_us.saturating_add(
+                i64::try_from(self.settings.keep_texts.as_micros()).unwrap_or(i64::MAX),
+            ),
         };
         *self.messages.kept.entry(text.extension).or_default() += 1;
         let waiting = match sender {

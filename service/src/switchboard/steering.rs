@@ -177,11 +177,11 @@ impl Switchboard {
     pub(super) fn hold(&mut self, call: CallId, hold: bool, reply: Reply<()>) {
         let now = self.now.instant;
         let begun = self.entry(call).and_then(|entry| {
-            let was_held = entry.call.is_held();
+            // What is so already is done already.
+            let changes = entry.call.is_held_by_user() != hold;
             let done = if hold { entry.call.hold(now) } else { entry.call.resume(now) };
             done.map_err(refusal)?;
-            // A call that is held anyway, by a phone, will not change its state.
-            Ok(was_held != hold)
+            Ok(changes)
         });
         match begun {
             Ok(true) => {

@@ -77,7 +77,7 @@ pub(super) enum Waiting {
 /// Who waits for which change.
 #[derive(Debug, Default)]
 pub(super) struct Storing {
-    waiting: BTreeMap<Ticket, Waiting>,
+    pub(super) waiting: BTreeMap<Ticket, Waiting>,
     is_troubled: bool,
 }
 

@@ -1,1 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//! The whole service in virtual time: a switchboard with its store, phones of plain text around it,
+//! and a clock that moves when it is told to.
+
+mod calls;
+mod dialling;
+mod digest;
+mod house;
+mod inside;
+mod registration;
+mod talk;
+mod text;
+mod town;

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The house: a switchboard with its store, under a clock that only moves when it is told to.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sipwitch_core::call::CallId;
+use sipwitch_sip::{
+    flow::{Flow, Transmit, Transport},
+    wire::{self, Limits},
+};
+use tokio::{
+    runtime::Runtime,
+    sync::{mpsc, oneshot},
+};
+
+use super::super::{
+    Inner, Now, Parts, Switchboard,
+    ask::{Ask, ExtensionChange, Refusal, Reply},
+    notice::{CallEnd, CallView, Notice},
+    settings::{Circumstances, Listening, Settings},
+};
+use crate::{
+    config::Config,
+    secret::Secret,
+    socket_owner::SocketOwners,
+    store::{Bounds, Place, Report, Store},
+};
+
+/// Where the house is heard.
+pub(super) const HOUSE: &str = "127.0.0.1:5060";
+/// When everything begins, on the clock of people.
+const BEGIN_US: i64 = 1_800_000_000_000_000;
+/// How long the real thread of the store may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How the disk does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disk {
+    /// It takes everything; the store is waited for.
+    Good,
+    /// It takes everything, and says nothing yet.
+    Slow,
+    /// It takes nothing.
+    Full,
+}
+
+/// What a house is built from.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) settings: Settings,
+    pub(super) place: Place,
+    pub(super) bounds: Bounds,
+    pub(super) owners: Option<SocketOwners>,
+    pub(super) seed: [u8; 32],
+}
+
+impl Plan {
+    pub(super) fn usual() -> Self {
+        Self {
+            settings: settings(),
+            place: Place::Memory,
+            bounds: Bounds::default(),
+            owners: None,
+            seed: [7; 32],
+        }
+    }
+
+    pub(super) fn in_file(path: PathBuf) -> Self {
+        Self { place: Place::File(path), ..Self::usual() }
+    }
+}
+
+/// The settings of an ordinary house: the defaults, but for what depends on the machine.
+pub(super) fn settings() -> Settings {
+    let address = HOUSE.parse().unwrap();
+    let circumstances = Circumstances {
+        listening: vec![
+            Listening { transport: Transport::Udp, address },
+            Listening { transport: Transport::Tcp, address },
+        ],
+        hostname: "house".into(),
+        uid: 1000,
+        configuration_file: String::new(),
+    };
+    let settings = Settings::of(&Config::default(), &circumstances);
+    Settings { trust_own_loopback: false, ..settings }
+}
+
+/// A switchboard, its store and its clock.
+pub(super) struct House {
+    pub(super) board: Switchboard,
+    pub(super) disk: Disk,
+    pub(super) notices: Vec<Notice>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    inner: mpsc::UnboundedReceiver<Inner>,
+    runtime: Runtime,
+    begin: Instant,
+    now: Instant,
+}
+
+impl House {
+    pub(super) fn build(plan: Plan) -> Self {
+        let now = Instant::now();
+        Self::build_at(plan, now, now)
+    }
+
+    fn build_at(plan: Plan, begin: Instant, now: Instant) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let time = Now { instant: now, unix_us: wall(begin, now) };
+        let opened = Store::open(&plan.place, &plan.bounds, "house.test", time.unix_us).unwrap();
+        let (inner_in, inner) = mpsc::unbounded_channel();
+        let parts = Parts {
+            settings: plan.settings,
+            store: opened.store,
+            loaded: opened.loaded,
+            seed: plan.seed,
+            owners: plan.owners,
+            inner: inner_in,
+            is_watched: true,
+        };
+        let board = Switchboard::new(time, parts);
+        let reports = opened.reports;
+        let notices = Vec::new();
+        Self { board, disk: Disk::Good, notices, reports, inner, runtime, begin, now }
+    }
+
+    /// The process is killed, so much time passes, and another one begins with the same file.
+    pub(super) fn rebuild(self, plan: Plan, away: Duration) -> Self {
+        let (begin, now) = (self.begin, self.now + away);
+        drop(self);
+        Self::build_at(plan, begin, now)
+    }
+
+    pub(super) fn time(&self) -> Now {
+        Now { instant: self.now, unix_us: wall(self.begin, self.now) }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.now - self.begin
+    }
+
+    pub(super) fn instant(&self) -> Instant {
+        self.now
+    }
+
+    /// Bytes arrive, as the driver would hand them in.
+    pub(super) fn receive(&mut self, flow: Flow, bytes: Vec<u8>) {
+        let now = self.time();
+        let _guard = self.runtime.enter();
+        let bytes = Bytes::from(bytes);
+        match wire::parse_datagram(bytes.clone(), &Limits::default()) {
+            Ok(message) => self.board.receive(now, flow, message),
+            Err(fault) => self.board.receive_malformed(now, flow, &bytes, &fault),
+        }
+    }
+
+    /// Time passes up to this moment, at which something may be due.
+    pub(super) fn advance(&mut self, to: Instant) {
+        self.now = self.now.max(to);
+        if self.board.next_deadline().is_some_and(|due| due <= self.now) {
+            let now = self.time();
+            let _guard = self.runtime.enter();
+            self.board.handle_deadline(now);
+            let next = self.board.next_deadline();
+            assert!(next.is_none_or(|due| due > self.now), "a deadline that passed stays noted");
+        }
+    }
+
+    /// Gives what is to be sent, and gathers what is to be told.
+    pub(super) fn outgoing(&mut self) -> Vec<Transmit> {
+        let mut outgoing = Vec::new();
+        while let Some(transmit) = self.board.poll_transmit() {
+            outgoing.push(transmit);
+        }
+        while let Some(notice) = self.board.poll_notice() {
+            self.notices.push(notice);
+        }
+        outgoing
+    }
+
+    /// Waits for the store until nobody else does. Gives whether there was anything to wait for.
+    pub(super) fn store(&mut self) -> bool {
+        let mut has_waited = false;
+        let now = self.time();
+        while self.disk != Disk::Slow && !self.board.storing.waiting.is_empty() {
+            has_waited = true;
+            let report = self
+                .runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, self.reports.recv()).await });
+            let report = report.expect("the store answers in time").expect("the store runs");
+            let report = match (self.disk, report) {
+                (Disk::Full, Report::Committed { through }) => {
+                    Report::Delayed { through, words: "the disk is full: make room".into() }
+                }
+                (_, report) => report,
+            };
+            let _guard = self.runtime.enter();
+            self.board.stored(now, report);
+        }
+        while !self.board.messages.fetching.is_empty() {
+            has_waited = true;
+            let inner = self
+                .runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, self.inner.recv()).await });
+            let inner = inner.expect("the store answers in time").expect("we hold a sender");
+            let _guard = self.runtime.enter();
+            self.board.inner(now, inner);
+        }
+        has_waited
+    }
+
+    pub(super) fn ask(&mut self, ask: Ask) {
+        let now = self.time();
+        let _guard = self.runtime.enter();
+        self.board.ask(now, ask);
+    }
+
+    /// Asks something whose answer comes with time.
+    pub(super) fn begin<T>(&mut self, ask: impl FnOnce(Reply<T>) -> Ask) -> Asked<T> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(ask(reply));
+        Asked(answer)
+    }
+
+    /// Waits for an answer that needs only the store, not the phones.
+    pub(super) fn wait<T>(&mut self, asked: Asked<T>) -> Result<T, Refusal> {
+        self.store();
+        self.runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, asked.0).await })
+            .expect("an answer in time")
+            .expect("every ask is answered")
+    }
+
+    pub(super) fn add_extension(&mut self, number: &str, change: ExtensionChange) {
+        let asked = self.begin(|reply| Ask::AddExtension { number: number.into(), change, reply });
+        assert_eq!(self.wait(asked).unwrap(), number);
+    }
+
+    pub(super) fn flow(transport: Transport, remote: SocketAddr) -> Flow {
+        Flow { transport, local: HOUSE.parse().unwrap(), remote, connection: None }
+    }
+
+    /// The latest that was told of a call.
+    pub(super) fn view(&self, id: CallId) -> &CallView {
+        let told = self.notices.iter().rev().find_map(|notice| match notice {
+            Notice::Call(view) if view.id == id => Some(view),
+            Notice::CallEnded(end) if end.call.id == id => Some(&end.call),
+            _ => None,
+        });
+        told.unwrap_or_else(|| panic!("nothing was told of {id:?}: {:#?}", self.notices))
+    }
+
+    /// The states a call was told to be in, each once.
+    pub(super) fn states(&self, id: CallId) -> Vec<&'static str> {
+        let mut states: Vec<&'static str> = Vec::new();
+        for notice in &self.notices {
+            let state = match notice {
+                Notice::Call(view) if view.id == id => view.state,
+                Notice::CallEnded(end) if end.call.id == id => end.call.state,
+                _ => continue,
+            };
+            if states.last() != Some(&state) {
+                states.push(state);
+            }
+        }
+        states
+    }
+
+    /// How a call ended.
+    pub(super) fn end(&self, id: CallId) -> &CallEnd {
+        let mut ends = self.notices.iter().filter_map(|notice| match notice {
+            Notice::CallEnded(end) if end.call.id == id => Some(end),
+            _ => None,
+        });
+        let end = ends.next().unwrap_or_else(|| panic!("{id:?} has not ended"));
+        assert!(ends.next().is_none(), "{id:?} ended twice");
+        end
+    }
+
+    /// Nothing is under way, and nothing is kept of what was.
+    pub(super) fn assert_empty(&self) {
+        let board = &self.board;
+        assert_eq!(board.call_count(), 0, "calls are left");
+        assert_eq!(board.endpoint.leg_count(), 0, "legs are left");
+        assert!(board.legs.is_empty(), "legs are remembered: {:?}", board.legs);
+        assert!(board.call_deadlines.is_empty(), "deadlines of calls are left");
+        assert!(board.is_quiet());
+    }
+}
+
+/// An answer that is on its way.
+pub(super) struct Asked<T>(oneshot::Receiver<Result<T, Refusal>>);
+
+impl<T: std::fmt::Debug> Asked<T> {
+    /// The answer, which must be there.
+    pub(super) fn answer(mut self) -> Result<T, Refusal> {
+        self.0.try_recv().expect("the answer should be there")
+    }
+
+    /// Makes sure that the answer is not there yet.
+    pub(super) fn is_open(&mut self) -> bool {
+        matches!(self.0.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    }
+}
+
+/// An extension with a password.
+pub(super) fn person(password: &str) -> ExtensionChange {
+    ExtensionChange { password: Some(Secret::new(password.into())), ..ExtensionChange::default() }
+}
+
+fn wall(begin: Instant, now: Instant) -> i64 {
+    BEGIN_US + i64::try_from((now - begin).as_micros()).unwrap()
+}
