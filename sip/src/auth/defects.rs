@@ -2,8 +2,11 @@
 //! Phones that fail when they are offered more than one algorithm.
 //!
 //! RFC 8760 §2.4 lets a server send one challenge for each algorithm, and a client picks the first
-//! it knows. Some clients look at any challenge they do not know as a failure of the whole response,
-//! in whichever order they come; to those only MD5 is offered, if it is offered at all.
+//! it knows. Some clients look at the first alone, some at the last, and some take any challenge
+//! they do not know as a failure of the whole response, so that no order serves them all. Those that
+//! were seen to fail are offered MD5 alone, if it is offered at all. Clients that do not say what
+//! they are count among them: phones say it, test tools such as SIPp (which looks at the first) do
+//! not.
 //!
 //! Nothing is lost by believing the User-Agent: who could forge it could as well remove the better
 //! challenge from an answer that offers both.
@@ -16,6 +19,10 @@ use crate::wire::{Request, name};
 const MD5_ONLY: &[(&str, Option<u32>)] = &[
     // libre knew MD5 alone until its 2.x, and gives up with ENOSYS otherwise.
     ("baresip v", Some(2)),
+    // 0.9.8 looks at the first challenge.
+    ("sipsak", None),
+    // 1.10 looks at the last.
+    ("Twinkle/", None),
 ];
 
 /// The algorithms to offer to whoever sent the request.
@@ -25,7 +32,7 @@ pub(super) fn algorithms_for<'a>(
 ) -> impl Iterator<Item = &'a Algorithm> {
     let is_md5 = |algorithm: &Algorithm| algorithm.hash() == Hash::Md5;
     let only_md5 = offered.iter().any(is_md5)
-        && request.headers().value(&name::USER_AGENT).is_some_and(|agent| is_defective(&agent));
+        && request.headers().value(&name::USER_AGENT).is_none_or(|agent| is_defective(&agent));
     offered.iter().filter(move |algorithm| !only_md5 || is_md5(algorithm))
 }
 
@@ -49,6 +56,8 @@ mod tests {
     fn only_old_versions_are_taken_for_defective() {
         assert!(is_defective(b"baresip v1.0.0 (x86_64/linux)"));
         assert!(is_defective(b"baresip v0.6.6"));
+        assert!(is_defective(b"sipsak 0.9.8.1"));
+        assert!(is_defective(b"Twinkle/1.10.2"));
         assert!(!is_defective(b"baresip v3.5.1 (x86_64/linux)"));
         assert!(!is_defective(b"Linphone/5.1"));
     }

@@ -90,7 +90,8 @@ impl Algorithm {
 pub struct Rules {
     /// The realm. Stored digests are bound to it.
     pub realm: String,
-    /// The algorithms offered, the most wanted first (RFC 8760 §2.4). No other is accepted.
+    /// The algorithms offered, the most wanted first (RFC 8760 §2.4). No other is accepted. Without
+    /// MD5 among them, old clients cannot authenticate at all.
     pub algorithms: Vec<Algorithm>,
     /// Seconds a nonce can be used.
     pub nonce_seconds: u64,
@@ -327,7 +328,7 @@ impl Authenticator {
             Verdict::Accepted { .. } => Draft::response_to(request, 200, "", tag),
             Verdict::Challenge { stale } => {
                 let mut draft = Draft::response_to(request, 401, "", tag);
-                for challenge in self.challenges_for(now, request, source, *stale) {
+                for challenge in self.challenges(now, request, source, *stale) {
                     draft.push(&name::WWW_AUTHENTICATE, challenge);
                 }
                 draft
@@ -346,18 +347,14 @@ impl Authenticator {
         }
     }
 
-    /// The values of the WWW-Authenticate fields, one for each algorithm in order (RFC 8760 §2.4).
-    pub fn challenges(&mut self, now: u64, source: IpAddr, stale: bool) -> Vec<String> {
-        let algorithms = self.rules.algorithms.clone();
-        self.challenges_of(now, source, stale, &algorithms)
-    }
-
-    fn challenges_of(
+    /// The values of the WWW-Authenticate fields, one for each algorithm in order (RFC 8760 §2.4);
+    /// MD5 alone for clients that stumble over more than that.
+    pub fn challenges(
         &mut self,
         now: u64,
+        request: &Request,
         source: IpAddr,
         stale: bool,
-        algorithms: &[Algorithm],
     ) -> Vec<String> {
         let nonce = self.nonces.issue(now, source, &self.rules.realm);
         let realm = Quoted(&self.rules.realm);
@@ -375,20 +372,7 @@ impl Authenticator {
                 algorithm.name(),
             )
         };
-        algorithms.iter().map(challenge).collect()
-    }
-
-    /// The challenges that the sender of a request can make something of.
-    fn challenges_for(
-        &mut self,
-        now: u64,
-        request: &Request,
-        source: IpAddr,
-        stale: bool,
-    ) -> Vec<String> {
-        let offered = defects::algorithms_for(request, &self.rules.algorithms);
-        let algorithms: Vec<Algorithm> = offered.copied().collect();
-        self.challenges_of(now, source, stale, &algorithms)
+        defects::algorithms_for(request, &self.rules.algorithms).map(challenge).collect()
     }
 
     /// The value of an Authentication-Info field that spares a client the next challenge (RFC 7615
@@ -469,12 +453,23 @@ fn expected_response(
 
 /// Whether the `uri` of credentials means the Request-URI (RFC 7616 §3.4.6), so that credentials
 /// overheard for one number cannot be turned on another.
+///
+/// Some clients (SIPp) sign the server alone, whomever they call. RFC 3261 §22.4 item 6 lets us take
+/// that; it weakens the credentials of no client but those.
 fn is_about(uri: &[u8], request: &Request) -> bool {
     let requested = request.uri();
     if requested.to_bytes().as_ref() == uri {
         return true;
     }
-    Uri::parse(uri.to_vec()).is_ok_and(|uri| uri.is_equivalent(&requested))
+    let Ok(uri) = Uri::parse(uri.to_vec()) else { return false };
+    let is_server = || {
+        uri.is_sip()
+            && uri.user().is_none()
+            && (uri.scheme().eq_ignore_ascii_case(&requested.scheme()))
+            && (uri.port(), uri.host().to_ascii_lowercase())
+                == (requested.port(), requested.host().to_ascii_lowercase())
+    };
+    uri.is_equivalent(&requested) || is_server()
 }
 
 /// A quoted string (RFC 3261 §25.1).

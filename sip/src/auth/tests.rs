@@ -40,6 +40,11 @@ fn lookup(username: Username<'_>, hash: Hash) -> Option<Ha1> {
 }
 
 fn request(method: &str, uri: &str, authorization: &str) -> Request {
+    request_of("", method, uri, authorization)
+}
+
+fn request_of(agent: &str, method: &str, uri: &str, authorization: &str) -> Request {
+    let agent = if agent.is_empty() { String::new() } else { format!("User-Agent: {agent}\r\n") };
     let authorization = if authorization.is_empty() {
         String::new()
     } else {
@@ -48,7 +53,7 @@ fn request(method: &str, uri: &str, authorization: &str) -> Request {
     let text = format!(
         "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\n\
          Max-Forwards: 70\r\nFrom: <sip:101@example.org>;tag=a\r\nTo: <sip:101@example.org>\r\n\
-         Call-ID: c\r\nCSeq: 1 {method}\r\n{authorization}Content-Length: 0\r\n\r\n"
+         Call-ID: c\r\nCSeq: 1 {method}\r\n{agent}{authorization}Content-Length: 0\r\n\r\n"
     );
     match parse_datagram(Bytes::from(text), &Limits::default()) {
         Ok(Message::Request(request)) => request,
@@ -117,7 +122,8 @@ impl Client {
 }
 
 fn fresh_nonce(server: &mut Authenticator, now: u64, source: IpAddr) -> String {
-    let challenge = server.challenges(now, source, false).remove(0);
+    let asked = request("REGISTER", URI, "");
+    let challenge = server.challenges(now, &asked, source, false).remove(0);
     let (_, rest) = challenge.split_once("nonce=\"").unwrap();
     rest.split_once('"').unwrap().0.to_owned()
 }
@@ -218,7 +224,7 @@ fn what_was_not_offered_is_not_accepted() {
 #[test]
 fn challenges_stand_in_the_order_of_the_rules_on_lines_of_their_own() {
     let mut server = server();
-    let asked = request("REGISTER", URI, "");
+    let asked = request_of("Desk 1", "REGISTER", URI, "");
     let verdict = server.check(NOW, &asked, HOME, lookup);
     assert_eq!(verdict, Verdict::Challenge { stale: false });
     let response = server.answer(NOW, &asked, HOME, &verdict, "t");
@@ -241,8 +247,32 @@ fn challenges_stand_in_the_order_of_the_rules_on_lines_of_their_own() {
         assert!(challenge.contains("qop=\"auth\"") && challenge.contains("opaque=\""));
         assert!(!challenge.contains("stale"));
     }
-    let stale = server.challenges(NOW, HOME, true);
+    let stale = server.challenges(NOW, &asked, HOME, true);
     assert!(stale.iter().all(|challenge| challenge.contains("stale=true")));
+}
+
+#[test]
+fn clients_that_know_only_md5_are_offered_nothing_else() {
+    let mut server = server();
+    for (agent, offered) in [
+        ("Linphonec/5.1.65", 2),
+        ("baresip v3.1.0 (x86_64/linux)", 2),
+        ("bar", 2),
+        ("baresip v1.0.0 (x86_64/linux)", 1),
+        ("Twinkle/1.10.2", 1),
+        ("sipsak 0.9.8.1", 1),
+        ("", 1),
+    ] {
+        let asked = request_of(agent, "REGISTER", URI, "");
+        let challenges = server.challenges(NOW, &asked, HOME, false);
+        assert_eq!(challenges.len(), offered, "{agent}");
+        assert!(challenges[offered - 1].contains("algorithm=MD5"), "{agent}");
+    }
+    let algorithms = vec![Algorithm::Sha256];
+    let mut strict = Authenticator::new(Rules { algorithms, ..rules() }, &[7; 32], 1);
+    let challenges = strict.challenges(NOW, &request("REGISTER", URI, ""), HOME, false);
+    assert_eq!(challenges.len(), 1);
+    assert!(challenges[0].contains("algorithm=SHA-256"), "the rules have the last word");
 }
 
 #[test]
@@ -311,13 +341,33 @@ fn without_qop_a_nonce_serves_once_and_only_by_choice() {
 #[test]
 fn credentials_for_another_number_or_method_are_worth_nothing() {
     let mut server = server();
-    let client = Client::of(&mut server, Algorithm::Md5);
-    let other = request("REGISTER", "sip:premium@example.org", &client.credentials(1));
-    assert!(matches!(server.check(NOW, &other, HOME, lookup), Verdict::Malformed(_)));
-    let other = request("INVITE", URI, &client.credentials(1));
+    let template = Client::of(&mut server, Algorithm::Md5);
+    for (signed, requested, is_taken) in [
+        ("sip:example.org", "sip:example.org", true),
+        ("sip:EXAMPLE.org", "sip:example.org", true),
+        ("sip:101@example.org", "sip:%3101@example.org", true),
+        ("sip:101@example.org", "sip:premium@example.org", false),
+        ("sip:101@example.org", "sip:101@example.com", false),
+        ("sip:101@example.org", "sips:101@example.org", false),
+        // Clients that sign the server alone.
+        ("sip:example.org", "sip:101@example.org", true),
+        ("sip:example.org:5060", "sip:101@example.org", false),
+        ("sip:example.com", "sip:101@example.org", false),
+        ("sip:example.org", "sips:101@example.org", false),
+        ("tel:+4930", "sip:101@example.org", false),
+    ] {
+        let nonce = fresh_nonce(&mut server, NOW, HOME);
+        let client = Client { uri: signed, nonce, ..template.clone() };
+        let asked = request("REGISTER", requested, &client.credentials(1));
+        let verdict = server.check(NOW, &asked, HOME, lookup);
+        if is_taken {
+            assert_eq!(verdict, accepted(), "{signed} for {requested}");
+        } else {
+            assert!(matches!(verdict, Verdict::Malformed(_)), "{signed} for {requested}");
+        }
+    }
+    let other = request("INVITE", URI, &template.credentials(1));
     assert_eq!(server.check(NOW, &other, HOME, lookup), Verdict::Challenge { stale: false });
-    let client = Client { uri: "sip:EXAMPLE.org", ..client };
-    assert_eq!(client.try_at(&mut server, NOW, HOME, 1), accepted(), "an equivalent URI");
 }
 
 #[test]
