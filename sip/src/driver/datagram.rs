@@ -56,7 +56,8 @@ impl Datagrams {
         }
     }
 
-    /// Adds what has come in, or sees to it that the task is woken when something comes.
+    /// Adds what has come in, up to a bound, or sees to it that the task is woken when something
+    /// comes.
     pub(super) fn poll_recv(
         &self,
         context: &mut Context<'_>,
@@ -75,9 +76,6 @@ impl Datagrams {
                 // What an earlier datagram ran into; not the fault of this one.
                 Err(_) => count += 1,
             }
-        }
-        if count == AT_ONE_GO {
-            context.waker().wake_by_ref();
         }
     }
 

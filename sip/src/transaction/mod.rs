@@ -18,6 +18,7 @@ mod client;
 mod deadlines;
 mod derive;
 mod key;
+mod receive;
 mod server;
 mod slots;
 mod table;

@@ -13,36 +13,37 @@ use rand_core::{RngCore, SeedableRng};
 use super::{
     ClientId, Event, ServerId, Timers,
     branch::Branches,
-    client::{Client, Heard, Kind},
+    client::{Client, Kind},
     deadlines::{Deadlines, Who},
     key::{Key, KeyMap, Keys},
-    server::{AckOf, Server, Stands},
+    server::{Server, Stands},
     slots::Slots,
 };
 use crate::{
     flow::{Flow, Transmit, Transport},
-    wire::{
-        CSeq, Draft, Limits, Malformed, Message, Method, Name, Request, Response, Via, name,
-        parse_datagram,
-    },
+    gate::{Gate, GateSettings},
+    wire::{Draft, Malformed, Message, Method, Name, Request, name},
 };
 
 /// All transactions of one engine.
 pub struct Table {
-    timers: Timers,
-    keys: Keys,
-    branches: Branches,
+    pub(super) timers: Timers,
+    pub(super) keys: Keys,
+    pub(super) branches: Branches,
     random: ChaCha12Rng,
     /// How many requests that arrived may be kept; more are refused with 503.
-    most_servers: usize,
-    servers: Slots<Server>,
-    clients: Slots<Client>,
-    by_key: KeyMap,
-    by_merge: KeyMap,
+    pub(super) most_servers: usize,
+    /// Bounds the answers to requests that may not even become a transaction: nobody is to aim them
+    /// at a third by a forged address.
+    pub(super) refusals: Gate,
+    pub(super) servers: Slots<Server>,
+    pub(super) clients: Slots<Client>,
+    pub(super) by_key: KeyMap,
+    pub(super) by_merge: KeyMap,
     /// How many transactions each far end has, so that a flow that fails without any costs nothing.
     remotes: BTreeMap<(Transport, SocketAddr), u32>,
     deadlines: Deadlines,
-    out: Out,
+    pub(super) out: Out,
 }
 
 /// What is polled out of the table.
@@ -73,6 +74,7 @@ impl Table {
             branches: Branches::new(random.next_u64()),
             random,
             most_servers: 200_000,
+            refusals: Gate::new(GateSettings::default()),
             servers: Slots::new(),
             clients: Slots::new(),
             by_key: KeyMap::default(),
@@ -87,6 +89,12 @@ impl Table {
     /// hundred octets besides its answer; those beyond are refused with 503 and not kept.
     pub const fn set_most_servers(&mut self, most: usize) {
         self.most_servers = most;
+    }
+
+    /// Sets how many requests of one source are refused that may not even become a transaction;
+    /// those beyond are dropped.
+    pub fn set_refusals(&mut self, settings: GateSettings) {
+        self.refusals.set(settings);
     }
 
     /// How many transactions there are, those included that only wait for repetitions.
@@ -274,163 +282,7 @@ impl Table {
         self.out.events.pop_front()
     }
 
-    fn receive_request(&mut self, now: Instant, flow: Flow, mut request: Request) {
-        // Without a Via nobody can say where an answer goes; the check below words it.
-        let Some(field) = request.via().map(std::borrow::Cow::into_owned) else {
-            return self.refuse(flow, &request, &Malformed::new(400, "there is no Via"));
-        };
-        let via = match Via::first(&field) {
-            Ok(via) => via,
-            Err(fault) => return self.refuse(flow, &request, &fault),
-        };
-        let back = way_back(&flow, &via);
-        let is_about_invite = matches!(request.method(), Method::Ack | Method::Cancel);
-        let method = if is_about_invite { &Method::Invite } else { request.method() };
-        let key = self.keys.transaction(&request, &via, method);
-        let known = self.by_key.get(&key).copied();
-        let fallback = via.port.unwrap_or(DEFAULT_PORT);
-        if *request.method() == Method::Ack {
-            return self.receive_ack(now, flow, known, request);
-        }
-        let mut stamped = via.stamped(&field[..via.length], flow.remote);
-        stamped.extend_from_slice(&field[via.length..]);
-        request.stamp_via(stamped.into());
-        if *request.method() == Method::Cancel {
-            return self.receive_cancel(back, known, request);
-        }
-        if let Some(server) = known.and_then(|id| self.servers.find(id.slot, id.serial)) {
-            return server.repeat(&mut self.out);
-        }
-        let merge = match self.check_new(&request) {
-            Ok(merge) => merge,
-            Err(fault) => return self.refuse(back, &request, &fault),
-        };
-        let server = Server::new(now, &self.timers, back, (key, merge), Some(fallback), &request);
-        let transaction = self.insert_server(server);
-        self.out.tell(Event::Request { transaction, request, flow });
-    }
-
-    /// Whether a request may become a transaction. Gives the key that its copies would have.
-    fn check_new(&self, request: &Request) -> Result<Option<Key>, Malformed> {
-        request.check()?;
-        let is_in_dialog = request.to_tag().is_some();
-        // Whoever is the end of the way answers whatever hops are left (RFC 3261 §11, §16.3); for
-        // the rest that begins something, the call switch would be the next hop.
-        let ends_here = matches!(request.method(), Method::Options | Method::Register);
-        if request.hops()? == Some(0) && !is_in_dialog && !ends_here {
-            return Err(Malformed::new(483, ""));
-        }
-        if request.headers().all(&name::VIA).any(|field| self.branches.stand_in(&field)) {
-            return Err(Malformed::new(482, ""));
-        }
-        let merge = if is_in_dialog { None } else { self.keys.merge(request, &request.cseq()?) };
-        if merge.is_some_and(|merge| self.by_merge.contains_key(&merge)) {
-            return Err(Malformed::new(482, "Merged Request"));
-        }
-        if self.servers.len() >= self.most_servers {
-            return Err(Malformed::new(503, ""));
-        }
-        Ok(merge)
-    }
-
-    /// Refuses a request without keeping anything of it (RFC 3261 §8.2.7).
-    fn refuse(&mut self, flow: Flow, request: &Request, fault: &Malformed) {
-        let phrase = if matches!(fault.status, 400 | 482) { fault.what.as_str() } else { "" };
-        let tag = self.keys.tag(request);
-        let mut draft = Draft::response_to(request, fault.status, phrase, Some(&tag));
-        if fault.status == 503 {
-            draft.push(&name::RETRY_AFTER, RETRY_AFTER);
-        }
-        self.out.send(flow, &draft.encode());
-    }
-
-    fn receive_ack(&mut self, now: Instant, flow: Flow, known: Option<ServerId>, request: Request) {
-        if let Some(id) = known
-            && let Some(server) = self.servers.find(id.slot, id.serial)
-        {
-            let (whose, stands) = server.acknowledge(now, &self.timers);
-            self.settle_server(id, stands);
-            match whose {
-                AckOf::Refusal => return,
-                // Some phones use the INVITE's branch for it (RFC 2543).
-                AckOf::Acceptance => {}
-            }
-        }
-        // An ACK is never answered: what is not sound is dropped.
-        if request.check().is_ok() {
-            self.out.tell(Event::Ack { request, flow });
-        }
-    }
-
-    fn receive_cancel(&mut self, back: Flow, invite: Option<ServerId>, request: Request) {
-        if let Err(fault) = request.check() {
-            return self.refuse(back, &request, &fault);
-        }
-        let Some(invite) = invite else {
-            return self.refuse(back, &request, &Malformed::new(481, ""));
-        };
-        let Some(server) = self.servers.find(invite.slot, invite.serial) else { return };
-        // The tag should be the one that the answers to the INVITE have (RFC 3261 §9.2).
-        let tag = server.last_answer().and_then(tag_in).unwrap_or_else(|| self.keys.tag(&request));
-        let draft = Draft::response_to(&request, 200, "", Some(&tag));
-        self.out.send(back, &draft.encode());
-        if server.cancel() {
-            self.out.tell(Event::Cancelled { invite, request });
-        }
-    }
-
-    fn receive_response(&mut self, now: Instant, flow: Flow, response: Response) {
-        let Some(field) = response.via() else { return };
-        let Some(branch) = Via::first(&field).ok().and_then(|via| via.branch()) else { return };
-        let Some((slot, secret)) = self.branches.read(branch) else { return };
-        let Ok(CSeq { method, .. }) = response.cseq() else { return };
-        if response.check().is_err() || method == Method::Cancel {
-            if method == Method::Cancel {
-                self.forget_cancel(slot, secret, response.status());
-            }
-            return;
-        }
-        let is_invite = method == Method::Invite;
-        let is_success = (200..300).contains(&response.status());
-        let Some((serial, client)) = self
-            .clients
-            .at(slot)
-            .filter(|(_, client)| client.secret == secret && client.is_invite() == is_invite)
-        else {
-            if is_invite && is_success {
-                self.out.tell(Event::StrayResponse { response, flow });
-            }
-            return;
-        };
-        let transaction = ClientId { slot, serial };
-        let tag = self.keys.short(&response.to_tag().unwrap_or_default());
-        let (heard, stands) = client.hear(now, &self.timers, &response, tag, &mut self.out);
-        let cancel = client.waiting_cancel(now, &self.timers);
-        match heard {
-            Heard::News | Heard::Repeated => {
-                let repeated = matches!(heard, Heard::Repeated);
-                self.out.tell(Event::Response { transaction, response, flow, repeated });
-            }
-            Heard::Stray => self.out.tell(Event::StrayResponse { response, flow }),
-            Heard::Nothing => {}
-        }
-        self.settle_client(transaction, stands);
-        if let Some(bytes) = cancel {
-            self.send_cancel(now, transaction, bytes);
-        }
-    }
-
-    /// A CANCEL has the branch of its INVITE, so it is found through that (RFC 3261 §17.1.3).
-    fn forget_cancel(&mut self, slot: u32, secret: u64, status: u16) {
-        let invite = self.clients.at(slot).filter(|(_, client)| client.secret == secret);
-        if let Some(id) = invite.and_then(|(_, client)| client.cancel)
-            && status >= 200
-        {
-            self.settle_client(id, Stands::No);
-        }
-    }
-
-    fn send_cancel(&mut self, now: Instant, invite: ClientId, bytes: Bytes) {
+    pub(super) fn send_cancel(&mut self, now: Instant, invite: ClientId, bytes: Bytes) {
         let Some(client) = self.clients.find(invite.slot, invite.serial) else { return };
         let (flow, secret) = (client.flow, client.secret);
         let id = self.insert_client(now, flow, secret, bytes, Kind::Cancel);
@@ -458,7 +310,7 @@ impl Table {
         id
     }
 
-    fn insert_server(&mut self, server: Server) -> ServerId {
+    pub(super) fn insert_server(&mut self, server: Server) -> ServerId {
         let (key, merge, flow) = (server.key, server.merge, server.flow);
         let (slot, serial) = self.servers.insert(server);
         let id = ServerId { slot, serial };
@@ -472,7 +324,7 @@ impl Table {
     }
 
     /// Enters the deadline of a transaction that stands, and gives back one that does not.
-    fn settle_server(&mut self, id: ServerId, stands: Stands) {
+    pub(super) fn settle_server(&mut self, id: ServerId, stands: Stands) {
         if stands == Stands::Yes {
             if let Some(server) = self.servers.find(id.slot, id.serial) {
                 let wanted = server.deadline();
@@ -487,7 +339,7 @@ impl Table {
         self.sweep();
     }
 
-    fn settle_client(&mut self, id: ClientId, stands: Stands) {
+    pub(super) fn settle_client(&mut self, id: ClientId, stands: Stands) {
         if stands == Stands::Yes {
             if let Some(client) = self.clients.find(id.slot, id.serial) {
                 let wanted = client.deadline();
@@ -523,31 +375,6 @@ impl Table {
         self.count_gone(before);
         *self.remotes.entry((after.transport, after.remote)).or_default() += 1;
     }
-}
-
-/// The port of a Via that names none (RFC 3261 §18.2.2).
-const DEFAULT_PORT: u16 = 5060;
-
-/// Seconds after which a sender may try again when there are too many transactions.
-const RETRY_AFTER: &str = "5";
-
-/// Where the answers to a request go (RFC 3261 §18.2.2, RFC 3581 §4): on a stream, the way it came;
-/// else to the address it came from, and there to the port it came from if it asks for that, or to
-/// the port its sender named. `maddr` is not followed: it would let anyone aim our answers.
-fn way_back(flow: &Flow, via: &Via<'_>) -> Flow {
-    let mut back = *flow;
-    if !flow.transport.is_reliable() && !via.asks_rport() {
-        back.remote.set_port(via.port.filter(|port| *port != 0).unwrap_or(DEFAULT_PORT));
-    }
-    back
-}
-
-/// The To tag in an answer of ours.
-fn tag_in(answer: &Bytes) -> Option<String> {
-    let Ok(Message::Response(response)) = parse_datagram(answer.clone(), &Limits::default()) else {
-        return None;
-    };
-    response.to_tag().map(|tag| String::from_utf8_lossy(&tag).into_owned())
 }
 
 fn forget_key(map: &mut KeyMap, key: Option<Key>) {
