@@ -229,7 +229,8 @@ impl Call {
         phone.respond_with(request, status, &self.tag, &headers, body)
     }
 
-    /// Sends a request inside the call and waits for its final answer.
+    /// Sends a request inside the call and waits for its final answer; an INVITE that is refused
+    /// gets its ACK.
     ///
     /// # Errors
     /// Nothing final came in time.
@@ -240,13 +241,25 @@ impl Call {
         more: &[String],
         body: &[u8],
     ) -> Result<Message> {
-        self.tell(phone, method, more, body)?;
+        let request = self.send(phone, method, more, body)?;
         let (id, cseq) = (self.id.clone(), format!("{} {method}", self.cseq));
-        phone.wait(&format!("an answer to {method}"), PATIENCE, |m| {
+        let answer = phone.wait(&format!("an answer to {method}"), PATIENCE, |m| {
             m.status().is_some_and(|s| s >= 200)
                 && m.header("Call-ID") == Some(&id)
                 && m.header("CSeq") == Some(&cseq)
-        })
+        })?;
+        if method == "INVITE" && answer.status().is_some_and(|status| status >= 300) {
+            let headers = [
+                format!("Via: {}", request.header("Via").unwrap_or_default()),
+                "Max-Forwards: 70".into(),
+                format!("From: {}", self.us),
+                format!("To: {}", answer.header("To").unwrap_or_default()),
+                format!("Call-ID: {}", self.id),
+                format!("CSeq: {} ACK", self.cseq),
+            ];
+            phone.send(&Message::new(&format!("ACK {} SIP/2.0", self.target), &headers, b""))?;
+        }
+        Ok(answer)
     }
 
     /// Sends a request inside the call and waits for nothing.
@@ -260,10 +273,22 @@ impl Call {
         more: &[String],
         body: &[u8],
     ) -> Result<()> {
+        self.send(phone, method, more, body).map(|_| ())
+    }
+
+    fn send(
+        &mut self,
+        phone: &mut Phone,
+        method: &str,
+        more: &[String],
+        body: &[u8],
+    ) -> Result<Message> {
         self.cseq += 1;
         let mut headers = self.headers(phone, self.cseq, method, body);
         headers.extend_from_slice(more);
-        phone.send(&Message::new(&format!("{method} {} SIP/2.0", self.target), &headers, body))
+        let request = Message::new(&format!("{method} {} SIP/2.0", self.target), &headers, body);
+        phone.send(&request)?;
+        Ok(request)
     }
 
     /// Waits for a request of the other side inside the call.

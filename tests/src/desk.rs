@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A program on the bus: the contract's proxies, called from tests that block.
 
+use std::cell::Cell;
 use std::future::Future;
-use std::thread::JoinHandle;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -13,7 +14,6 @@ use sipwitch_dbus_interfaces::wire::{
 };
 use sipwitch_dbus_interfaces::{CallProxy, ExtensionProxy, PhoneProxy, SipWitchProxy};
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
 use zbus::Connection;
 use zbus::fdo::{ObjectManagerProxy, PropertiesProxy};
 use zbus::proxy::CacheProperties;
@@ -21,13 +21,33 @@ use zbus::zvariant::OwnedObjectPath;
 
 use crate::PATIENCE;
 
-/// A connection to a bus, with a thread that keeps it alive while the test does something else.
+/// A connection to a bus.
 #[derive(Debug)]
 pub struct Desk {
     connection: Connection,
-    handle: Handle,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+}
+
+/// The runtime of all desks, with a thread that keeps it alive while the tests do something else.
+fn runtime() -> &'static Handle {
+    static RUNTIME: OnceLock<Handle> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a test has files and memory for a runtime");
+        let handle = runtime.handle().clone();
+        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        handle
+    })
+}
+
+/// Streams of signals start a task when they are dropped, wherever that happens: so this thread
+/// stays in the runtime to its end.
+fn enter_runtime() {
+    thread_local! {
+        static ENTERED: Cell<bool> = const { Cell::new(false) };
+    }
+    if !ENTERED.replace(true) {
+        std::mem::forget(runtime().enter());
+    }
 }
 
 impl Desk {
@@ -36,17 +56,11 @@ impl Desk {
     /// # Errors
     /// Nobody listens there.
     pub fn open(address: &str) -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let _ = runtime.block_on(stopped);
-        });
+        enter_runtime();
         let building = zbus::connection::Builder::address(address)?.build();
-        let connection = handle
-            .block_on(async { tokio::time::timeout(PATIENCE, building).await })
-            .context("the bus does not answer")??;
-        Ok(Self { connection, handle, stop: Some(stop), thread: Some(thread) })
+        let building = async { tokio::time::timeout(PATIENCE, building).await };
+        let connection = runtime().block_on(building).context("the bus does not answer")??;
+        Ok(Self { connection })
     }
 
     /// Waits for what a future gives, with the patience of all tests.
@@ -67,7 +81,7 @@ impl Desk {
         what: &str,
         future: impl Future<Output = T>,
     ) -> Result<T> {
-        self.handle
+        runtime()
             .block_on(async { tokio::time::timeout(within, future).await })
             .map_err(|_| anyhow!("{what} did not come in {within:?}"))
     }
@@ -295,11 +309,8 @@ impl Desk {
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        // A program that leaves the bus leaves at once.
+        let closing = self.connection.clone().close();
+        let _ = runtime().block_on(async { tokio::time::timeout(PATIENCE, closing).await });
     }
 }

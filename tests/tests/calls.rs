@@ -117,7 +117,7 @@ fn either_side_holds_and_resumes() -> Result<()> {
 fn an_unknown_extension_is_not_found() -> Result<()> {
     let house = House::plan().extensions(&["101"]).build()?;
     let [mut anna] = baresips(&house, ["101"])?;
-    anna.call("999")?;
+    anna.call("199")?;
     ensure!(anna.closed()?.contains("404"));
     Ok(())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Account, Transport};
+use super::Account;
 use crate::program::{foreign, in_home, new_home};
 use crate::{PATIENCE, Program, Transcript, net};
 
@@ -35,7 +35,11 @@ impl Baresip {
         Self::start_at(account, at)
     }
 
-    fn start_at(account: &Account, at: IpAddr) -> Result<Self> {
+    /// As [`start`](Self::start), on an address of its own.
+    ///
+    /// # Errors
+    /// It is not installed or does not come up.
+    pub fn start_at(account: &Account, at: IpAddr) -> Result<Self> {
         let home = new_home()?;
         let control = SocketAddr::new(net::loopback(), net::free_port(net::loopback())?);
         let sip = net::free_place(at)?;
@@ -141,10 +145,8 @@ impl Baresip {
     /// # Errors
     /// The command was refused.
     pub fn call(&mut self, number: &str) -> Result<()> {
-        let mut address = self.account.address_of(number);
-        if self.account.transport == Transport::Tcp {
-            address.push_str(";transport=tcp");
-        }
+        // It adds the transport of its account itself.
+        let address = self.account.address_of(number);
         self.command("dial", &address).map(|_| ())
     }
 
