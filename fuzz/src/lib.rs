@@ -2,16 +2,25 @@
 //! What the fuzz targets do with their input. Each asserts what must hold for any bytes; a panic
 //! anywhere below is a finding as well.
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use sipwitch_core::{
+    call::leg::{Body, Carried, Fork, LegCommand, LegEvent, LegId, Status},
+    cause::Cause,
+};
 use sipwitch_sip::{
     auth::{self, Authenticator, Credentials, Ha1Pair, Verdict},
+    endpoint::{Endpoint, Event, Settings},
     flow::{Flow, Transport},
     registrar::{Arrival, Registrar, Rules},
+    transaction::Timers,
     wire::{
-        ContactList, Draft, Limits, Message, NameAddr, Request, StreamReader, Uri, Via, name,
-        parse_datagram,
+        ContactList, Draft, Limits, Message, Method, NameAddr, Request, StreamReader, Uri, Via,
+        name, parse_datagram,
     },
 };
 
@@ -195,6 +204,84 @@ pub fn registration(data: &[u8]) {
         assert_eq!(have, kept);
         assert!(registrar.len() <= 4);
         assert_eq!(registrar.next_deadline().is_some(), !registrar.is_empty());
+    }
+}
+
+/// Datagrams separated by a line of `--`, as they come to an endpoint whose owner takes every call
+/// and grants every wish: nothing panics, everything ends, nothing is left.
+pub fn endpoint(data: &[u8]) {
+    let mut now = Instant::now();
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5060".parse().expect("an address"),
+        remote: "192.0.2.7:5060".parse().expect("an address"),
+        connection: None,
+    };
+    let mut endpoint = Endpoint::new(now, Settings::default(), Timers::default(), [1; 32]);
+    let mut legs = 0;
+    for part in split(data, b"\r\n--\r\n").into_iter().take(16) {
+        let bytes = Bytes::copy_from_slice(part);
+        match parse_datagram(bytes.clone(), &Limits::default()) {
+            Ok(message) => endpoint.receive(now, flow, message),
+            Err(malformed) => endpoint.receive_malformed(flow, &bytes, &malformed),
+        }
+        attend(&mut endpoint, now, &mut legs);
+        now += Duration::from_millis(300);
+        endpoint.handle_deadline(now);
+        attend(&mut endpoint, now, &mut legs);
+    }
+    for leg in 0..legs {
+        endpoint.command(now, LegId(leg), LegCommand::End { cause: Cause::normal() });
+        attend(&mut endpoint, now, &mut legs);
+    }
+    let mut steps = 0;
+    while let Some(deadline) = endpoint.next_deadline() {
+        now = now.max(deadline);
+        endpoint.handle_deadline(now);
+        attend(&mut endpoint, now, &mut legs);
+        steps += 1;
+        assert!(steps < 10_000, "it never ends");
+    }
+    assert_eq!(endpoint.leg_count(), 0, "a leg is left");
+}
+
+/// Carries out what an endpoint tells, and reads what it sends.
+fn attend(endpoint: &mut Endpoint, now: Instant, legs: &mut u64) {
+    while let Some(event) = endpoint.poll_event() {
+        match event {
+            Event::Request(arrival) if arrival.request.method() == &Method::Invite => {
+                let leg = LegId(*legs);
+                if endpoint.accept(now, &arrival, leg).is_ok() {
+                    *legs += 1;
+                    let status = Status::new(180);
+                    let (fork, carried) = (Fork(0), Carried::nothing());
+                    let progress = LegCommand::Progress { fork, status, reliable: None, carried };
+                    endpoint.command(now, leg, progress);
+                    let carried = Carried::body(Body::sdp(&b"v=0\r\n"[..]));
+                    endpoint.command(now, leg, LegCommand::Answer { fork, carried });
+                }
+            }
+            Event::Request(arrival) => {
+                let response = endpoint.response_to(&arrival.request, 404, "");
+                endpoint.respond(now, arrival.transaction, &response);
+            }
+            Event::Leg {
+                leg,
+                event: LegEvent::Asked { exchange, .. } | LegEvent::TransferAsked { exchange, .. },
+            } => {
+                let (status, carried) = (Status::new(200), Carried::nothing());
+                endpoint.command(now, leg, LegCommand::Reply { exchange, status, carried });
+            }
+            _ => {}
+        }
+    }
+    while let Some(transmit) = endpoint.poll_transmit() {
+        let sent = parse_datagram(transmit.bytes, &Limits::default());
+        match sent {
+            Ok(Message::Request(request)) => request.check().expect("our requests are sound"),
+            // Responses carry what they answer, and that may be broken.
+            Ok(Message::Response(_)) | Err(_) => {}
+        }
     }
 }
 

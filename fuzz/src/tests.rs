@@ -16,10 +16,11 @@ fn seeds(folders: &[&str]) -> Vec<Vec<u8>> {
     found
 }
 
-fn run(target: fn(&[u8]), folders: &[&str]) {
+/// Breaks each seed in so many places.
+fn run(target: fn(&[u8]), folders: &[&str], places: usize) {
     for seed in seeds(folders) {
         target(&seed);
-        let step = (seed.len() / 97).max(1);
+        let step = (seed.len() / places).max(1);
         for at in (0..seed.len()).step_by(step) {
             target(&seed[..at]);
             for byte in [0, b' ', b'"', b'%', b',', b';', b'<', b'\r', 0x80, 0xff] {
@@ -35,25 +36,30 @@ const MESSAGES: [&str; 2] = ["../sip/tests/torture/rfc4475", "../sip/tests/tortu
 
 #[test]
 fn credentials() {
-    run(crate::credentials, &["seeds/credentials"]);
+    run(crate::credentials, &["seeds/credentials"], 97);
 }
 
 #[test]
 fn datagram() {
-    run(crate::datagram, &MESSAGES);
+    run(crate::datagram, &MESSAGES, 97);
+}
+
+#[test]
+fn endpoint() {
+    run(crate::endpoint, &["seeds/endpoint", MESSAGES[0]], 7);
 }
 
 #[test]
 fn registration() {
-    run(crate::registration, &["seeds/registration", MESSAGES[0]]);
+    run(crate::registration, &["seeds/registration", MESSAGES[0]], 97);
 }
 
 #[test]
 fn stream() {
-    run(crate::stream, &["seeds/stream", MESSAGES[0]]);
+    run(crate::stream, &["seeds/stream", MESSAGES[0]], 97);
 }
 
 #[test]
 fn uri() {
-    run(crate::uri, &["seeds/uri"]);
+    run(crate::uri, &["seeds/uri"], 97);
 }

@@ -66,6 +66,10 @@ impl Backoff {
         Self { patience, guilt: HashMap::new() }
     }
 
+    pub(super) fn set_patience(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
     /// Seconds until this source may try this user again; None if it may now.
     pub(super) fn wait(&self, now: u64, source: IpAddr, user: u64) -> Option<u64> {
         if self.guilt.is_empty() {

@@ -195,6 +195,15 @@ impl Authenticator {
         }
     }
 
+    /// Takes other rules. The realm stays: stored digests are bound to it. Nonces stay good for the
+    /// new lifetime, and no count that was used is forgotten.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.nonces.set_bounds(rules.nonce_seconds, rules.nonces_remembered);
+        self.backoff.set_patience(rules.patience);
+        let realm = std::mem::take(&mut self.rules.realm);
+        self.rules = Rules { realm, ..rules };
+    }
+
     /// The realm.
     #[must_use]
     pub fn realm(&self) -> &str {
@@ -454,7 +463,7 @@ fn expected_response(
 /// Whether the `uri` of credentials means the Request-URI (RFC 7616 §3.4.6), so that credentials
 /// overheard for one number cannot be turned on another.
 ///
-/// Some clients (SIPp) sign the server alone, whomever they call. RFC 3261 §22.4 item 6 lets us take
+/// Some clients (SIPp) sign the server alone, whomever they call. RFC 3261 §22.4 lets us take
 /// that; it weakens the credentials of no client but those.
 fn is_about(uri: &[u8], request: &Request) -> bool {
     let requested = request.uri();

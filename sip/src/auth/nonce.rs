@@ -52,6 +52,12 @@ impl Nonces {
         Self { mac, run, lifetime, next_serial: 1, floor: 1, used, most_used: most_used.max(1) }
     }
 
+    /// Other bounds. Windows that were forgotten under the old ones lie below the floor.
+    pub(super) fn set_bounds(&mut self, lifetime: u64, most_used: usize) {
+        self.lifetime = lifetime;
+        self.most_used = most_used.max(1);
+    }
+
     /// A fresh nonce, in hexadecimal.
     pub(super) fn issue(&mut self, now: u64, source: IpAddr, realm: &str) -> String {
         let mut bytes = [0; LENGTH];

@@ -294,6 +294,27 @@ fn a_nonce_is_good_for_its_time_its_source_and_its_run_only() {
 }
 
 #[test]
+fn other_rules_let_no_replay_in() {
+    let mut server = server();
+    let client = Client::of(&mut server, Algorithm::Md5);
+    assert_eq!(client.try_at(&mut server, NOW, HOME, 1), accepted());
+    let realm = "elsewhere".to_owned();
+    server.set_rules(Rules { nonce_seconds: 10, nonces_remembered: 1, realm, ..rules() });
+    assert_eq!(server.realm(), "example.org", "stored digests are bound to it");
+    let later = Client { nonce: fresh_nonce(&mut server, NOW + 20, HOME), ..client.clone() };
+    assert_eq!(later.try_at(&mut server, NOW + 20, HOME, 1), accepted());
+    server.set_rules(rules());
+    for (client, what) in [(&client, "forgotten meanwhile"), (&later, "known")] {
+        let verdict = client.try_at(&mut server, NOW + 20, HOME, 1);
+        assert_eq!(verdict, Verdict::Challenge { stale: true }, "{what}");
+    }
+    let algorithms = vec![Algorithm::Sha256];
+    server.set_rules(Rules { algorithms, ..rules() });
+    let verdict = later.try_at(&mut server, NOW + 20, HOME, 2);
+    assert_eq!(verdict, Verdict::Challenge { stale: false }, "no longer offered");
+}
+
+#[test]
 fn two_phones_behind_one_address_do_not_share_a_nonce() {
     let mut server = server();
     let one = Client::of(&mut server, Algorithm::Md5);
@@ -527,6 +548,8 @@ fn secrets_are_not_printed() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// Whatever is tried in whatever order, with a table far too small and a clock that jumps, no
     /// count of a nonce is accepted twice.
     #[test]
