@@ -41,10 +41,4 @@ impl Branches {
         let (slot, secret) = rest.split_once('.')?;
         Some((u32::from_str_radix(slot, 16).ok()?, u64::from_str_radix(secret, 16).ok()?))
     }
-
-    /// Whether one of our branches stands in this Via field.
-    pub(super) fn stand_in(&self, field: &[u8]) -> bool {
-        let mark = self.mark.as_bytes();
-        field.windows(mark.len()).any(|window| window == mark)
-    }
 }

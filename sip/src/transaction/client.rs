@@ -259,6 +259,16 @@ impl Client {
         }
     }
 
+    /// Whom the request asks for, as long as it waits for its answer.
+    pub(super) fn request_uri(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Calling { request, .. }
+            | State::Proceeding { request, .. }
+            | State::Asking { request, .. } => request.split(|&byte| byte == b' ').nth(1),
+            State::Refused { .. } | State::Accepted { .. } | State::Answered { .. } => None,
+        }
+    }
+
     pub(super) const fn is_invite(&self) -> bool {
         !matches!(self.state, State::Asking { .. } | State::Answered { .. })
     }

@@ -27,6 +27,11 @@ impl Deadlines {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// Sees to it that the transaction is woken no later than it wants.
     pub(super) fn enter(&mut self, who: Who, entered: &mut Entered, wanted: Option<Instant>) {
         let Some(wanted) = wanted else { return };

@@ -58,7 +58,7 @@ impl Table {
     }
 
     /// Whether a request may become a transaction. Gives the key that its copies would have.
-    fn check_new(&self, request: &Request) -> Result<Option<Key>, Malformed> {
+    fn check_new(&mut self, request: &Request) -> Result<Option<Key>, Malformed> {
         request.check()?;
         let is_in_dialog = request.to_tag().is_some();
         // Whoever is the end of the way answers whatever hops are left (RFC 3261 §11, §16.3); for
@@ -67,7 +67,7 @@ impl Table {
         if request.hops()? == Some(0) && !is_in_dialog && !ends_here {
             return Err(Malformed::new(483, ""));
         }
-        if request.headers().all(&name::VIA).any(|field| self.branches.stand_in(&field)) {
+        if self.is_loop(request) {
             return Err(Malformed::new(482, ""));
         }
         let merge = if is_in_dialog { None } else { self.keys.merge(request, &request.cseq()?) };
@@ -78,6 +78,24 @@ impl Table {
             return Err(Malformed::new(503, ""));
         }
         Ok(merge)
+    }
+
+    /// Whether the request is one of ours that came back (RFC 3261 §16.3 item 4). One that comes
+    /// back to ask for somebody else is no loop: a proxy sent it on, and here it begins anew. In
+    /// the end Max-Forwards bounds that too.
+    fn is_loop(&mut self, request: &Request) -> bool {
+        for field in request.headers().all(&name::VIA) {
+            let mut rest: &[u8] = &field;
+            while let Ok(via) = Via::first(rest) {
+                if let Some((slot, secret)) = via.branch().and_then(|b| self.branches.read(b)) {
+                    let sent = self.clients.at(slot).filter(|(_, client)| client.secret == secret);
+                    let asked = sent.and_then(|(_, client)| client.request_uri());
+                    return asked.is_none_or(|asked| *asked == *request.uri().to_bytes());
+                }
+                rest = rest.get(via.length + 1..).unwrap_or_default();
+            }
+        }
+        false
     }
 
     /// Refuses a request without keeping anything of it (RFC 3261 §8.2.7).

@@ -42,7 +42,7 @@ pub struct Table {
     pub(super) by_merge: KeyMap,
     /// How many transactions each far end has, so that a flow that fails without any costs nothing.
     remotes: BTreeMap<(Transport, SocketAddr), u32>,
-    deadlines: Deadlines,
+    pub(super) deadlines: Deadlines,
     pub(super) out: Out,
 }
 

@@ -160,3 +160,22 @@ fn a_transaction_itself_costs_less_than_300_octets() {
     assert!(size_of::<(u32, super::super::server::Server)>() <= 300);
     assert!(size_of::<(u32, super::super::client::Client)>() <= 300);
 }
+
+#[test]
+fn deadlines_of_what_is_over_do_not_pile_up() {
+    let mut wire = pair(1);
+    wire.engine(CALLEE).answers = vec![200];
+    for _ in 0..2_000 {
+        // On a stream each is over at once, long before its timer F.
+        let (now, flow) = (wire.now(), wire.flow(Transport::Tcp, CALLER, CALLEE));
+        let mut draft = request_draft(&Method::Options, 1);
+        draft.set(&name::CALL_ID, format!("call-{}", wire.log.len()));
+        wire.engine(CALLER).table.request(now, flow, &draft);
+        wire.settle();
+    }
+    for number in [CALLER, CALLEE] {
+        let table = &wire.engine(number).table;
+        assert!(table.is_empty());
+        assert!(table.deadlines.len() <= 65, "{}", table.deadlines.len());
+    }
+}

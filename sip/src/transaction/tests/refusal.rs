@@ -88,11 +88,23 @@ fn a_request_of_ours_that_comes_back_is_a_loop() {
     send(&mut wire, Transport::Udp, &Method::Invite);
     wire.settle();
     let ours = String::from_utf8(wire.log[0].bytes.to_vec()).unwrap();
-    let again =
-        ours.replacen("Via: ", "Via: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKproxy\r\nVia: ", 1);
+    let proxies = "Via: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKproxy, \
+                   SIP/2.0/UDP p;branch=z9hG4bKother\r\nVia: ";
+    let again = ours.replacen("Via: ", proxies, 1);
     let flow = wire.flow(Transport::Udp, CALLER, CALLEE);
     let mark = wire.log.len();
-    wire.inject(flow, CALLER, again);
+    wire.inject(flow, CALLER, again.clone());
+    wire.settle();
+    assert_eq!(sent_since(&wire, mark), ["SIP/2.0 482 Loop Detected"]);
+    // Sent on to somebody else by a proxy: not in vain.
+    wire.inject(flow, CALLER, again.replacen("sip:102@127.0.0.2", "sip:103@127.0.0.1", 1));
+    wire.settle();
+    assert!(wire.engine(CALLER).request_of(&Method::Invite).is_some());
+    // Nobody waits for it any more.
+    answer(&mut wire, &Method::Invite, 486);
+    wire.settle();
+    let mark = wire.log.len();
+    wire.inject(flow, CALLER, again.replace("z9hG4bKproxy", "z9hG4bKlate"));
     wire.settle();
     assert_eq!(sent_since(&wire, mark), ["SIP/2.0 482 Loop Detected"]);
 }
