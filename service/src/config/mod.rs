@@ -2,7 +2,7 @@
 //! What the user said: one typed tree. [`Default`] is the only place of defaults, the shipped
 //! `config.toml` spells them out, and a test compares the two.
 //!
-//! Units are part of each key's name, bounds part of each value's type ([`unit`]), so that a wrong
+//! Units are part of each key's name, bounds part of each value's type ([`mod@unit`]), so that a wrong
 //! value is refused while the file is read, with its line and column. An unknown key is an error.
 
 mod change;
