@@ -84,3 +84,49 @@ pub(crate) fn party(address: &NameAddr, settings: &Settings, flow: &Flow) -> Par
     };
     Party { display: address.display(), address: address_of }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(display: &str, address: &str, domains: &[&str]) -> String {
+        let settings = Settings {
+            domains: domains.iter().map(|&domain| domain.into()).collect(),
+            ..Settings::default()
+        };
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: "[::1]:5070".parse().unwrap(),
+            remote: "[::1]:5060".parse().unwrap(),
+            connection: None,
+        };
+        name_addr(&Party { display: display.into(), address: address.into() }, &settings, &flow)
+    }
+
+    #[test]
+    fn users_live_at_home_and_whole_addresses_where_they_say() {
+        for (display, address, value) in [
+            ("", "101", "<sip:101@[::1]:5070>"),
+            ("Eve \"E\"\r\nVia: x", "101", "\"Eve \\\"E\\\"  Via: x\" <sip:101@[::1]:5070>"),
+            ("", "bob@example.org", "<sip:bob@example.org>"),
+            ("", "sips:bob@example.org?Replaces=a", "<sips:bob@example.org>"),
+            ("", "tel:+4930123", "<tel:+4930123>"),
+            ("Bob", "", ANONYMOUS),
+        ] {
+            assert_eq!(shown(display, address, &[]), value);
+        }
+        assert_eq!(shown("", "101", &["home.example", "b"]), "<sip:101@home.example>");
+    }
+
+    #[test]
+    fn no_address_breaks_out_of_its_brackets() {
+        for address in
+            ["sip:a@b>;tag=1", "a>;tag=1", "sip:a@b\r\nX: y", "a b@c>", "sip:", "x:<y>", "a\"b"]
+        {
+            let value = shown("", address, &[]);
+            let read = NameAddr::parse(value.as_bytes()).unwrap();
+            assert_eq!(read.params().count(), 0, "{value}");
+            assert_eq!(value.matches(['>', '\r', '\n']).count(), 1, "{value}");
+        }
+    }
+}
