@@ -30,12 +30,9 @@ impl Switchboard {
         }
     }
 
-    /// Answers with a status and says what we take.
+    /// Answers with a status.
     pub(super) fn refuse(&mut self, arrival: &Arrival, status: u16) {
-        let mut response = self.endpoint.response_to(&arrival.request, status, "");
-        if status == 405 {
-            response.push(&name::ALLOW, ALLOW);
-        }
+        let response = self.endpoint.response_to(&arrival.request, status, "");
         self.endpoint.respond(self.now.instant, arrival.transaction, &response);
     }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Texts (MESSAGE, RFC 3428): delivered to all phones of an extension, or kept until one registers.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sipwitch_core::{
@@ -30,6 +33,10 @@ const MAX_TEXT: usize = 1300;
 /// The longest body of any other type that is handed on.
 const MAX_BODY: usize = 64 * 1024;
 
+/// How long phones have to take a text before it is kept. The sender gives up after 32 s (RFC 3261
+/// §17.1.2.2) and must have its answer well before (RFC 4320 §3.3), or it would send it again.
+const PATIENCE: Duration = Duration::from_secs(8);
+
 /// Texts under way and texts that are kept.
 #[derive(Debug)]
 pub(super) struct Messages {
@@ -38,6 +45,8 @@ pub(super) struct Messages {
     kept: HashMap<String, u32>,
     /// Texts being sent to phones.
     sending: HashMap<u64, Sending>,
+    /// When the patience with the phones of a text ends.
+    deadlines: VecDeque<(Instant, u64)>,
     /// Which text a request bears.
     requests: HashMap<ClientId, u64>,
     /// Extensions whose kept texts are being fetched.
@@ -62,6 +71,14 @@ struct Text {
     body: Bytes,
 }
 
+impl Text {
+    /// Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
+    fn can_wait(&self) -> bool {
+        let kind = self.content_type.trim_start().get(..5).unwrap_or_default();
+        kind.eq_ignore_ascii_case("text/") && self.body.len() <= MAX_TEXT
+    }
+}
+
 /// Who wants to know what becomes of it.
 #[derive(Debug)]
 enum Sender {
@@ -79,9 +96,15 @@ impl Messages {
             next: next.max(1),
             kept: waiting.into_iter().collect(),
             sending: HashMap::new(),
+            deadlines: VecDeque::new(),
             requests: HashMap::new(),
             fetching: HashSet::new(),
         }
+    }
+
+    /// When [`Switchboard::texts_overdue`] wants to be called.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.front().map(|(due, _)| *due)
     }
 
     /// An extension is gone, and what waited for it.
@@ -241,11 +264,31 @@ impl Switchboard {
             self.messages.requests.insert(request, id);
             open += 1;
         }
-        let sending = Sending { text, open, sender };
         if open == 0 {
-            self.keep(id, sending);
-        } else {
-            self.messages.sending.insert(id, sending);
+            self.keep(id, &text, sender);
+            return;
+        }
+        if !matches!(sender, Sender::Kept(_)) {
+            // All have the same patience, so that they come in the order they end.
+            self.messages.deadlines.push_back((self.now.instant + PATIENCE, id));
+        }
+        self.messages.sending.insert(id, Sending { text, open, sender });
+    }
+
+    /// Keeps the texts that no phone has taken so far. One that takes it later is welcome to.
+    pub(super) fn texts_overdue(&mut self) {
+        while let Some(&(due, id)) = self.messages.deadlines.front() {
+            if due > self.now.instant {
+                break;
+            }
+            self.messages.deadlines.pop_front();
+            let Some(sending) = self.messages.sending.get_mut(&id) else { continue };
+            let sender = std::mem::replace(&mut sending.sender, Sender::Kept(id));
+            let text = sending.text.clone();
+            if !text.can_wait() {
+                self.messages.sending.remove(&id);
+            }
+            self.keep(id, &text, sender);
         }
     }
 
@@ -263,7 +306,7 @@ impl Switchboard {
         if is_taken {
             self.taken(sending);
         } else if sending.open == 0 {
-            self.keep(id, sending);
+            self.keep(id, &sending.text, sending.sender);
         } else {
             self.messages.sending.insert(id, sending);
         }
@@ -281,6 +324,9 @@ impl Switchboard {
             Sender::Kept(number) => {
                 if let Some(kept) = self.messages.kept.get_mut(&sending.text.extension) {
                     *kept = kept.saturating_sub(1);
+                    if *kept == 0 {
+                        self.messages.kept.remove(&sending.text.extension);
+                    }
                 }
                 self.store_quietly(Change::RemoveMessage { id: number });
             }
@@ -288,14 +334,11 @@ impl Switchboard {
     }
 
     /// No phone took it: it is kept.
-    fn keep(&mut self, id: u64, sending: Sending) {
-        let Sending { text, sender, .. } = sending;
+    fn keep(&mut self, id: u64, text: &Text, sender: Sender) {
         if let Sender::Kept(_) = sender {
             return;
         }
-        // Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
-        let is_words = text.content_type.trim_start().to_ascii_lowercase().starts_with("text/");
-        if !is_words || text.body.len() > MAX_TEXT {
+        if !text.can_wait() {
             match sender {
                 Sender::Phone { transaction, failed, .. } => {
                     self.endpoint.respond(self.now.instant, transaction, &failed);
@@ -310,15 +353,15 @@ impl Switchboard {
         let record = MessageRecord {
             id,
             extension: text.extension.clone(),
-            sender: text.from,
-            content_type: text.content_type,
+            sender: text.from.clone(),
+            content_type: text.content_type.clone(),
             body: text.body.to_vec(),
             received_us: self.now.unix_us,
             expires_us: self.now.unix_us.saturating_add(
                 i64::try_from(self.settings.keep_texts.as_micros()).unwrap_or(i64::MAX),
             ),
         };
-        *self.messages.kept.entry(text.extension).or_default() += 1;
+        *self.messages.kept.entry(text.extension.clone()).or_default() += 1;
         let waiting = match sender {
             Sender::Phone { transaction, kept, failed, .. } => {
                 Waiting::Text { transaction, kept, failed }
@@ -353,7 +396,20 @@ impl Switchboard {
         let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         self.messages.kept.insert(extension.to_owned(), count);
         let phones = self.registrar.phones_of(extension);
+        // What is being delivered already is not delivered twice, however many phones come.
+        let under_way: HashSet<u64> = self
+            .messages
+            .sending
+            .values()
+            .filter_map(|sending| match sending.sender {
+                Sender::Kept(number) => Some(number),
+                Sender::Phone { .. } | Sender::Program(_) => None,
+            })
+            .collect();
         for message in messages {
+            if under_way.contains(&message.id) {
+                continue;
+            }
             let text = Text {
                 extension: message.extension,
                 from: message.sender,

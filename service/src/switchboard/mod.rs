@@ -265,6 +265,7 @@ impl Switchboard {
         self.drain();
         let changes = self.registrar.handle_deadline(now.instant);
         self.phones_changed(&changes);
+        self.texts_overdue();
         while let Some(&(due, call)) = self.call_deadlines.first() {
             if due > now.instant {
                 break;
@@ -283,7 +284,8 @@ impl Switchboard {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let call = self.call_deadlines.first().map(|(due, _)| *due);
-        [self.endpoint.next_deadline(), self.registrar.next_deadline(), call]
+        let text = self.messages.next_deadline();
+        [self.endpoint.next_deadline(), self.registrar.next_deadline(), call, text]
             .into_iter()
             .flatten()
             .min()

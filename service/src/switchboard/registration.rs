@@ -111,6 +111,8 @@ impl Switchboard {
                 }
                 BindingChange::Refreshed(_) => {
                     self.tell(|| Notice::Phone(phone_view(binding)));
+                    // It may have been out of reach when a text came.
+                    self.phone_came(&binding.extension);
                 }
                 BindingChange::Removed { why, .. } => {
                     tracing::info!(

@@ -176,6 +176,7 @@ impl Town {
             format!("To: <{me}>"),
             format!("Call-ID: {}", device.registration),
             format!("CSeq: {} REGISTER", device.cseq),
+            "User-Agent: Village Phone 1.0".into(),
         ];
         if !contact.is_empty() {
             headers.push(format!("Contact: {contact}"));
