@@ -185,9 +185,9 @@ impl Phone {
             format!("Expires: {seconds}"),
         ];
         headers.extend(authorization.map(|value| format!("Authorization: {value}")));
-        self.send(&Message::new(&format!("REGISTER {uri} SIP/2.0"), &headers, b""))?;
         let cseq = format!("{} REGISTER", self.cseq);
-        self.wait("an answer to REGISTER", PATIENCE, |m| {
+        let request = Message::new(&format!("REGISTER {uri} SIP/2.0"), &headers, b"");
+        self.send_until(&request, "an answer to REGISTER", |m| {
             m.status().is_some_and(|s| s >= 200) && m.header("CSeq") == Some(&cseq)
         })
     }
@@ -209,8 +209,8 @@ impl Phone {
         ];
         headers.extend_from_slice(more);
         let cseq = format!("{} {method}", self.cseq);
-        self.send(&Message::new(&format!("{method} {to} SIP/2.0"), &headers, body))?;
-        self.wait(&format!("an answer to {method}"), PATIENCE, |m| {
+        let request = Message::new(&format!("{method} {to} SIP/2.0"), &headers, body);
+        self.send_until(&request, &format!("an answer to {method}"), |m| {
             m.status().is_some_and(|s| s >= 200) && m.header("CSeq") == Some(&cseq)
         })
     }
@@ -276,6 +276,32 @@ impl Phone {
         let bytes = Message::new(&format!("SIP/2.0 {status}"), &headers, body).to_bytes();
         self.answered.insert(transaction(request), bytes.clone());
         self.wire.send(&bytes)
+    }
+
+    /// Sends a request, over UDP again and again (RFC 3261 section 17.1.2.2), until a message the
+    /// test describes comes.
+    ///
+    /// # Errors
+    /// It did not come in time; what did come is named.
+    pub(crate) fn send_until(
+        &mut self,
+        request: &Message,
+        what: &str,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Result<Message> {
+        let end = Instant::now() + PATIENCE;
+        let mut interval = Duration::from_millis(500);
+        loop {
+            self.send(request)?;
+            let left = end.saturating_duration_since(Instant::now());
+            let within = if matches!(self.wire, Wire::Udp(_)) { left.min(interval) } else { left };
+            match self.wait(what, within, &wanted) {
+                Ok(message) => return Ok(message),
+                Err(error) if Instant::now() >= end => return Err(error),
+                Err(error) if matches!(self.wire, Wire::Tcp(..)) => return Err(error),
+                Err(_) => interval = (interval * 2).min(Duration::from_secs(4)),
+            }
+        }
     }
 
     /// Waits for a message the test describes; others are kept for later.

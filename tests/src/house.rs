@@ -2,6 +2,7 @@
 //! The service under test, with everything it needs and nothing it shares.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -102,8 +103,11 @@ impl Plan {
         std::fs::create_dir_all(home.path().join(".config/sipwitch"))?;
         std::fs::create_dir_all(home.path().join(".local/state/sipwitch"))?;
         std::fs::write(&config, &self.settings)?;
+        let notifications = UnixDatagram::bind(home.path().join("notify"))?;
+        notifications.set_read_timeout(Some(PATIENCE))?;
         let mut house = House {
             at,
+            notifications,
             plan: self,
             config,
             executable,
@@ -146,6 +150,7 @@ pub struct House {
     executable: PathBuf,
     service: Option<Program>,
     desk: Option<Desk>,
+    notifications: UnixDatagram,
     /// The bus, if there is one.
     pub bus: Option<PrivateBus>,
     /// The home of the service. Declared last: it is removed when all others have ended.
@@ -262,6 +267,7 @@ impl House {
         if let Some(bus) = &self.bus {
             command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address);
         }
+        command.env("NOTIFY_SOCKET", self.home.path().join("notify"));
         command.args(self.arguments(if self.bus.is_some() { "session" } else { "none" }));
         command
     }
@@ -277,6 +283,26 @@ impl House {
             "--listen".into(),
             format!("tcp:{}", self.at),
         ]
+    }
+
+    /// Waits until the service, started by the test, tells its starter something (sd_notify).
+    ///
+    /// # Errors
+    /// It did not tell in time.
+    pub fn notified(&self, what: &str) -> Result<()> {
+        let mut told = String::new();
+        let mut buffer = [0; 4096];
+        loop {
+            let length = self
+                .notifications
+                .recv(&mut buffer)
+                .with_context(|| format!("{what} was not told, but {told:?}"))?;
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.lines().any(|line| line == what) {
+                return Ok(());
+            }
+            told.push_str(&text);
+        }
     }
 
     /// Starts the service, again if it has ended, and waits until it answers.

@@ -144,8 +144,10 @@ fn sighup_reads_the_configuration_again() -> Result<()> {
     ensure!(register()?.status() == Some(200));
     let closed = House::plan().everybody_needs_a_password();
     std::fs::write(house.config(), closed.text())?;
+    house.notified("READY=1")?;
     house.service()?.signal(Signal::SIGHUP)?;
-    house.service()?.wait_for("configuration")?;
+    house.notified("RELOADING=1")?;
+    house.notified("READY=1")?;
     ensure!(register()?.status() == Some(401));
     Ok(())
 }
