@@ -299,3 +299,17 @@ fn a_text_reaches_the_phones_of_an_extension() -> Result<()> {
     ensure!(matches!(answer.status(), Some(200 | 202)), "{answer:?}");
     Ok(())
 }
+
+#[test]
+fn a_text_waits_for_a_phone() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let mut anna = phone(&house, "101")?;
+    let more = ["Content-Type: text/plain".to_owned()];
+    let kept = anna.ask("MESSAGE", &anna.address_of("102"), &more, b"later").plain()?;
+    ensure!(kept.status() == Some(202), "{kept:?}");
+    let mut bert = phone(&house, "102")?;
+    let message = bert.wait("MESSAGE", PATIENCE, |m| m.method() == "MESSAGE").plain()?;
+    ensure!(message.text() == "later", "{message:?}");
+    bert.respond(&message, "200 OK").plain()?;
+    Ok(())
+}

@@ -58,7 +58,11 @@ impl Baresip {
             read_netstrings(reader, &told);
             told.close();
         });
-        Ok(Self { account: account.clone(), control: stream, events, program, _home: home })
+        let account = account.clone();
+        let mut baresip = Self { account, control: stream, events, program, _home: home };
+        // It tells events only to a connection that it has accepted: a reply says that it has.
+        baresip.command("reginfo", "")?;
+        Ok(baresip)
     }
 
     /// Waits until the registrar has accepted it.
