@@ -230,9 +230,11 @@ pub fn endpoint(data: &[u8]) {
         endpoint.handle_deadline(now);
         attend(&mut endpoint, now, &mut legs);
     }
-    for leg in 0..legs {
-        endpoint.command(now, LegId(leg), LegCommand::End { cause: Cause::normal() });
+    let mut ended = 0;
+    while ended < legs {
+        endpoint.command(now, LegId(ended), LegCommand::End { cause: Cause::normal() });
         attend(&mut endpoint, now, &mut legs);
+        ended += 1;
     }
     let mut steps = 0;
     while let Some(deadline) = endpoint.next_deadline() {

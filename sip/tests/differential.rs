@@ -581,7 +581,7 @@ fn what_the_registrar_answers_is_read_as_it_was_written() {
 fn what_the_authenticator_answers_is_read_as_it_was_written() {
     let mut judge_of_digests = Authenticator::new(auth::Rules::default(), &[1; 32], 1);
     let source = "192.0.2.7".parse().expect("an address");
-    let request = register("");
+    let request = register("User-Agent: Desk 1\r\n");
     let refused = Refusal::TooManyFailures { retry_after_seconds: 30 };
     let mut sent = Vec::new();
     for verdict in [

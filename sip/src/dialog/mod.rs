@@ -278,7 +278,12 @@ impl Dialog {
 fn contact_target(headers: crate::wire::Headers<'_>) -> Result<Option<Box<[u8]>>, Malformed> {
     let Some(value) = headers.value(&name::CONTACT) else { return Ok(None) };
     let Some(first) = NameAddr::parse_list(&value)?.into_iter().next() else { return Ok(None) };
-    let uri = first.uri().for_request_line().to_bytes();
+    let uri = first.uri();
+    if !uri.is_sip() {
+        // RFC 3261 §8.1.1.8: our requests in the dialog could not go there.
+        return Err(Malformed::new(400, "the Contact is no SIP address"));
+    }
+    let uri = uri.for_request_line().to_bytes();
     if uri.len() > MAX_TARGET {
         return Err(Malformed::new(400, "the Contact is too long"));
     }
