@@ -82,7 +82,7 @@ impl Dialog {
     ) -> Result<Self, Malformed> {
         let headers = response.headers();
         let remote = headers.value(&name::TO).ok_or_else(|| Malformed::new(400, "no To"))?;
-        let tag = response.to()?.tag().map(|tag| Box::from(tag.as_bytes())).unwrap_or_default();
+        let tag = response.to_tag().map(|tag| Box::from(&*tag)).unwrap_or_default();
         let remote_target = contact_target(headers)?.unwrap_or_else(|| origin.request_uri.clone());
         Ok(Self {
             call_id: Arc::clone(&origin.call_id),
@@ -110,7 +110,7 @@ impl Dialog {
     ) -> Result<Self, Malformed> {
         let headers = request.headers();
         let remote = headers.value(&name::FROM).ok_or_else(|| Malformed::new(400, "no From"))?;
-        let tag = request.from()?.tag().map(|tag| Box::from(tag.as_bytes())).unwrap_or_default();
+        let tag = request.from_tag().map(|tag| Box::from(&*tag)).unwrap_or_default();
         let to = headers.value(&name::TO).ok_or_else(|| Malformed::new(400, "no To"))?;
         let remote_target = contact_target(headers)?
             .ok_or_else(|| Malformed::new(400, "there is no Contact to send requests to"))?;
@@ -168,10 +168,8 @@ impl Dialog {
     /// Whether a request of the far end belongs to this dialog (RFC 3261 §12.2.2). A far end that
     /// gave no tag (RFC 2543) is known by the Call-ID and our tag alone.
     pub(crate) fn owns(&self, request: &Request) -> bool {
-        let from = request.from();
-        let tag = from.as_ref().ok().and_then(NameAddr::tag).unwrap_or_default();
         request.call_id().is_ok_and(|id| *id == *self.call_id)
-            && tag.as_bytes() == &*self.remote_tag
+            && *request.from_tag().unwrap_or_default() == *self.remote_tag
     }
 
     /// Takes note of the number of a request that arrived.

@@ -9,7 +9,7 @@ use crate::{
     flow::Flow,
     leg::{Refer, end_stray_answer},
     transaction::{self, ClientId, Failure, ServerId},
-    wire::{Draft, Headers, Method, Name, NameAddr, Request, Response, name},
+    wire::{Draft, Headers, Method, Name, Request, Response, name},
 };
 
 impl Endpoint {
@@ -58,7 +58,7 @@ impl Endpoint {
             transaction::Event::StrayResponse { response, flow } => {
                 // The far end has not seen the ACK for longer than any repetition lasts. If its
                 // dialog stands, one more ACK helps; if not, there is nothing to end.
-                let tag = tag_of(response.from().ok().as_ref());
+                let tag = response.from_tag().and_then(|tag| Tag::parse(&tag));
                 if let Some(&leg) = tag.and_then(|tag| self.context.tags.get(&tag)) {
                     self.with_leg(leg, |leg, context| {
                         leg.acknowledge_again(context, &response, flow);
@@ -70,7 +70,7 @@ impl Endpoint {
 
     fn requested(&mut self, arrival: Arrival) {
         let Arrival { transaction, request, flow } = &arrival;
-        let tagged = request.to().is_ok_and(|to| to.tag().is_some());
+        let tagged = request.to_tag().is_some();
         if !self.context.refuse_extensions(*transaction, request) {
             return;
         }
@@ -100,7 +100,7 @@ impl Endpoint {
 
     /// The leg whose tag stands in the To.
     fn leg_addressed(&self, request: &Request) -> Option<LegId> {
-        let tag = tag_of(request.to().ok().as_ref())?;
+        let tag = Tag::parse(&request.to_tag()?)?;
         self.context.tags.get(&tag).copied()
     }
 
@@ -160,10 +160,6 @@ impl Endpoint {
     }
 }
 
-fn tag_of(address: Option<&NameAddr>) -> Option<Tag> {
-    Tag::parse(address?.tag()?.as_bytes())
-}
-
 /// What legs do with what they share.
 impl Context {
     pub(crate) fn tell(&mut self, leg: LegId, event: LegEvent) {
@@ -204,7 +200,7 @@ impl Context {
     /// Answers inside a dialog with this status and nothing else.
     pub(crate) fn respond(&mut self, server: ServerId, request: &Request, status: u16) {
         let mut draft = Draft::response_to(request, status, "", None);
-        if !request.to().is_ok_and(|to| to.tag().is_some()) {
+        if request.to_tag().is_none() {
             draft = self.response_to(request, status, "");
         } else {
             self.put_product(&mut draft, &name::SERVER);

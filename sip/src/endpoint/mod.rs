@@ -346,6 +346,12 @@ impl Endpoint {
         self.legs.len()
     }
 
+    /// How many transactions there are, those included that only wait for repetitions.
+    #[must_use]
+    pub fn transaction_count(&self) -> usize {
+        self.context.table.len()
+    }
+
     fn replaced(&self, replaces: &Replaces) -> Replaced {
         self.leg_of_dialog(&replaces.call_id, &replaces.to_tag, &replaces.from_tag)
             .map_or(Replaced::Unknown, Replaced::Leg)

@@ -56,7 +56,7 @@ impl Leg {
         flow: Flow,
         refer: Option<Result<Refer, Malformed>>,
     ) {
-        let tag = request.to().ok().and_then(|to| to.tag().and_then(|t| Tag::parse(t.as_bytes())));
+        let tag = request.to_tag().and_then(|tag| Tag::parse(&tag));
         let cseq = request.cseq();
         let (Some(tag), Ok(cseq)) = (tag, cseq) else {
             return context.respond(server, request, 481);
@@ -70,9 +70,8 @@ impl Leg {
         dialog.heard_on(flow);
         if *request.method() == Method::Bye {
             context.respond(server, request, 200);
-            let tag = request.from().ok().and_then(|from| from.tag().map(str::to_owned));
-            let tag = tag.unwrap_or_default();
-            return self.hung_up(context, request.headers(), tag.as_bytes());
+            let tag = request.from_tag().unwrap_or_default();
+            return self.hung_up(context, request.headers(), &tag);
         }
         if matches!(self.state, State::Leaving(_)) {
             return context.respond(server, request, 481);

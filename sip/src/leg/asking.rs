@@ -134,8 +134,7 @@ impl Leg {
             && invite == client
         {
             // Repeated until the switch confirms; or one more far end that answered.
-            let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned));
-            if tag.unwrap_or_default().as_bytes() != standing.dialog.remote_tag() {
+            if *response.to_tag().unwrap_or_default() != *standing.dialog.remote_tag() {
                 ending::end_stray_answer(context, Some(client), response, flow);
             }
             return;

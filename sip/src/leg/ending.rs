@@ -239,8 +239,7 @@ pub(crate) fn end_stray_answer(
     ) else {
         return;
     };
-    let tag =
-        response.from().ok().and_then(|from| from.tag().and_then(|t| Tag::parse(t.as_bytes())));
+    let tag = response.from_tag().and_then(|tag| Tag::parse(&tag));
     let Some(local_tag) = tag else { return };
     let origin = Origin {
         call_id: call_id.as_ref().into(),

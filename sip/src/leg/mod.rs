@@ -294,3 +294,16 @@ fn compose(
 fn cause_of(status: u16, headers: Headers<'_>) -> Cause {
     of_reasons(Cause::from_sip(status), headers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_leg_is_small() {
+        // Its few strings come on top, a quarter of a KiB in an ordinary call.
+        let octets = size_of::<Leg>() + size_of::<Standing>();
+        assert!(octets <= 640, "{octets}");
+        assert!(size_of::<Leg>() <= 176, "{}", size_of::<Leg>());
+    }
+}

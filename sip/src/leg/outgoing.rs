@@ -62,9 +62,8 @@ impl Calling {
 
     /// The early dialog of a response, made if need be.
     fn early_of(&mut self, response: &Response, flow: Flow) -> Option<&mut Early<Heard>> {
-        let to = response.to().ok()?;
-        let tag = to.tag().unwrap_or_default().as_bytes();
-        let at = self.early.iter().position(|early| early.dialog.remote_tag() == tag);
+        let tag = response.to_tag().unwrap_or_default();
+        let at = self.early.iter().position(|early| *early.dialog.remote_tag() == *tag);
         self.current = match at {
             Some(at) => at,
             None if self.early.len() < MAX_FORKS => {
@@ -289,13 +288,9 @@ impl Leg {
         flow: Flow,
     ) {
         let State::Standing(standing) = &mut self.state else { return };
-        let (Ok(to), Ok(call_id), Ok(cseq)) = (response.to(), response.call_id(), response.cseq())
-        else {
-            return;
-        };
+        let (Ok(call_id), Ok(cseq)) = (response.call_id(), response.cseq()) else { return };
         let dialog = &mut standing.dialog;
-        let tag = to.tag().unwrap_or_default().as_bytes();
-        if standing.invite == Invite::Idle && dialog.is(&call_id, dialog.local_tag(), tag) {
+        if standing.invite == Invite::Idle && dialog.is(&call_id, dialog.local_tag(), &response.to_tag().unwrap_or_default()) {
             dialog.heard_on(flow);
             let (ack, flow) = dialog.ack(cseq.number, &context.listeners);
             context.table.send_ack(None, flow, &ack);

@@ -119,7 +119,7 @@ impl Leg {
         request: &Request,
     ) {
         let is_invite = *request.method() == Method::Invite;
-        let clash = self.clash().or(match &self.state {
+        let clash = self.clash().or_else(|| match &self.state {
             _ if !is_invite => None,
             State::Standing(standing) if standing.invite == Invite::Idle => None,
             // The first INVITE is theirs and under way (RFC 3261 §14.2), or ours.

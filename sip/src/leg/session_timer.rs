@@ -132,10 +132,8 @@ impl SessionTimer {
             || request.has_token(&name::REQUIRE, "timer");
         let asked = SessionExpires::of(request);
         let bound = request.number(&name::MIN_SE).unwrap_or(0).max(least(settings));
-        let seconds = asked
-            .map_or(wanted(settings), |asked| asked.seconds.min(wanted(settings)))
-            .max(bound)
-            .max(LEAST);
+        let wanted = wanted(settings);
+        let seconds = asked.map_or(wanted, |asked| asked.seconds.min(wanted)).max(bound).max(LEAST);
         let theirs = knows_timers && asked.and_then(|asked| asked.by_client) == Some(true);
         if knows_timers || asked.is_some() {
             let refresher = if theirs { "uac" } else { "uas" };
