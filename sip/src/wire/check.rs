@@ -29,7 +29,9 @@ impl Request {
         let via = self.via().ok_or_else(|| Malformed::new(400, "there is no Via"))?;
         Via::first(&via)?;
         let uri = self.uri();
-        if !uri.is_sip() && !uri.scheme().eq_ignore_ascii_case("tel") {
+        // `urn:service:sos` must never be turned away before somebody looked at it (RFC 5031).
+        let known = |scheme: &str| uri.scheme().eq_ignore_ascii_case(scheme);
+        if !(uri.is_sip() || known("tel") || known("urn")) {
             return Err(Malformed::new(416, "the scheme of the Request-URI is not known"));
         }
         if uri.has_headers() {
@@ -121,6 +123,7 @@ mod tests {
             ("Forwards: 70", "Forwards: +7", Some(400)),
             ("Via: SIP/2.0/UDP h", "Via: SIP/2.0/UDP", Some(400)),
             ("sip:a@b SIP", "nobody:a@b SIP", Some(416)),
+            ("sip:a@b SIP", "urn:service:sos SIP", None),
             ("sip:a@b SIP", "sip:a@b?Route=x SIP", Some(400)),
         ] {
             let text = GOOD.replacen(old, new, 1);

@@ -116,7 +116,12 @@ fn the_callee_is_told_who_proved_himself_and_not_who_he_says_he_is() {
 fn an_emergency_call_is_refused_honestly_and_never_asked_for_a_password() {
     let mut town = Town::new();
     let stranger = town.stranger("nobody");
-    for uri in [format!("sip:112@{HOUSE}"), format!("sip:sos@{HOUSE}"), "tel:911".into()] {
+    for uri in [
+        format!("sip:112@{HOUSE}"),
+        format!("sip:sos@{HOUSE}"),
+        "tel:911".into(),
+        "urn:service:sos".into(),
+    ] {
         let offer = town.sdp(stranger);
         let call = town.dial_with(stranger, &uri, &[], &offer);
         let refusal = town.refused(&call);
