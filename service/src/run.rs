@@ -23,6 +23,7 @@ use crate::{
     config::{self, Config, listen},
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
+    memory::{self, Rush},
     socket_owner::SocketOwners,
     store::{self, Bounds, Place, Report, Store},
     switchboard::{
@@ -257,12 +258,16 @@ impl House {
         }
         self.lifecycle.ready(&self.circumstances.listening)?;
         let mut batch = Vec::new();
+        let mut rush = Rush::default();
         let mut farewell: Option<Instant> = None;
         let mut result = Ok(());
         let clock = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(clock);
         loop {
             self.flush();
+            if rush.is_over(self.switchboard.under_way()) {
+                memory::give_back();
+            }
             if let Some(until) = farewell
                 && (self.switchboard.is_quiet() || until <= Instant::now())
             {

@@ -307,6 +307,7 @@ impl Switchboard {
         self.endpoint.set_settings(settings.endpoint());
         self.registrar.set_rules(settings.registrar.clone());
         self.gate.set(settings.gate.clone());
+        self.authenticator.set_rules(settings.auth_rules(&self.service.realm));
         self.settings = settings;
         self.service.addresses =
             self.settings.listening.iter().map(settings::Listening::words).collect();
@@ -336,6 +337,12 @@ impl Switchboard {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.calls.is_empty() && self.endpoint.leg_count() == 0
+    }
+
+    /// How many things are under way: calls, legs, requests.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.calls.len() + self.endpoint.leg_count() + self.endpoint.transaction_count()
     }
 
     /// How many calls are under way.
