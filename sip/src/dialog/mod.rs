@@ -191,9 +191,9 @@ impl Dialog {
         self.disconnected = false;
     }
 
-    /// Forgets a connection that is gone.
+    /// Forgets a connection that is gone. A datagram that was refused says nothing about the next.
     pub(crate) fn lost(&mut self, flow: &Flow) {
-        if self.flow == *flow {
+        if self.flow == *flow && flow.transport.is_reliable() {
             self.flow.connection = None;
             self.disconnected = true;
         }

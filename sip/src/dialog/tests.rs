@@ -60,7 +60,8 @@ fn a_dialog_is_known_by_all_three_ids() {
     assert!(!dialog.is(b"d", tag, b"far"));
     assert!(!dialog.is(b"c", tag, b"near"));
     assert!(!dialog.is(b"c", Tag::parse(b"0000000000000000").unwrap(), b"far"));
-    for text in ["", "0123456789abcde", "0123456789ABCDEF", "0123456789abcdefg", "+123456789abcdef"] {
+    for text in ["", "0123456789abcde", "0123456789ABCDEF", "0123456789abcdefg", "+123456789abcdef"]
+    {
         assert_eq!(Tag::parse(text.as_bytes()), None);
     }
 }
@@ -90,6 +91,14 @@ fn the_next_request_goes_where_the_far_end_can_be_reached() {
     dialog.lost(&flow(Transport::Tcp));
     let (_, way) = dialog.request(&Method::Bye, &tcp);
     assert_eq!((way.to_string().as_str(), way.connection), ("tcp:127.0.0.2:6000", None));
+}
+
+#[test]
+fn a_refused_datagram_does_not_lead_to_an_address_that_cannot_be_reached() {
+    let mut dialog = dialog("<sip:a@10.0.0.2>", Transport::Udp);
+    dialog.lost(&flow(Transport::Udp));
+    let (_, way) = dialog.request(&Method::Bye, &Listeners::default());
+    assert_eq!(way.to_string(), "udp:127.0.0.2:40000");
 }
 
 #[test]
