@@ -39,10 +39,13 @@ impl Sipp {
         let mut command = in_home(foreign("sipp", "sip-tester")?, home.path());
         command.arg(account.server.to_string());
         command.arg("-sf").arg(folder.join(format!("{scenario}.xml")));
+        if scenario == "register-and-stay" {
+            command.arg("-oocsf").arg(folder.join("callee.xml"));
+        }
         command.args(["-i", &at.ip().to_string(), "-p", &at.port().to_string(), "-bind_local"]);
         command.args(["-mi", &at.ip().to_string(), "-mp", &net::free_port(at.ip())?.to_string()]);
         command.args(["-m", "1", "-s", to, "-key", "me", &account.number, "-au", &account.number]);
-        let asked = if scenario == "register" { String::new() } else { format!("{to}@") };
+        let asked = if scenario.starts_with("register") { String::new() } else { format!("{to}@") };
         command.args(["-auth_uri", &format!("{asked}{}", account.server)]);
         command.args(["-ap", account.password.as_deref().unwrap_or("none")]);
         command.args(["-t", if account.transport == Transport::Tcp { "t1" } else { "u1" }]);
