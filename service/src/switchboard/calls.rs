@@ -582,7 +582,8 @@ impl Switchboard {
 
     /// Ends every call, because the service stops.
     pub(super) fn end_all_calls(&mut self) {
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        let mut ids: Vec<CallId> = self.calls.keys().copied().collect();
+        ids.sort_unstable();
         for id in ids {
             if let Some(entry) = self.calls.get_mut(&id) {
                 entry.call.hang_up(Cause::shutdown());

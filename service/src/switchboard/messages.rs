@@ -44,18 +44,18 @@ pub(super) struct Messages {
     /// How many are kept, by extension.
     kept: HashMap<String, u32>,
     /// Texts being sent to phones.
-    sending: HashMap<u64, Sending>,
+    pub(super) sending: HashMap<u64, Sending>,
     /// When the patience with the phones of a text ends.
     deadlines: VecDeque<(Instant, u64)>,
     /// Which text a request bears.
-    requests: HashMap<ClientId, u64>,
+    pub(super) requests: HashMap<ClientId, u64>,
     /// Extensions whose kept texts are being fetched.
     pub(super) fetching: HashSet<String>,
 }
 
 /// A text being sent.
 #[derive(Debug)]
-struct Sending {
+pub(super) struct Sending {
     text: Text,
     /// Requests not answered yet.
     open: u32,

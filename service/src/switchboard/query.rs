@@ -32,7 +32,7 @@ const MAX_QUERIES: usize = 32;
 pub(super) struct Queries {
     last: u64,
     open: HashMap<u64, Query>,
-    requests: HashMap<ClientId, u64>,
+    pub(super) requests: HashMap<ClientId, u64>,
 }
 
 #[derive(Debug)]

@@ -233,12 +233,13 @@ impl Switchboard {
     }
 
     pub(super) fn owner_left(&mut self, owner: &str) {
-        let ids: Vec<CallId> = self
+        let mut ids: Vec<CallId> = self
             .calls
             .iter()
             .filter(|(_, entry)| entry.owner.as_deref() == Some(owner))
             .map(|(id, _)| *id)
             .collect();
+        ids.sort_unstable();
         for id in ids {
             if let Some(entry) = self.calls.get_mut(&id) {
                 entry.call.hang_up(Cause::owner_left_bus());

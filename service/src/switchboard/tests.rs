@@ -10,6 +10,7 @@ mod inside;
 mod keeping;
 mod refusals;
 mod registration;
+mod soak;
 mod talk;
 mod text;
 mod texts;

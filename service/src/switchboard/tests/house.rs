@@ -290,6 +290,10 @@ impl House {
         assert!(board.legs.is_empty(), "legs are remembered: {:?}", board.legs);
         assert!(board.call_deadlines.is_empty(), "deadlines of calls are left");
         assert!(board.is_quiet());
+        assert!(board.messages.sending.is_empty(), "texts are under way");
+        assert!(board.messages.requests.is_empty(), "requests with texts are remembered");
+        assert!(board.queries.requests.is_empty(), "queries are under way");
+        assert!(board.storing.waiting.is_empty(), "somebody waits for the store");
     }
 }
 

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Hours of a city's telephony in seconds, from a seed. After it nothing may be left.
+//!
+//! `SIPWITCH_SOAK_SEED` and `SIPWITCH_SOAK_HOURS` choose another story, or a longer one.
+
+mod city;
+mod dice;
+mod robot;
+
+use std::time::Duration;
+
+use self::city::{City, Size};
+
+fn from_environment(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
+}
+
+/// Says which story it was when a test fails.
+struct Teller(Size);
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("SIPWITCH_SOAK_SEED={} tells this story again: {:?}", self.0.seed, self.0);
+        }
+    }
+}
+
+fn live(size: Size) -> City {
+    let _teller = Teller(size);
+    let mut city = City::found(size);
+    city.live();
+    city.assert_quiet();
+    city
+}
+
+#[test]
+fn nothing_is_left_of_a_day_of_a_city() {
+    let hours = from_environment("SIPWITCH_SOAK_HOURS", 1);
+    let size = Size {
+        seed: from_environment("SIPWITCH_SOAK_SEED", 20_261_122),
+        phones: 150,
+        day: Duration::from_secs(hours * 3600),
+        loss: 4,
+        duplication: 3,
+    };
+    let city = live(size);
+    let dialled: usize = city.robots.iter().map(|robot| robot.dialled).sum();
+    let talked: usize = city.robots.iter().map(|robot| robot.talked).sum();
+    println!("{dialled} dialled, {talked} talked, {} ended, {} messages", city.ended, city.carried);
+    // The story was worth telling.
+    assert!(city.ended > 500 && talked > 500, "{} ended, {talked} talked", city.ended);
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    let size = Size {
+        seed: from_environment("SIPWITCH_SOAK_SEED", 7),
+        phones: 30,
+        day: Duration::from_secs(1800),
+        loss: 10,
+        duplication: 10,
+    };
+    let (one, two) = (live(size), live(size));
+    assert_eq!((one.carried, one.ended, one.story()), (two.carried, two.ended, two.story()));
+    let other = live(Size { seed: size.seed + 1, ..size });
+    assert_ne!(one.story(), other.story());
+}
