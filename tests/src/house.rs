@@ -33,6 +33,7 @@ pub struct Plan {
     settings: String,
     extensions: Vec<(String, Option<String>)>,
     disk: Option<u32>,
+    own_choice: bool,
 }
 
 impl Plan {
@@ -62,6 +63,13 @@ impl Plan {
     #[must_use]
     pub fn everybody_needs_a_password(self) -> Self {
         self.settings("[registrar]\ntrust-own-loopback = false")
+    }
+
+    /// The service is not told where to listen.
+    #[must_use]
+    pub fn where_it_likes(mut self) -> Self {
+        self.own_choice = true;
+        self
     }
 
     /// The state of the service lies on a disk of so many kilobytes.
@@ -167,6 +175,7 @@ impl House {
             settings: String::new(),
             extensions: Vec::new(),
             disk: None,
+            own_choice: false,
         }
     }
 
@@ -273,16 +282,15 @@ impl House {
     }
 
     fn arguments(&self, bus: &str) -> Vec<String> {
-        vec![
-            "--bus".into(),
-            bus.into(),
-            "--config".into(),
-            self.config.display().to_string(),
-            "--listen".into(),
-            format!("udp:{}", self.at),
-            "--listen".into(),
-            format!("tcp:{}", self.at),
-        ]
+        let mut words = vec!["--bus".into(), bus.into(), "--config".into()];
+        words.push(self.config.display().to_string());
+        if !self.plan.own_choice {
+            for transport in ["udp", "tcp"] {
+                words.push("--listen".into());
+                words.push(format!("{transport}:{}", self.at));
+            }
+        }
+        words
     }
 
     /// Waits until the service, started by the test, tells its starter something (sd_notify).
@@ -344,6 +352,10 @@ impl House {
             let service = self.desk().service()?;
             let addresses =
                 self.desk().wait("the addresses of the service", service.addresses())??;
+            if self.plan.own_choice {
+                let first = addresses.iter().find_map(|address| address.strip_prefix("udp:"));
+                self.at = first.context("it listens for UDP")?.parse()?;
+            }
             ensure!(
                 addresses.contains(&format!("udp:{}", self.at)),
                 "the service listens on {addresses:?} instead of {}",

@@ -313,3 +313,14 @@ fn a_text_waits_for_a_phone() -> Result<()> {
     bert.respond(&message, "200 OK").plain()?;
     Ok(())
 }
+
+#[test]
+fn an_emergency_call_that_cannot_be_carried_says_so_at_once() -> Result<()> {
+    let house = House::plan().extensions(&["101"]).build()?;
+    let mut anna = phone(&house, "101")?;
+    let mut a = anna.call("112", b"").plain()?;
+    let answer = a.final_answer(&mut anna).plain()?;
+    let reason = answer.header("Reason").context("a reason for people")?;
+    ensure!(answer.status() == Some(503) && reason.contains("emergency"), "{answer:?}");
+    Ok(())
+}

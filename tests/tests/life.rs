@@ -63,6 +63,43 @@ fn a_port_in_use_is_named() -> Result<()> {
 }
 
 #[test]
+fn without_an_address_it_takes_the_next_port_that_is_free() -> Result<()> {
+    // Whoever has 5060 on this machine: somebody does now.
+    let _other = UdpSocket::bind("127.0.0.1:5060");
+    let house = House::plan().where_it_likes().extensions(&["101"]).build()?;
+    ensure!(house.at.ip().is_loopback() && house.at.port() > 5060, "{}", house.at);
+    let mut phone = Phone::new(Transport::Tcp, house.at.ip(), house.at, Sim::new("101"));
+    let phone = phone.as_mut().map_err(|error| Error::msg(error.clone()))?;
+    ensure!(phone.register(60).map_err(Error::msg)?.status() == Some(200), "one port for both");
+    Ok(())
+}
+
+#[test]
+fn the_log_tells_neither_passwords_nor_whole_numbers() -> Result<()> {
+    let number = "+4930901820";
+    let house = House::plan()
+        .everybody_needs_a_password()
+        .settings("[log]\nlevel = \"debug\"")
+        .extension("101", "opensesame")
+        .extension("102", "opensesame")
+        .build()?;
+    let account = Sim { number: "101".into(), password: "opensesame".into() };
+    let mut phone =
+        Phone::new(Transport::Udp, house.at.ip(), house.at, account).map_err(Error::msg)?;
+    ensure!(phone.register(60).map_err(Error::msg)?.status() == Some(200));
+    let refused = house.desk().dial("101", number);
+    ensure!(refused.is_err(), "there is no line yet");
+    let mut call = phone.call(number, b"").map_err(Error::msg)?;
+    ensure!(call.final_answer(&mut phone).map_err(Error::msg)?.status() == Some(401));
+    let log = house.log();
+    ensure!(log.contains("registered"), "{log}");
+    for secret in ["opensesame", "response=\"", "nonce=\"", number, &number[1..]] {
+        ensure!(!log.contains(secret), "{secret:?} is in the log: {log}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_name_that_is_taken_is_named() -> Result<()> {
     let house = House::plan().build()?;
     let other = House::plan().lay_out()?;
