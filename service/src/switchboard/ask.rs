@@ -67,6 +67,8 @@ pub struct DialOptions {
     pub display: Option<String>,
     /// Seconds each side may ring; none means the configured time.
     pub ring_seconds: Option<u32>,
+    /// Whether the call outlives the program that asked for it.
+    pub detached: bool,
 }
 
 /// What an extension is to become.

@@ -49,7 +49,27 @@ fn nothing_is_left_of_a_day_of_a_city() {
     let talked: usize = city.robots.iter().map(|robot| robot.talked).sum();
     println!("{dialled} dialled, {talked} talked, {} ended, {} messages", city.ended, city.carried);
     // The story was worth telling.
+    println!("{:?}", city.seen);
     assert!(city.ended > 500 && talked > 500, "{} ended, {talked} talked", city.ended);
+    for what in [
+        "183 INVITE",
+        "401 INVITE",
+        "408 INVITE",
+        "486 INVITE",
+        "487 INVITE",
+        "603 INVITE",
+        "BYE",
+        "CANCEL",
+        "INFO",
+        "NOTIFY 200 OK",
+        "PRACK",
+        "UPDATE",
+        "held",
+        "re-INVITE",
+        "transferring",
+    ] {
+        assert!(city.seen.contains_key(what), "{what} never happened: {:?}", city.seen);
+    }
 }
 
 #[test]

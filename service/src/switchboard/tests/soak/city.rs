@@ -63,6 +63,8 @@ pub(super) struct City {
     calls: BTreeMap<u64, &'static str>,
     /// Calls that came to an end.
     pub(super) ended: usize,
+    /// What phones were sent and calls went through, and how often.
+    pub(super) seen: BTreeMap<String, usize>,
     /// Messages that crossed.
     pub(super) carried: usize,
     /// All that crossed, when and in which order.
@@ -104,6 +106,7 @@ impl City {
             dials: Vec::new(),
             calls: BTreeMap::new(),
             ended: 0,
+            seen: BTreeMap::new(),
             carried: 0,
             story: DefaultHasher::new(),
         };
@@ -247,7 +250,14 @@ impl City {
         for transmit in self.house.outgoing() {
             let Some(&to) = self.by_address.get(&transmit.flow.remote) else { continue };
             let bytes = transmit.bytes.to_vec();
-            let kind = Text::read(&bytes).kind();
+            let text = Text::read(&bytes);
+            let kind = text.kind();
+            let what = match kind.as_str() {
+                "NOTIFY" => text.body.trim_end().replace("SIP/2.0", "NOTIFY"),
+                "INVITE" if !text.tag("To").is_empty() => "re-INVITE".to_owned(),
+                _ => kind.clone(),
+            };
+            *self.seen.entry(what).or_default() += 1;
             (self.house.elapsed(), to, &kind).hash(&mut self.story);
             self.carry(|bytes| Happening::ToPhone(to, bytes), bytes);
         }
@@ -255,6 +265,9 @@ impl City {
             match notice {
                 Notice::Call(view) => {
                     let before = self.calls.insert(view.id.0, view.state);
+                    if before != Some(view.state) {
+                        *self.seen.entry(view.state.to_owned()).or_default() += 1;
+                    }
                     assert_ne!(before, Some("ended"), "{view:?} was told after its end");
                 }
                 Notice::CallEnded(end) => {

@@ -453,6 +453,10 @@ impl Robot {
             "ACK" => {
                 self.pending.remove(&format!("ack {id} {}", request.cseq()));
             }
+            "PRACK" => {
+                self.pending.remove(&format!("prack {id}"));
+                self.answer(request, "200 OK", "", doing);
+            }
             "INVITE" if request.tag("To").is_empty() => self.called(request, doing),
             "INVITE" => self.reinvited(request, doing),
             "CANCEL" => {
@@ -525,8 +529,17 @@ impl Robot {
             let body = if status.starts_with("183") { self.sdp(1) } else { String::new() };
             let mut more = vec![contact(&self.number, &self.address)];
             with_body(&mut more, &body);
+            let is_reliable = invite.header("Supported").contains("100rel");
+            let is_reliable = is_reliable && doing.dice.percent(50);
+            if is_reliable {
+                more.push("Require: 100rel".into());
+                more.push("RSeq: 17".into());
+            }
             let answer = response(invite, status, &tag, &more, &body);
             self.remember(invite, &answer);
+            if is_reliable {
+                self.pend(format!("prack {id}"), &answer, doing);
+            }
             doing.send(&answer);
         }
     }
@@ -607,8 +620,13 @@ impl Robot {
         let is_first = answer.cseq() == line.invite.cseq() && line.invite.header("From") == line.us;
         match status {
             100..=199 => {
-                if !answer.header("RSeq").is_empty() && line.stage == Stage::Calling {
+                let rseq = answer.header("RSeq");
+                if !rseq.is_empty() && line.stage == Stage::Calling {
                     line.them = answer.header("To").to_owned();
+                    line.target = answer.address("Contact").to_owned();
+                    let more = [format!("RAck: {rseq} {} INVITE", answer.cseq())];
+                    self.lines.insert(id.to_owned(), line);
+                    return self.ask_inside(id, "PRACK", &more, "", doing);
                 }
             }
             200..=299 => {
@@ -709,6 +727,7 @@ impl Robot {
             let id = text.call_id().to_owned();
             match (text.status(), text.method()) {
                 (Some(200..=299), _) => self.hang_up(&id, doing),
+                (Some(100..=199), _) => self.answer_call(&id, "504 Nobody Heard Me", doing),
                 (None, "INVITE" | "BYE" | "CANCEL") => {
                     self.lines.remove(&id);
                 }
