@@ -195,6 +195,8 @@ pub struct DialOptions {
     pub display: Option<String>,
     /// How long each side may ring.
     pub ring_seconds: Option<u32>,
+    /// Whether the call outlives the program that asked for it.
+    pub detached: Option<bool>,
 }
 
 /// Options of `SendMessage`.

@@ -2,7 +2,7 @@
 //! The SIP engine of SIP Witch (RFC 3261 and its companions), sans-IO.
 //!
 //! Nothing here opens a socket or reads a clock: bytes and the time come in, [`Transmit`]s and
-//! events go out. Only [`driver`] (feature `driver`) knows tokio.
+//! events go out. Only the room `driver` (of the feature of that name) knows tokio.
 //!
 //! From below to above: [`wire`] reads and writes messages · [`transaction`] repeats and matches
 //! them · `leg` and [`dialog`] make conversations of them, [`endpoint`] holds it all · `auth`, `registrar` and `gate` decide who

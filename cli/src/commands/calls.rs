@@ -16,7 +16,12 @@ use crate::{
 };
 
 fn options(dial: &Dial) -> DialOptions {
-    DialOptions { from: dial.from.clone(), display: dial.display.clone(), ring_seconds: dial.ring }
+    DialOptions {
+        from: dial.from.clone(),
+        display: dial.display.clone(),
+        ring_seconds: dial.ring,
+        detached: None,
+    }
 }
 
 /// `sipwitch dial`

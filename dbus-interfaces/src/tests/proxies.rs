@@ -57,6 +57,7 @@ async fn call_everything(client: &Connection) {
         from: Some("101".into()),
         display: Some("Zoë".into()),
         ring_seconds: Some(20),
+        detached: Some(true),
     };
     let properties = ExtensionProperties {
         name: Some("Anna".into()),

@@ -65,6 +65,7 @@ pub(super) fn dial(of: &'static str, entries: Dictionary) -> Result<DialOptions,
         from: options.take("from")?,
         display: options.take("display")?,
         ring_seconds: options.take("ring-seconds")?,
+        detached: options.take("detached")?.unwrap_or_default(),
     };
     options.finish().map(|()| dial)
 }
@@ -105,7 +106,7 @@ mod tests {
     fn what_is_known_is_taken() {
         let options = entries(&[("from", "101".into()), ("ring-seconds", 20_u32.into())]);
         let wanted =
-            DialOptions { from: Some("101".into()), display: None, ring_seconds: Some(20) };
+            DialOptions { from: Some("101".into()), ring_seconds: Some(20), ..Default::default() };
         assert_eq!(dial("Dial", options), Ok(wanted));
 
         let change = extension(
@@ -127,7 +128,7 @@ mod tests {
         for (result, words) in [
             (
                 dial("Dial", entries(&[("ring", 20_u32.into())])).map(drop),
-                "Dial knows no \"ring\"; it knows from, display, ring-seconds",
+                "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached",
             ),
             (
                 dial("Dial", entries(&[("ring-seconds", "20".into())])).map(drop),

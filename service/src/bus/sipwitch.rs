@@ -118,10 +118,14 @@ impl SipWitch {
     ) -> Result<OwnedObjectPath, Error> {
         let options = options::dial("Dial", options)?;
         let caller = Caller::new(connection, &header);
-        let call = self
-            .desk
-            .dial(&caller, |owner, reply| Ask::Dial { contact, options, owner, reply })
-            .await?;
+        let call = if options.detached {
+            let ask = |reply| Ask::Dial { contact, options, owner: None, reply };
+            self.desk.change(&caller, ask).await?
+        } else {
+            self.desk
+                .dial(&caller, |owner, reply| Ask::Dial { contact, options, owner, reply })
+                .await?
+        };
         Ok(ObjectName::Call(call.0).path())
     }
 

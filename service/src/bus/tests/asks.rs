@@ -299,7 +299,7 @@ async fn an_unknown_option_never_reaches_the_switchboard() {
         soon(service.inner().call("Dial", &("102", options))).await;
     assert_eq!(
         Error::from(refused.expect_err("refused")),
-        Error::BadValue("Dial knows no \"ring\"; it knows from, display, ring-seconds".into())
+        Error::BadValue("Dial knows no \"ring\"; it knows from, display, ring-seconds, detached".into())
     );
     assert!(house.asks.try_recv().is_err(), "nothing was asked");
 }

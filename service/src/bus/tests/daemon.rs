@@ -157,3 +157,45 @@ async fn when_the_bus_dies_owned_calls_end() {
     }
     assert_eq!(soon(running).await.expect("no panic"), Gone::Bus);
 }
+
+#[tokio::test]
+async fn a_detached_call_belongs_to_nobody_on_the_bus() {
+    let daemon = Daemon::start();
+    let (mut asks, notices, serving) =
+        served(daemon.connect().await, Guard::of_this_process(), World::default(), 8).await;
+    serving.take_name().await.expect("the name is free");
+    let running = tokio::spawn(serving.run());
+
+    let program = daemon.connect().await;
+    let service = SipWitchProxy::new(&program).await.expect("a proxy");
+    let options = DialOptions { detached: Some(true), ..DialOptions::default() };
+    let (dialled, owner) = soon(async {
+        tokio::join!(service.dial("102", &options), async {
+            match asks.recv().await {
+                Some(Ask::Dial { options, owner, reply, .. }) => {
+                    assert!(options.detached);
+                    notices.send(Notice::Call(call(1))).expect("listens");
+                    reply.send(Ok(CallId(1))).expect("waits");
+                    owner
+                }
+                other => panic!("asked {other:?}"),
+            }
+        })
+    })
+    .await;
+    assert_eq!(dialled, Ok(ObjectName::Call(1).path()));
+    assert_eq!(owner, None, "nobody whose leaving would end it");
+
+    // What is asked next comes first: no word of the program's leaving before it.
+    drop((service, program));
+    let other = daemon.connect().await;
+    let service = SipWitchProxy::new(&other).await.expect("a proxy");
+    let reload = tokio::spawn(async move { service.reload().await });
+    match soon(asks.recv()).await {
+        Some(Ask::Reload { reply }) => reply.send(Ok(Vec::new())).expect("waits"),
+        other => panic!("asked {other:?}"),
+    }
+    assert_eq!(soon(reload).await.expect("no panic"), Ok(Vec::new()));
+    drop(notices);
+    soon(running).await.expect("no panic");
+}
