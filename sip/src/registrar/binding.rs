@@ -77,7 +77,12 @@ impl Binding {
     /// else a way to the address of its Contact or of the first Path entry.
     #[must_use]
     pub fn reached_by(&self) -> Flow {
-        if self.is_flow_bound {
+        // A connection that did not outlive a restart leads nowhere. Unless the phone asked for
+        // that flow and no other (RFC 5626 §5.3), somebody may yet listen at its Contact.
+        let is_lost = self.flow.transport == Transport::Tcp
+            && self.flow.connection.is_none()
+            && self.reg_id == 0;
+        if self.is_flow_bound && !is_lost {
             return self.flow;
         }
         let first = self.routes().first().map(NameAddr::uri).or_else(|| self.uri());

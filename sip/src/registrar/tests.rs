@@ -622,6 +622,19 @@ fn what_could_not_be_kept_is_undone() {
 }
 
 #[test]
+fn a_phone_whose_connection_did_not_outlive_us_is_sought_at_its_contact() {
+    let mut house = House::new();
+    house.flow = flow(Transport::Tcp, "127.0.0.1:40000");
+    let (_, changes) = house.register(&ask("c", 1).contact("<sip:a@192.0.2.7:5071;transport=tcp>"));
+    let mut phone = (*added(&changes)).clone();
+    assert!(phone.is_flow_bound && phone.reached_by() == house.flow);
+    phone.flow.connection = None;
+    assert_eq!(phone.reached_by().remote, "192.0.2.7:5071".parse().unwrap());
+    phone.reg_id = 1;
+    assert_eq!(phone.reached_by().remote, house.flow.remote, "it asked for that flow alone");
+}
+
+#[test]
 fn bindings_come_back_from_a_store() {
     let mut house = House::new();
     house.flow = flow(Transport::Tcp, "192.0.2.7:40000");
