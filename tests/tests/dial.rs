@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Error, Result, ensure};
 use futures_util::StreamExt as _;
-use sipwitch_dbus_interfaces::wire::{CallState, NoOptions};
+use sipwitch_dbus_interfaces::wire::{CallState, DialOptions, NoOptions};
 use sipwitch_tests::house::Start;
 use sipwitch_tests::peers::{Account, Baresip, Kamailio, Linphonec, Sipp};
 use sipwitch_tests::{House, net};
@@ -137,6 +137,28 @@ fn the_calls_of_a_program_that_leaves_the_bus_end() -> Result<()> {
     anna.closed()?;
     bert.closed()?;
     house.desk().calls_are(0)?;
+    Ok(())
+}
+
+#[test]
+fn a_detached_call_outlives_the_program_that_dialled_it() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let (mut anna, mut bert) = (baresip(&house, "101")?, baresip(&house, "102")?);
+    let program = house.new_desk()?;
+    let from = Some("101".to_owned());
+    let options = DialOptions { from, detached: Some(true), ..DialOptions::default() };
+    let service = program.service()?;
+    let call = program.wait("the reply to Dial", service.dial("102", &options))??;
+    drop((service, program));
+    anna.incoming()?;
+    anna.answer()?;
+    bert.incoming()?;
+    bert.answer()?;
+    anna.established()?;
+    house.desk().call_is(&call, CallState::Connected)?;
+    anna.hears_more_than(5)?;
+    bert.hang_up()?;
+    anna.closed()?;
     Ok(())
 }
 
