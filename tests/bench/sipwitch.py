@@ -83,16 +83,18 @@ class SipWitch(servers.Server):
         """Makes the extensions once, as a user would: a table imported over the bus."""
         cls.seeded = os.path.join(room, "seed")
         environment = house(cls.seeded)
-        table = os.path.join(room, "extensions.csv")
-        with open(table, "w") as file:
-            file.write("number,password\n")
-            file.writelines(f"{user},secret-{user}\n" for user in users)
         bus = activation.Bus(cls.seeded, cls.program("sipwitchd"), environment)
         try:
             environment = environment | {"DBUS_SESSION_BUS_ADDRESS": bus.address}
-            subprocess.run(
-                [cls.program("sipwitch"), "extensions", "import", table], check=True,
-                env=environment, timeout=120, stdout=subprocess.DEVNULL)
+            for start in range(0, len(users), 5000):
+                table = os.path.join(cls.seeded, "extensions.csv")
+                with open(table, "w") as file:
+                    file.write("number,password\n")
+                    file.writelines(
+                        f"{user},secret-{user}\n" for user in users[start:start + 5000])
+                subprocess.run(
+                    [cls.program("sipwitch"), "extensions", "import", table], check=True,
+                    env=environment, timeout=120, stdout=subprocess.DEVNULL)
             _, pid = activation.activate(bus)
             os.kill(pid, 15)
             gone(pid)
