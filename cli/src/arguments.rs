@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Ring your own phones, then call a contact and connect the two.
     Dial(Dial),
     /// Say how a contact would be reached, and why, without calling.
-    Explain(Dial),
+    Explain(Whom),
     /// Show the calls under way.
     Calls,
     /// Show past calls, newest first.
@@ -120,9 +120,20 @@ pub(crate) enum Command {
     },
 }
 
-/// Whom to call, and how.
+/// Whom to call, how, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct Dial {
+    /// Whom to call, and how.
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    /// Do not stay: the call goes on by itself, and Ctrl+C does not end it.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+/// Whom to call, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Whom {
     /// An extension, a number, or an address.
     pub(crate) contact: String,
     /// The extension whose phones ring first.
@@ -165,8 +176,11 @@ pub(crate) enum Phones {
         program: Program,
         /// The extension it is to belong to; made if it does not exist.
         extension: String,
-        /// Only show what would be written.
+        /// Give the extension a new password and write it there, for a service that asks for one.
         #[arg(long)]
+        new_password: bool,
+        /// Only show what would be written.
+        #[arg(long, conflicts_with = "new_password")]
         dry_run: bool,
     },
     /// Forget a registration.

@@ -24,6 +24,9 @@ const USAGE: u8 = 2;
 /// The service or the bus cannot be reached.
 const UNREACHABLE: u8 = 3;
 
+/// The bus knows no such object.
+const NOT_THERE: &str = "not-there";
+
 impl Failure {
     /// A failure of our own.
     pub(crate) fn new(cause: impl Into<String>, next: impl Into<String>) -> Self {
@@ -40,14 +43,32 @@ impl Failure {
         Self { name: "unreachable".into(), code: UNREACHABLE, ..Self::new(cause, next) }
     }
 
+    /// The bus went away while something was awaited.
+    pub(crate) fn bus_is_gone() -> Self {
+        Self::unreachable("the bus is gone", "log in again")
+    }
+
+    /// Whether what was asked about, a call for example, is not there any more.
+    pub(crate) fn is_of_something_gone(&self) -> bool {
+        matches!(self.name.as_str(), NOT_THERE | "NoSuchCall" | "NoSuchPhone")
+    }
+
     /// The exit code: 1 refused, 2 wrong usage, 3 unreachable.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
 
     fn refused(name: &str, message: &str) -> Self {
-        // The service's messages say the next step themselves.
-        Self { name: name.to_owned(), ..Self::new(message, "") }
+        // Most messages of the service say the next step themselves.
+        let next = match name {
+            "NoSuchExtension" if !message.contains("sipwitch") => {
+                "`sipwitch extensions` lists them, `sipwitch extensions add` makes one"
+            }
+            "NoSuchCall" => "`sipwitch calls` lists the calls under way",
+            "NoSuchPhone" => "`sipwitch phones` lists them",
+            _ => "",
+        };
+        Self { name: name.to_owned(), ..Self::new(message, next) }
     }
 
     fn of_bus(error: &zbus::Error) -> Self {
@@ -62,7 +83,7 @@ impl Failure {
                     ),
                     "org.freedesktop.DBus.Error.UnknownObject"
                     | "org.freedesktop.DBus.Error.UnknownMethod" => Self::refused(
-                        "not-there",
+                        NOT_THERE,
                         "the service no longer knows what was asked about; it may just have ended",
                     ),
                     "org.freedesktop.DBus.Error.NoReply" | "org.freedesktop.DBus.Error.Timeout" => {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Printing, for people or as JSON.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    future::Future,
+    io::{self, IsTerminal, Write},
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -37,16 +42,64 @@ pub(crate) struct Output {
 impl Output {
     /// For people, unless `json`; with colour only on a terminal that wants it.
     pub(crate) fn new(json: bool) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        Self { json, colour: !json && wanted && io::stdout().is_terminal() }
+        Self { json, colour: !json && wants_colour() && io::stdout().is_terminal() }
     }
 
     /// Prints a line for people; nothing in JSON.
     pub(crate) fn line(self, text: impl AsRef<str>) {
         if !self.json {
-            write_line(text.as_ref());
+            write_line(&self.harmless(text.as_ref()));
         }
+    }
+
+    /// Prints several lines for people; nothing in JSON.
+    pub(crate) fn block(self, text: impl AsRef<str>) {
+        text.as_ref().lines().for_each(|line| self.line(line));
+    }
+
+    /// Waits for something that may take long, and says so on a terminal from the first second on.
+    pub(crate) async fn waiting<T>(self, doing: &str, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        if self.json || !io::stderr().is_terminal() {
+            return work.await;
+        }
+        let start = Instant::now();
+        let mut shown = false;
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    if shown {
+                        let _ = write!(io::stderr(), "\r\u{1b}[K");
+                    }
+                    return done;
+                }
+                () = tokio::time::sleep(Duration::from_secs(1)) => {
+                    let (doing, seconds) = (clean(doing), start.elapsed().as_secs());
+                    let _ = write!(io::stderr(), "\r{doing} … {seconds} s (Ctrl+C to stop)");
+                    shown = true;
+                }
+            }
+        }
+    }
+
+    /// The text without anything that steers the terminal, but for colours of our own.
+    fn harmless(self, text: &str) -> String {
+        if !self.colour {
+            return clean(text);
+        }
+        let ours = [GOOD, BAD, DOUBTFUL, HEADING].map(|style| style.render().to_string());
+        let end = HEADING.render_reset().to_string();
+        let mut left = text;
+        let mut harmless = String::with_capacity(text.len());
+        while let Some(at) = left.find('\u{1b}') {
+            harmless.push_str(&clean(&left[..at]));
+            left = &left[at..];
+            let style = ours.iter().chain([&end]).find(|style| left.starts_with(style.as_str()));
+            harmless.push_str(style.map_or(" ", |style| style));
+            left = &left[style.map_or(1, String::len)..];
+        }
+        harmless.push_str(&clean(left));
+        harmless
     }
 
     /// The text in the colour of its mood.
@@ -67,7 +120,7 @@ impl Output {
     /// Prints a value as JSON; nothing for people.
     pub(crate) fn value(self, value: &impl Serialize) {
         if self.json {
-            write_line(&serde_json::to_string(value).unwrap_or_default());
+            write_line(&escaped(&serde_json::to_string(value).unwrap_or_default()));
         }
     }
 
@@ -109,10 +162,10 @@ impl Output {
             let value = json!({
                 "error": failure.name, "cause": failure.cause, "next": failure.next,
             });
-            let _ = writeln!(io::stderr(), "{value}");
+            let _ = writeln!(io::stderr(), "{}", escaped(&value.to_string()));
             return;
         }
-        let coloured = io::stderr().is_terminal() && self.colour;
+        let coloured = io::stderr().is_terminal() && wants_colour();
         let label = if coloured { format!("{BAD}sipwitch:{BAD:#}") } else { "sipwitch:".into() };
         let _ = writeln!(io::stderr(), "{label} {}", clean(&failure.cause));
         if !failure.next.is_empty() {
@@ -121,9 +174,34 @@ impl Output {
     }
 }
 
+/// <https://no-color.org>
+fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// What comes from far away cannot steer the terminal.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+}
+
+/// JSON escapes only what it must; a terminal heeds more. All of these stand inside strings.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Control characters, line and paragraph separators, and what turns the direction of the text
+/// that follows, so that one thing would be read as another.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A reader that has gone away (`| head`) ends us quietly.
@@ -165,5 +243,18 @@ mod tests {
     #[test]
     fn a_name_from_far_away_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\nc"), "a [31mb c");
+        assert_eq!(clean("a\u{9b}2Jb\u{202e}c"), "a 2Jb c");
+        assert_eq!(escaped("\"\u{9b}\u{7f}\u{202e}ü\""), r#""\u009b\u007f\u202eü""#);
+    }
+
+    #[test]
+    fn only_our_own_colours_reach_a_terminal() {
+        let output = Output { json: false, colour: true };
+        let good = output.paint(Mood::Good, "up");
+        assert!(good.len() > 2);
+        let line = format!("{good} \u{1b}[2J\u{1b}]0;x\u{7}{good}\u{1b}");
+        assert_eq!(output.harmless(&line), format!("{good}  [2J ]0;x {good} "));
+        let plain = Output { json: false, colour: false };
+        assert_eq!(plain.harmless(&line), line.replace(|c: char| c.is_control(), " "));
     }
 }

@@ -2,7 +2,11 @@
 //! Reaching the service.
 
 use sipwitch_dbus_interfaces::{ObjectName, SipWitchProxy};
-use zbus::{Connection, fdo::ObjectManagerProxy};
+use zbus::{
+    Connection,
+    fdo::{ManagedObjects, ObjectManagerProxy},
+    proxy::MethodFlags,
+};
 
 use crate::{failure::Failure, world::World};
 
@@ -48,6 +52,23 @@ impl Service {
         Ok(World::of(objects))
     }
 
+    /// Everything the service shows, if it runs: looking does not start it.
+    ///
+    /// # Errors
+    /// The bus failed.
+    pub(crate) async fn world_if_there(&self) -> Result<Option<World>, Failure> {
+        let objects = self.objects().await?;
+        let asking: zbus::Result<Option<ManagedObjects>> = objects
+            .inner()
+            .call_with_flags("GetManagedObjects", MethodFlags::NoAutoStart.into(), &())
+            .await;
+        match asking {
+            Ok(objects) => Ok(objects.map(World::of)),
+            Err(zbus::Error::MethodError(name, ..)) if is_absent(name.as_str()) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// What tells of objects that come and go.
     ///
     /// # Errors
@@ -59,4 +80,11 @@ impl Service {
             .build()
             .await?)
     }
+}
+
+/// Nobody has the name, or who had it went before the answer.
+fn is_absent(error: &str) -> bool {
+    ["ServiceUnknown", "NameHasNoOwner", "NoReply"]
+        .iter()
+        .any(|name| error.strip_prefix("org.freedesktop.DBus.Error.") == Some(*name))
 }

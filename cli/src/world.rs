@@ -10,6 +10,8 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue},
 };
 
+use crate::output::clean;
+
 /// The properties of one object.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Properties(pub HashMap<String, OwnedValue>);
@@ -19,8 +21,9 @@ impl Properties {
         T::try_from(self.0.get(name)?.try_clone().ok()?).ok()
     }
 
+    /// A text, which may come from a stranger's phone.
     fn text(&self, name: &str) -> String {
-        self.take(name).unwrap_or_default()
+        clean(&self.take::<String>(name).unwrap_or_default())
     }
 
     fn number(&self, name: &str) -> u64 {
@@ -217,7 +220,7 @@ fn call_of(id: u64, properties: &Properties) -> Call {
             .map(|leg| Leg {
                 role: leg.role.to_string(),
                 state: leg.state.to_string(),
-                address: leg.address,
+                address: clean(&leg.address),
                 phone: leg.phone.as_ref().and_then(phone_number),
             })
             .collect(),

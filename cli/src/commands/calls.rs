@@ -4,87 +4,30 @@
 use serde_json::json;
 use sipwitch_dbus_interfaces::{
     CallProxy, ObjectName,
-    wire::{DialOptions, MessageOptions, NoOptions, RouteLine},
+    wire::{MessageOptions, NoOptions, RouteLine},
 };
 
+use super::dial::options;
 use crate::{
-    arguments::Dial,
+    arguments::Whom,
     failure::Failure,
     output::{Mood, Output, duration, now_microseconds},
     service::Service,
     world::Call,
 };
 
-fn options(dial: &Dial) -> DialOptions {
-    DialOptions {
-        from: dial.from.clone(),
-        display: dial.display.clone(),
-        ring_seconds: dial.ring,
-        detached: None,
-    }
-}
-
-/// `sipwitch dial`
-///
-/// The call belongs to the program that asked for it, so this one stays until it is over.
-pub(crate) async fn dial(service: &Service, output: &Output, dial: &Dial) -> Result<(), Failure> {
-    use futures_util::StreamExt;
-    let mut ends = service.proxy.receive_call_ended().await?;
-    let path = service.proxy.dial(&dial.contact, &options(dial)).await?;
-    let Some(ObjectName::Call(id)) = ObjectName::from_path(path.as_str()) else {
-        return Err(Failure::new("the service gave a call that is none", "update the service"));
-    };
-    output.value(&json!({ "call": id, "path": path.as_str() }));
-    output.line(format!("call {id}: your phone rings first; interrupt (Ctrl+C) to hang up"));
-    let call = call_proxy(service, id).await?;
-    let mut states = call.receive_state_changed().await;
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    loop {
-        tokio::select! {
-            _ = &mut interrupt => {
-                call.hangup().await?;
-            }
-            Some(change) = states.next() => {
-                if let Ok(state) = change.get().await {
-                    output.value(&json!({ "call": id, "state": state.as_str() }));
-                    output.line(format!("call {id}: {}", paint(output, state.as_str())));
-                }
-            }
-            ended = ends.next() => {
-                let Some(ended) = ended else {
-                    return Err(Failure::unreachable("the bus is gone", "log in again"));
-                };
-                let ended = ended.args()?;
-                if ended.call().as_str() != path.as_str() {
-                    continue;
-                }
-                let summary = ended.summary();
-                output.value(&json!({
-                    "call": id, "state": "ended", "sip-code": summary.sip_code, "words": summary.words,
-                }));
-                output.line(format!("call {id} ended: {}", summary.words));
-                // A call that never was is a failure for a script.
-                return match summary.answered_at_microseconds {
-                    Some(_) => Ok(()),
-                    None => Err(Failure::new(summary.words.clone(), "")),
-                };
-            }
-        }
-    }
-}
-
 /// `sipwitch explain`
 pub(crate) async fn explain(
     service: &Service,
     output: &Output,
-    dial: &Dial,
+    dial: &Whom,
 ) -> Result<(), Failure> {
     let (attempts, rejected) = service.proxy.explain(&dial.contact, &options(dial)).await?;
     output.value(&json!({
         "attempts": attempts.iter().map(route_line).collect::<Vec<_>>(),
         "rejected": rejected.iter().map(route_line).collect::<Vec<_>>(),
     }));
-    output.line(crate::output::clean(&dial.contact));
+    output.line(&dial.contact);
     let last = rejected.is_empty();
     for (at, line) in attempts.iter().enumerate() {
         let branch = if last && at + 1 == attempts.len() { "└─" } else { "├─" };
@@ -164,11 +107,21 @@ pub(crate) async fn hangup(
         return done(output, id, "ended");
     }
     let calls = service.world().await?.calls;
+    let mut ended = 0;
     for Call { id, .. } in &calls {
-        call_proxy(service, *id).await?.hangup().await?;
+        match call_proxy(service, *id).await?.hangup().await.map_err(Failure::from) {
+            Ok(()) => ended += 1,
+            // It ended by itself meanwhile.
+            Err(failure) if failure.is_of_something_gone() => {}
+            Err(failure) => return Err(failure),
+        }
     }
-    output.value(&json!({ "ended": calls.len() }));
-    output.line(format!("{} calls ended", calls.len()));
+    output.value(&json!({ "ended": ended }));
+    output.line(match ended {
+        0 => "there is no call under way".into(),
+        1 => "1 call ended".into(),
+        many => format!("{many} calls ended"),
+    });
     Ok(())
 }
 
@@ -239,7 +192,9 @@ pub(crate) async fn message(
     text: &str,
     from: Option<String>,
 ) -> Result<(), Failure> {
-    let result = service.proxy.send_message(contact, text, &MessageOptions { from }).await?;
+    let options = MessageOptions { from };
+    let sending = service.proxy.send_message(contact, text, &options);
+    let result = output.waiting("sending", sending).await?;
     output.value(&json!({ "state": result.state.as_str() }));
     output.line(match result.state {
         sipwitch_dbus_interfaces::wire::MessageState::Delivered => "delivered",
@@ -256,7 +211,8 @@ fn done(output: &Output, id: u64, state: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn call_proxy(service: &Service, id: u64) -> Result<CallProxy<'static>, Failure> {
+/// A call on the bus.
+pub(super) async fn call_proxy(service: &Service, id: u64) -> Result<CallProxy<'static>, Failure> {
     Ok(CallProxy::builder(&service.connection).path(ObjectName::Call(id).path())?.build().await?)
 }
 
@@ -274,7 +230,9 @@ fn choose(named: Option<u64>, there: &[u64]) -> Result<u64, Failure> {
             "`sipwitch calls` lists the calls under way",
         )),
         (None, [only]) => Ok(*only),
-        (None, []) => Err(Failure::new("there is no call under way", "")),
+        (None, []) => {
+            Err(Failure::new("there is no call under way", "`sipwitch dial CONTACT` makes one"))
+        }
         (None, many) => Err(Failure::usage(
             format!("there are {} calls under way", many.len()),
             "say which; `sipwitch calls` lists them",

@@ -20,7 +20,12 @@ pub(crate) async fn run(command: &Config, system: bool, output: &Output) -> Resu
             let file = Service::connect(system).await?.proxy.configuration_file().await?;
             if file.is_empty() {
                 output.value(&json!({ "file": null, "valid": true }));
-                output.line("no configuration file is in use: the defaults are");
+                output.line("no configuration file is in use: the defaults hold");
+                return Ok(());
+            }
+            if !std::path::Path::new(&file).exists() {
+                output.value(&json!({ "file": file, "exists": false, "valid": true }));
+                output.line(format!("{file} does not exist: the defaults hold"));
                 return Ok(());
             }
             check(file.into(), output)
@@ -30,7 +35,7 @@ pub(crate) async fn run(command: &Config, system: bool, output: &Output) -> Resu
             output.value(&json!({ "reloaded": true, "needs-restart": restart }));
             output.line(output.paint(Mood::Good, "read again"));
             for line in &restart {
-                output.line(format!("  after a restart only: {line}"));
+                output.line(format!("  {line}"));
             }
             Ok(())
         }

@@ -148,7 +148,8 @@ async fn import(service: &Service, output: &Output, file: &Path) -> Result<(), F
             "cut it into parts, each with the line of column names",
         ));
     }
-    let (added, changed, refused) = service.proxy.import_extensions(&csv, &NoOptions {}).await?;
+    let importing = service.proxy.import_extensions(&csv, &NoOptions {});
+    let (added, changed, refused) = output.waiting("importing", importing).await?;
     output.value(&json!({
         "added": added,
         "changed": changed,

@@ -3,6 +3,7 @@
 
 mod calls;
 mod config;
+mod dial;
 mod doctor;
 mod extensions;
 mod generate;
@@ -34,8 +35,8 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
     let service = Service::connect(system).await?;
     match command {
         Command::Status => status::run(&service, output).await,
-        Command::Dial(dial) => calls::dial(&service, output, &dial).await,
-        Command::Explain(dial) => calls::explain(&service, output, &dial).await,
+        Command::Dial(dial) => dial::run(&service, output, &dial).await,
+        Command::Explain(whom) => calls::explain(&service, output, &whom).await,
         Command::Calls => calls::list(&service, output).await,
         Command::History { limit } => history::run(&service, output, limit).await,
         Command::Hangup { call, all } => calls::hangup(&service, output, call, all).await,

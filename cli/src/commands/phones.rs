@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch phones`
 
+use clap::ValueEnum;
 use qrcode::{QrCode, render::unicode};
 use serde_json::json;
 use sipwitch_dbus_interfaces::{ObjectName, PhoneProxy};
@@ -25,8 +26,8 @@ pub(crate) async fn run(
         Phones::Add { extension, qr, new_password } => {
             add(service, output, &extension, qr, new_password).await
         }
-        Phones::Setup { program, extension, dry_run } => {
-            set_up(service, output, program, &extension, dry_run).await
+        Phones::Setup { program, extension, new_password, dry_run } => {
+            set_up(service, output, program, &extension, new_password, dry_run).await
         }
         Phones::Remove { phone } => remove(service, output, phone).await,
     }
@@ -138,7 +139,7 @@ async fn add(
         let code = QrCode::new(account.uri()).map_err(|error| {
             Failure::new(format!("no QR code can hold this account: {error}"), "")
         })?;
-        output.line(code.render::<unicode::Dense1x2>().quiet_zone(true).build());
+        output.block(code.render::<unicode::Dense1x2>().quiet_zone(true).build());
     }
     Ok(())
 }
@@ -148,23 +149,36 @@ async fn set_up(
     output: &Output,
     program: Program,
     extension: &str,
+    new_password: bool,
     dry_run: bool,
 ) -> Result<(), Failure> {
-    extensions::ensure(service, extension).await?;
-    let account = account(service, extension).await?;
+    if new_password && program == Program::GnomeCalls {
+        return Err(Failure::usage(
+            "GNOME Calls keeps passwords in the keyring, where they cannot be written for it",
+            "leave --new-password out, and enter a password of `sipwitch extensions password` there",
+        ));
+    }
     let home = setup::Home::of_user()?;
-    let writes = setup::writes(program, &account, &home)?;
+    let mut account = account(service, extension).await?;
+    let mut writes = setup::writes(program, &account, &home)?;
+    if !dry_run && extensions::ensure(service, extension).await? {
+        output.line(format!("extension {} made", account.extension));
+    }
+    if new_password {
+        account.password = Some(extensions::generate(service, extension).await?);
+        writes = setup::writes(program, &account, &home)?;
+    }
     for write in &writes {
         if dry_run {
             output.line(format!("would write {}:", write.path.display()));
-            output.line(write.added.trim_end());
+            output.block(write.added.trim());
         } else {
             write.carry_out()?;
             output.line(format!("wrote {}", write.path.display()));
         }
     }
     output.value(&json!({
-        "program": format!("{program:?}"),
+        "program": program.to_possible_value().map(|value| value.get_name().to_owned()),
         "extension": account.extension,
         "files": writes.iter().map(|write| write.path.display().to_string()).collect::<Vec<_>>(),
         "written": !dry_run,

@@ -12,8 +12,9 @@ use crate::{
 
 /// Asks an address what it is.
 pub(crate) async fn run(service: &Service, output: &Output, uri: &str) -> Result<(), Failure> {
-    output.line(format!("asking {} …", clean(uri)));
-    let hops = service.proxy.query(uri, &NoOptions {}).await?;
+    output.line(format!("asking {uri}; no answer is known for sure after 32 seconds"));
+    let hops =
+        output.waiting("waiting for an answer", service.proxy.query(uri, &NoOptions {})).await?;
     let values: Vec<_> = hops
         .iter()
         .map(|hop| {
@@ -38,12 +39,17 @@ pub(crate) async fn run(service: &Service, output: &Output, uri: &str) -> Result
             }
             None => output.paint(Mood::Bad, &clean(&hop.reason)),
         };
-        output.line(format!("{:>2}  {}  {status}  {} ms", at + 1, hop.address, hop.milliseconds));
+        output.line(format!(
+            "{:>2}  {}  {status}  {} ms",
+            at + 1,
+            clean(&hop.address),
+            hop.milliseconds
+        ));
         if !hop.server.is_empty() {
-            output.line(format!("      {}", clean(&hop.server)));
+            output.line(format!("      program  {}", clean(&hop.server)));
         }
         if !hop.allow.is_empty() {
-            output.line(format!("      takes {}", clean(&hop.allow)));
+            output.line(format!("      takes    {}", clean(&hop.allow)));
         }
     }
     if answered {

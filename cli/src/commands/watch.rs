@@ -6,12 +6,13 @@ use std::{collections::HashMap, time::Instant};
 use futures_util::{Stream, StreamExt};
 use serde_json::json;
 use sipwitch_dbus_interfaces::names::{BUS_NAME, CALL_INTERFACE, ROOT};
+use tokio::signal::unix::{SignalKind, signal};
 use zbus::{MatchRule, Message, MessageStream, message::Type};
 
 use super::calls::{paint, party};
 use crate::{
     failure::Failure,
-    output::{Mood, Output},
+    output::{Mood, Output, clean},
     service::Service,
     world::{Call, Object, Phone, World},
 };
@@ -30,36 +31,50 @@ pub(crate) async fn run(
     count: Option<u64>,
 ) -> Result<(), Failure> {
     // Listen first, then look, so that nothing falls between.
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let mut owners = service.proxy.inner().receive_owner_changed().await?;
     let mut signals = signals(service).await?;
     let start = Instant::now();
     let mut seen = Seen::default();
     let mut said = 0;
-    let mut world = service.world().await?;
+    let world = service.world().await?;
     output.line(format!(
-        "watching: {} phones, {} calls; interrupt (Ctrl+C) to stop",
+        "watching: {} phones, {} calls; Ctrl+C stops",
         world.phones.len(),
         world.calls.len()
     ));
-    loop {
-        said += seen.say(output, start, world);
-        if count.is_some_and(|count| said >= count) {
-            return Ok(());
-        }
+    said += seen.say(output, start, world);
+    while count.is_none_or(|count| said < count) {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = interrupts.recv() => return Ok(()),
+            owner = owners.next() => match owner {
+                None => return Err(Failure::bus_is_gone()),
+                Some(None) => {
+                    output.value(&json!({ "event": "service-gone" }));
+                    output.line(format!("{} the service has ended; waiting for it", since(start)));
+                    said += 1;
+                }
+                Some(Some(_)) => {
+                    output.value(&json!({ "event": "service-back" }));
+                    output.line(format!("{} the service is there again", since(start)));
+                    said += 1;
+                    if let Some(world) = service.world_if_there().await? {
+                        said += seen.say(output, start, world);
+                    }
+                }
+            },
             signal = signals.next() => match signal {
-                None => return Err(Failure::unreachable("the bus is gone", "log in again")),
-                Some(Err(error)) => return Err(error.into()),
-                Some(Ok(message)) => {
-                    said += ended(output, start, &message);
-                    if count.is_some_and(|count| said >= count) {
-                        return Ok(());
+                None => return Err(Failure::bus_is_gone()),
+                Some(message) => {
+                    said += ended(output, start, &message?);
+                    if let Some(world) = service.world_if_there().await? {
+                        said += seen.say(output, start, world);
                     }
                 }
             },
         }
-        world = service.world().await?;
     }
+    Ok(())
 }
 
 async fn signals(
@@ -86,7 +101,7 @@ fn ended(output: &Output, start: Instant, message: &Message) -> u64 {
     output.value(&json!({
         "event": "call-ended", "call": id.parse::<u64>().ok(), "sip-code": sip_code, "words": words,
     }));
-    output.line(format!("{} call {id} ended: {words}", since(start)));
+    output.line(format!("{} call {id} ended: {}", since(start), clean(&words)));
     1
 }
 
@@ -150,7 +165,7 @@ fn phone_line(output: &Output, start: Instant, phone: &Phone, what: &str, mood: 
         output.paint(mood, what),
         phone.transport,
         phone.address,
-        crate::output::clean(&phone.user_agent),
+        phone.user_agent,
     ));
     1
 }
