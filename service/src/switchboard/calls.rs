@@ -103,6 +103,17 @@ impl CallEntry {
         }
     }
 
+    /// Which side the leg is on now: transfers change that.
+    fn role(&self, leg: &LegEntry) -> &'static str {
+        if self.call.talking(Side::Caller) == Some(leg.id) {
+            "caller"
+        } else if self.call.talking(Side::Callee) == Some(leg.id) {
+            "callee"
+        } else {
+            leg.role
+        }
+    }
+
     /// The call as others see it.
     pub(super) fn view(&self) -> CallView {
         let state = match self.call.state() {
@@ -129,7 +140,7 @@ impl CallEntry {
                 .legs
                 .iter()
                 .map(|leg| LegView {
-                    role: leg.role,
+                    role: self.role(leg),
                     state: leg.state,
                     address: leg.address.to_string(),
                     phone: leg.phone,
@@ -176,7 +187,7 @@ impl Switchboard {
         let phone = self.phone_at(&identity, &arrival.flow);
         let invitation = self.invitation(&identity, &incoming);
         match incoming.replaces {
-            Some(Replaced::Leg(replaced)) => self.replace(replaced, leg, invitation),
+            Some(Replaced::Leg(replaced)) => self.replace(replaced, leg, phone, invitation),
             Some(Replaced::Unknown) => self.end_orphan(leg, Cause::from_sip(481)),
             None => {
                 let caller = Caller { phone: phone.map(PhoneId) };
@@ -213,7 +224,7 @@ impl Switchboard {
     }
 
     /// RFC 3891: the new leg takes the place of one of ours.
-    fn replace(&mut self, replaced: LegId, leg: LegId, invitation: Invitation) {
+    fn replace(&mut self, replaced: LegId, leg: LegId, phone: Option<u64>, invitation: Invitation) {
         let Some(id) = self.legs.get(&replaced).copied() else {
             self.end_orphan(leg, Cause::from_sip(481));
             return;
@@ -223,7 +234,7 @@ impl Switchboard {
         match entry.call.replace_leg(self.now.instant, replaced, leg, invitation) {
             Err(cause) => self.end_orphan(leg, cause),
             Ok(()) => {
-                entry.add_leg(leg, "caller", &address, None);
+                entry.add_leg(leg, "caller", &address, phone);
                 self.legs.insert(leg, id);
                 self.pump(id);
             }
@@ -410,7 +421,10 @@ impl Switchboard {
         let Destination::Phone(PhoneId(phone)) = target.destination;
         let found = self.registrar.phone(registrar::PhoneId(phone)).cloned();
         if let Some(entry) = self.calls.get_mut(&id) {
-            entry.add_leg(leg, "callee", target.extension.as_str(), Some(phone));
+            // A program's call rings the user's own phones first.
+            let is_users = entry.call.state() == CallState::Preparing;
+            let role = if is_users { "caller" } else { "callee" };
+            entry.add_leg(leg, role, target.extension.as_str(), Some(phone));
         }
         self.legs.insert(leg, id);
         let place = found.as_deref().and_then(|binding| {

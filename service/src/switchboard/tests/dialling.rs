@@ -89,6 +89,8 @@ fn a_program_dials_and_both_phones_describe_themselves_to_each_other() {
     let view = town.view(FIRST);
     assert_eq!((view.state, view.origin), ("connected", "program"));
     assert_eq!((view.caller.as_str(), view.callee.as_str()), ("101", "102"));
+    let legs: Vec<_> = view.legs.iter().map(|l| (l.role, l.state, l.address.as_str())).collect();
+    assert_eq!(legs, [("caller", "connected", "101"), ("callee", "connected", "102")]);
     town.hang_up(&mut at_other);
     town.ended(&mut at_user);
     assert_eq!(town.states(FIRST), ["dialing", "ringing", "connected", "ended"]);

@@ -43,6 +43,7 @@ fn nothing_is_left_of_a_day_of_a_city() {
         day: Duration::from_secs(hours * 3600),
         loss: 4,
         duplication: 3,
+        is_tame: false,
     };
     let city = live(size);
     let dialled: usize = city.robots.iter().map(|robot| robot.dialled).sum();
@@ -80,9 +81,43 @@ fn the_same_seed_tells_the_same_story() {
         day: Duration::from_secs(1800),
         loss: 10,
         duplication: 10,
+        is_tame: false,
     };
     let (one, two) = (live(size), live(size));
     assert_eq!((one.carried, one.ended, one.story()), (two.carried, two.ended, two.story()));
     let other = live(Size { seed: size.seed + 1, ..size });
     assert_ne!(one.story(), other.story());
+}
+
+#[test]
+fn however_calls_are_changed_both_ends_hear_each_other() {
+    let size = Size {
+        seed: from_environment("SIPWITCH_SOAK_SEED", 31),
+        phones: 80,
+        day: Duration::from_secs(900),
+        loss: 8,
+        duplication: 8,
+        is_tame: true,
+    };
+    let _teller = Teller(size);
+    let mut city = City::found(size);
+    let mut talking = 0;
+    for _ in 0..3 {
+        let mut ears = city.live_until_noon();
+        // While a call is held, or not connected yet, nobody is heard.
+        ears.retain(|(_, other)| *other >= 10_000);
+        talking += ears.len();
+        let mut mirrored: Vec<(u16, u16)> = ears.iter().map(|&(own, other)| (other, own)).collect();
+        for (own, other) in &ears {
+            if !ears.contains(&(*other, *own)) {
+                city.explain(*own, *other);
+            }
+        }
+        ears.sort_unstable();
+        mirrored.sort_unstable();
+        assert_eq!(ears, mirrored, "some hear whom does not hear them");
+    }
+    assert!(talking > 40, "only {talking} talked");
+    city.live();
+    city.assert_quiet();
 }

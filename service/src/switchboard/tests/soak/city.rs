@@ -29,6 +29,9 @@ use super::{
 /// How often the disk has written what waits, in virtual time.
 const DISK: Duration = Duration::from_secs(5);
 
+/// How long everybody rests: longer than any transaction and any ringing lasts.
+const NOON: Duration = Duration::from_secs(240);
+
 /// How big, how long, how bad.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
@@ -37,6 +40,8 @@ pub(super) struct Size {
     pub(super) day: Duration,
     pub(super) loss: u64,
     pub(super) duplication: u64,
+    /// Nobody dies or misbehaves.
+    pub(super) is_tame: bool,
 }
 
 enum Happening {
@@ -57,6 +62,7 @@ pub(super) struct City {
     happenings: BTreeMap<(Instant, u64), Happening>,
     serial: u64,
     is_evening: bool,
+    is_noon: bool,
     is_bad: bool,
     asked: Vec<Asked<()>>,
     dials: Vec<Asked<CallId>>,
@@ -101,6 +107,7 @@ impl City {
             happenings: BTreeMap::new(),
             serial: 0,
             is_evening: false,
+            is_noon: false,
             is_bad: true,
             asked: Vec::new(),
             dials: Vec::new(),
@@ -143,6 +150,43 @@ impl City {
         self.run(super::super::house::settings().session_interval + Duration::from_secs(120));
         self.house.disk = Disk::Good;
         self.house.store();
+    }
+
+    /// A part of the day passes, and then an hour in which nobody begins anything. Gives whom each
+    /// phone that talks hears: its own port, and the other's.
+    pub(super) fn live_until_noon(&mut self) -> Vec<(u16, u16)> {
+        self.run(self.size.day);
+        (self.is_noon, self.is_bad) = (true, false);
+        for _ in 0..3 {
+            let held: Vec<u64> =
+                self.calls.iter().filter(|(_, s)| **s == "held").map(|(id, _)| *id).collect();
+            for id in held {
+                self.steer(|reply| Ask::Resume { call: CallId(id), reply });
+                self.collect();
+            }
+            self.run(NOON / 3);
+        }
+        let ears = self.robots.iter().flat_map(Robot::ears).collect();
+        (self.is_noon, self.is_bad) = (false, true);
+        ears
+    }
+
+    /// Says what is known of two phones of which only one hears the other.
+    pub(super) fn explain(&self, own: u16, other: u16) {
+        let board = &self.house.board;
+        for port in [own, other] {
+            let Some(robot) = self.robots.iter().find(|r| r.address.ends_with(&format!(":{port}")))
+            else {
+                continue;
+            };
+            eprintln!("{port} is {} with {:?}", robot.number, robot.lines());
+            for call in board.world_view().calls {
+                let is_in = call.legs.iter().any(|leg| leg.address == robot.number);
+                if is_in {
+                    eprintln!("  {call:?}");
+                }
+            }
+        }
     }
 
     /// What crossed, when and in which order, as a number.
@@ -200,6 +244,10 @@ impl City {
                 self.house.disk = Disk::Slow;
                 self.later(DISK, Happening::Disk);
             }
+            Happening::Program if self.is_noon => self.later(NOON, Happening::Program),
+            Happening::Plan(robot, plan) if self.is_noon && !plan.goes_on() => {
+                self.later(NOON, Happening::Plan(robot, plan));
+            }
             Happening::Program => self.program(),
             Happening::ToHouse(from, bytes) => {
                 let flow = House::flow(Transport::Udp, self.addresses[from]);
@@ -220,6 +268,7 @@ impl City {
             dice: &mut self.dice,
             numbers: self.size.phones * 2 / 3,
             is_evening: self.is_evening,
+            is_tame: self.size.is_tame,
             sends: Vec::new(),
             plans: Vec::new(),
         };

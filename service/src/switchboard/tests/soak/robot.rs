@@ -11,7 +11,7 @@ use super::{
     super::{
         digest::Challenge,
         house::HOUSE,
-        text::{Text, response, sdp},
+        text::{Text, lines, response, sdp},
         town::password_of,
     },
     dice::Dice,
@@ -38,6 +38,16 @@ pub(super) enum Plan {
     Write,
 }
 
+impl Plan {
+    /// Whether it ends what was begun, and so is carried out while everybody rests.
+    pub(super) const fn goes_on(&self) -> bool {
+        match self {
+            Self::Answer(..) | Self::Register | Self::Repeat(_) | Self::Revive => true,
+            Self::Act(_) | Self::Cancel(_) | Self::Dial | Self::HangUp(_) | Self::Write => false,
+        }
+    }
+}
+
 /// What comes of an input: messages to send, and plans.
 pub(super) struct Doing<'a> {
     pub(super) now: Instant,
@@ -45,6 +55,8 @@ pub(super) struct Doing<'a> {
     pub(super) numbers: usize,
     /// No new calls, and those that stand come to an end.
     pub(super) is_evening: bool,
+    /// Nobody dies or misbehaves.
+    pub(super) is_tame: bool,
     pub(super) sends: Vec<Vec<u8>>,
     pub(super) plans: Vec<(Duration, Plan)>,
 }
@@ -78,6 +90,19 @@ struct Line {
     cseq: u32,
     invite: Text,
     stage: Stage,
+    /// The number and whether it offered, of the re-INVITE of ours that is under way.
+    reinvite: (u32, bool),
+    /// The port the other end was last said to listen at.
+    hears: u16,
+}
+
+impl Line {
+    /// Takes a description of the other end.
+    fn note(&mut self, sdp: &str) {
+        if let Some(port) = lines(sdp, "m=audio ").first() {
+            self.hears = port.split(' ').next().and_then(|port| port.parse().ok()).unwrap_or(0);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +129,8 @@ pub(super) struct Robot {
     lines: BTreeMap<String, Line>,
     pending: HashMap<String, Pending>,
     answered: VecDeque<(String, Vec<u8>)>,
+    /// The ACK of each 2xx, for when that is repeated.
+    acks: VecDeque<(String, Vec<u8>)>,
     /// Calls begun.
     pub(super) dialled: usize,
     /// Calls talked in.
@@ -122,6 +149,7 @@ impl Robot {
             lines: BTreeMap::new(),
             pending: HashMap::new(),
             answered: VecDeque::new(),
+            acks: VecDeque::new(),
             dialled: 0,
             talked: 0,
         }
@@ -130,6 +158,12 @@ impl Robot {
     /// The calls it thinks it is in.
     pub(super) fn lines(&self) -> Vec<String> {
         self.lines.iter().map(|(id, line)| format!("{id} {:?}", line.stage)).collect()
+    }
+
+    /// Ports: its own, and that of whom it hears, for each call it talks in.
+    pub(super) fn ears(&self) -> Vec<(u16, u16)> {
+        let talking = self.lines.values().filter(|line| line.stage == Stage::Talking);
+        talking.map(|line| (port_of(&self.address), line.hears)).collect()
     }
 
     pub(super) fn carry_out(&mut self, plan: Plan, doing: &mut Doing<'_>) {
@@ -163,6 +197,7 @@ impl Robot {
         self.lines.clear();
         self.pending.clear();
         self.answered.clear();
+        self.acks.clear();
         doing.plan(60_000, 1_800_000, Plan::Revive);
     }
 
@@ -220,6 +255,8 @@ impl Robot {
             cseq: 0,
             invite: Text::write("", &[], ""),
             stage: Stage::Calling,
+            reinvite: (0, false),
+            hears: 0,
         };
         self.invite(&id, &mut line, doing);
         self.lines.insert(id.clone(), line);
@@ -244,7 +281,7 @@ impl Robot {
             return;
         };
         let is_ok = status.starts_with('2');
-        let body = if is_ok && doing.dice.percent(98) {
+        let body = if is_ok && (doing.is_tame || doing.dice.percent(98)) {
             sdp(&format!("p{}", self.number), port_of(&self.address), "sendrecv")
         } else {
             String::new()
@@ -257,13 +294,14 @@ impl Robot {
         let (invite, tag) = (line.invite.clone(), line.tag.clone());
         if is_ok {
             line.stage = Stage::Talking;
+            line.note(&invite.body);
             self.talked += 1;
         } else {
             self.lines.remove(id);
         }
         self.answer_final(&invite, status, &tag, &more, &body, doing);
         if is_ok {
-            if doing.dice.percent(2) {
+            if !doing.is_tame && doing.dice.percent(2) {
                 // A second far end, as of a proxy that forked.
                 let other = response(&invite, status, "another", &more, &body);
                 doing.send(&other);
@@ -324,7 +362,7 @@ impl Robot {
             17 => self.ask_inside(id, "INVITE", &[], "", doing),
             18 => self.babble(doing),
             _ => {
-                if doing.dice.percent(30) {
+                if !doing.is_tame && doing.dice.percent(30) {
                     return self.die(doing);
                 }
                 self.ask_inside(id, "OPTIONS", &[], "", doing);
@@ -405,6 +443,9 @@ impl Robot {
     ) {
         let Some(mut line) = self.lines.remove(id) else { return };
         line.cseq += 1;
+        if method == "INVITE" {
+            line.reinvite = (line.cseq, !body.is_empty());
+        }
         let mut headers = self.inside(id, &line, line.cseq, method);
         headers.extend_from_slice(more);
         if !more.iter().any(|field| field.starts_with("Content-Type")) {
@@ -452,6 +493,9 @@ impl Robot {
         match request.method() {
             "ACK" => {
                 self.pending.remove(&format!("ack {id} {}", request.cseq()));
+                if let Some(line) = self.lines.get_mut(&id) {
+                    line.note(&request.body);
+                }
             }
             "PRACK" => {
                 self.pending.remove(&format!("prack {id}"));
@@ -478,7 +522,9 @@ impl Robot {
             _ if !request.tag("To").is_empty() && !self.lines.contains_key(&id) => {
                 self.answer(request, "481 Call Does Not Exist", "", doing);
             }
+            "UPDATE" if !request.body.is_empty() => self.reinvited(request, doing),
             _ => match doing.dice.below(100) {
+                0 if doing.is_tame => self.answer(request, "200 OK", "", doing),
                 0 => {}
                 1..=3 => self.answer(request, "500 Out Of Order", "", doing),
                 4..=6 => self.answer(request, "405 Method Not Allowed", "", doing),
@@ -499,6 +545,8 @@ impl Robot {
             cseq: 0,
             invite: invite.clone(),
             stage: Stage::Ringing,
+            reinvite: (0, false),
+            hears: 0,
         };
         self.lines.insert(id.clone(), line);
         let later = |status: &str| Plan::Answer(id.clone(), status.to_owned());
@@ -545,14 +593,17 @@ impl Robot {
     }
 
     fn reinvited(&mut self, request: &Text, doing: &mut Doing<'_>) {
-        let Some(line) = self.lines.get(request.call_id()) else {
+        let Some(line) = self.lines.get_mut(request.call_id()) else {
             let tag = request.tag("To").to_owned();
             return self.answer_final(request, "481 Gone", &tag, &[], "", doing);
         };
         let version = line.cseq + 2;
         let (tag, busy) = (line.tag.clone(), doing.dice.below(100));
         let status = match busy {
+            // Glare (RFC 3261 §14.2).
+            _ if line.reinvite.0 != 0 => "491 Request Pending",
             0..=4 => "491 Request Pending",
+            _ if doing.is_tame => "200 OK",
             5..=7 => "488 Not Acceptable Here",
             8 => "500 Broken",
             _ => "200 OK",
@@ -564,11 +615,18 @@ impl Robot {
         };
         let mut body = String::new();
         if status.starts_with('2') {
+            line.note(&request.body);
             body = self.sdp(version).replace("a=sendrecv", &format!("a={direction}"));
         }
         let mut more = vec![contact(&self.number, &self.address)];
         with_body(&mut more, &body);
-        self.answer_final(request, status, &tag, &more, &body, doing);
+        if request.method() == "UPDATE" {
+            let answer = response(request, status, &tag, &more, &body);
+            self.remember(request, &answer);
+            doing.send(&answer);
+        } else {
+            self.answer_final(request, status, &tag, &more, &body, doing);
+        }
     }
 
     fn answer(&mut self, request: &Text, status: &str, body: &str, doing: &mut Doing<'_>) {
@@ -599,8 +657,14 @@ impl Robot {
             "BYE" => {
                 self.lines.remove(&id);
             }
+            "UPDATE" if status == 200 => {
+                if let Some(line) = self.lines.get_mut(&id) {
+                    line.note(&answer.body);
+                }
+            }
             _ => {
-                if matches!(status, 408 | 481) && answer.method() != "CANCEL" {
+                let is_about_call = !matches!(answer.method(), "CANCEL" | "PRACK");
+                if matches!(status, 408 | 481) && is_about_call {
                     self.lines.remove(&id);
                 }
             }
@@ -630,17 +694,36 @@ impl Robot {
                 }
             }
             200..=299 => {
+                let key = format!("{id} {} {}", answer.cseq(), answer.tag("To"));
+                if let Some((_, ack)) = self.acks.iter().find(|(known, _)| *known == key) {
+                    doing.sends.push(ack.clone());
+                    self.lines.insert(id.to_owned(), line);
+                    return;
+                }
                 line.target = answer.address("Contact").to_owned();
                 if is_first {
                     line.them = answer.header("To").to_owned();
                 }
-                let body = if answer.body.is_empty() { String::new() } else { self.sdp(9) };
-                // Whether it was asked for an offer shows in the request; an unasked one is noise.
-                let wanted = is_first && line.invite.body.is_empty();
-                let body = if wanted { body } else { String::new() };
+                line.note(&answer.body);
+                // What was asked without an offer brought one, and is answered now.
+                let offered = match is_first {
+                    true => !line.invite.body.is_empty(),
+                    false => line.reinvite == (answer.cseq(), true),
+                };
+                if line.reinvite.0 == answer.cseq() {
+                    line.reinvite = (0, false);
+                }
+                let body = match offered || answer.body.is_empty() {
+                    true => String::new(),
+                    false => self.sdp(line.cseq + 2),
+                };
                 let mut headers = self.inside(id, &line, answer.cseq(), "ACK");
                 with_body(&mut headers, &body);
                 let ack = Text::write(&format!("ACK {} SIP/2.0", line.target), &headers, &body);
+                self.acks.push_back((key, ack.bytes()));
+                if self.acks.len() > REMEMBERED {
+                    self.acks.pop_front();
+                }
                 doing.send(&ack);
                 if is_first && matches!(line.stage, Stage::Calling | Stage::Cancelling) {
                     let cancelled = line.stage == Stage::Cancelling;
@@ -654,6 +737,14 @@ impl Robot {
             }
             _ => {
                 self.acknowledge_refusal(id, answer, doing);
+                if line.reinvite.0 == answer.cseq() {
+                    line.reinvite = (0, false);
+                }
+                if answer.cseq() != line.cseq && !is_first {
+                    // Repeated: of an INVITE that another one followed.
+                    self.lines.insert(id.to_owned(), line);
+                    return;
+                }
                 if matches!(line.stage, Stage::Calling | Stage::Cancelling) {
                     if status == 401
                         && line.stage == Stage::Calling
