@@ -10,7 +10,7 @@ use std::{
 
 use sipwitch_core::contact::Contact;
 use sipwitch_sip::{
-    endpoint::Composed,
+    endpoint::{ALLOW, Composed},
     flow::{Flow, Transport},
     transaction::{ClientId, Failure},
     wire::{Method, Response, Uri, name},
@@ -77,6 +77,12 @@ impl Switchboard {
             self.query_extension(id, &contact, query);
             return;
         }
+        if let Contact::Sip(address) = &contact
+            && self.settings.is_own(&address.host, address.port.or(Some(5060)), None)
+        {
+            let _ = query.reply.send(Ok(vec![self.this_service(&address.host)]));
+            return;
+        }
         let uri = match Uri::parse(contact.to_string()) {
             Ok(uri) => uri,
             Err(error) => {
@@ -117,6 +123,18 @@ impl Switchboard {
             };
             let _ = inner.send(Inner::Resolved { query: id, addresses });
         });
+    }
+
+    /// What others find who ask us. A request to ourselves would rightly be taken for a loop.
+    fn this_service(&self, host: &str) -> Hop {
+        Hop {
+            address: host.to_owned(),
+            status: Some(200),
+            reason: "OK: it is this service itself".to_owned(),
+            server: self.settings.product.clone(),
+            allow: ALLOW.to_owned(),
+            milliseconds: 0,
+        }
     }
 
     pub(super) fn resolved(&mut self, id: u64, addresses: Result<Vec<SocketAddr>, String>) {

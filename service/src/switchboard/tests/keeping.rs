@@ -10,7 +10,7 @@ use super::{
         ask::{Ask, ExtensionChange, Refusal},
         notice::Notice,
     },
-    house::{Disk, Plan, person},
+    house::{Disk, HOUSE, Plan, person},
     town::{Town, password_of},
 };
 
@@ -264,6 +264,12 @@ fn a_query_tells_what_a_phone_answers() {
     }
     let statuses: Vec<_> = asked.answer().unwrap().iter().map(|hop| hop.status).collect();
     assert_eq!(statuses, [Some(483), Some(200)]);
+
+    // What people try first: ourselves.
+    let asked = town.wish(|reply| Ask::Query { uri: format!("sip:{HOUSE}"), reply });
+    let hops = asked.answer().unwrap();
+    assert_eq!(hops[0].status, Some(200), "{hops:?}");
+    assert!(hops[0].reason.contains("itself"), "{hops:?}");
 
     let asked = town.wish(|reply| Ask::Query { uri: "sip:127.0.0.2:5071".into(), reply });
     town.pass_seconds(40);

@@ -92,6 +92,8 @@ struct Line {
     stage: Stage,
     /// The number and whether it offered, of the re-INVITE of ours that is under way.
     reinvite: (u32, bool),
+    /// The number of their latest INVITE.
+    invited: u32,
     /// The port the other end was last said to listen at.
     hears: u16,
 }
@@ -256,6 +258,7 @@ impl Robot {
             invite: Text::write("", &[], ""),
             stage: Stage::Calling,
             reinvite: (0, false),
+            invited: 0,
             hears: 0,
         };
         self.invite(&id, &mut line, doing);
@@ -493,7 +496,10 @@ impl Robot {
         match request.method() {
             "ACK" => {
                 self.pending.remove(&format!("ack {id} {}", request.cseq()));
-                if let Some(line) = self.lines.get_mut(&id) {
+                if let Some(line) = self.lines.get_mut(&id)
+                    && line.invited <= request.cseq()
+                {
+                    // A repeated one may come after the next re-INVITE.
                     line.note(&request.body);
                 }
             }
@@ -546,6 +552,7 @@ impl Robot {
             invite: invite.clone(),
             stage: Stage::Ringing,
             reinvite: (0, false),
+            invited: 0,
             hears: 0,
         };
         self.lines.insert(id.clone(), line);
@@ -616,6 +623,7 @@ impl Robot {
         let mut body = String::new();
         if status.starts_with('2') {
             line.note(&request.body);
+            line.invited = request.cseq();
             body = self.sdp(version).replace("a=sendrecv", &format!("a={direction}"));
         }
         let mut more = vec![contact(&self.number, &self.address)];
