@@ -81,7 +81,8 @@ floors: ## who may use whom, and the house rules for files
 
 .PHONY: introspection
 introspection: ## what the service says of itself on the bus equals dbus-interfaces/xml
-	cargo test -q -p sipwitch-service introspection
+	@.ci/need tools test
+	cargo nextest run -p sipwitch-service -p sipwitch-dbus-interfaces -E 'test(introspection) + test(xml)'
 
 .PHONY: fuzz-build
 fuzz-build: ## compile the fuzz targets

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Load by SIPp: many phones behind one socket."""
 
+import atexit
 import csv
 import os
 import socket
@@ -32,6 +33,8 @@ def injection(room, name, rows):
 class Sipp:
     """One SIPp, started at once."""
 
+    running = set()
+
     def __init__(self, room, scenario, port, *arguments):
         self.statistics = os.path.join(room, f"{scenario}-{port}.csv")
         self.errors = os.path.join(room, f"{scenario}-{port}.err")
@@ -48,6 +51,7 @@ class Sipp:
         self.process = subprocess.Popen(
             command, cwd=room, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.running.add(self)
 
     def wait(self, seconds):
         """Waits for its end and returns the counters of its last line."""
@@ -90,6 +94,14 @@ class Sipp:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.running.discard(self)
+
+
+@atexit.register
+def stop_all():
+    """However the measurement ends, it leaves no load behind."""
+    for sipp in list(Sipp.running):
+        sipp.stop()
 
 
 def register(room, target, users, contact_port, rate, port=None):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The two servers under measurement, started and stopped in the same way."""
 
+import atexit
+import glob
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -25,6 +28,7 @@ class Server:
     """A server in a room of its own, on a port of its own."""
 
     name = None
+    running = set()
 
     def __init__(self, room, users, trusting=True):
         self.room, self.users, self.trusting = os.path.join(room, self.name), users, trusting
@@ -54,6 +58,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=self.room, env=environment, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log)
+            self.running.add(self)
             while time.perf_counter() < begun + 10:
                 try:
                     probe.send(request)
@@ -82,6 +87,7 @@ class Server:
                     os.kill(pid, 9)
                 self.process.wait()
         self.process = None
+        self.running.discard(self)
 
     def cpu(self):
         """Seconds of processor time used so far."""
@@ -96,10 +102,27 @@ class Server:
         return proc.wakeups(self.process.pid)
 
 
+@atexit.register
+def stop_all():
+    """However the measurement ends, it leaves no server behind."""
+    for server in list(Server.running):
+        server.stop()
+
+
 class Kamailio(Server):
     """Debian's kamailio with its dialog module, all state in memory."""
 
     name = "kamailio"
+    program = None
+
+    @classmethod
+    def take(cls, room):
+        """Copies program and modules: memory shared with another kamailio would count for half."""
+        cls.program = os.path.join(room, "kamailio-program")
+        os.makedirs(cls.program)
+        shutil.copy2(shutil.which("kamailio"), cls.program)
+        modules = glob.glob("/usr/lib/*/kamailio/modules")[0]
+        shutil.copytree(modules, os.path.join(cls.program, "modules"))
 
     def prepare(self):
         with open(os.path.join(HERE, "kamailio.cfg")) as file:
@@ -111,5 +134,6 @@ class Kamailio(Server):
     def command(self):
         run = os.path.join(self.room, "run")
         os.makedirs(run, exist_ok=True)
-        return ["kamailio", "-f", self.configuration, "-DD", "-E", "-m", "512", "-M", "16",
+        return [os.path.join(self.program, "kamailio"),
+                "-L", os.path.join(self.program, "modules"), "-f", self.configuration, "-DD", "-E", "-m", "512", "-M", "16",
                 "-Y", run], dict(os.environ)
