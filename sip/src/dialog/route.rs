@@ -90,8 +90,11 @@ impl Listeners {
         }
         let remote = SocketAddr::new(uri.ip()?, port);
         // A phone may give the GRUU that we gave it as its Contact (RFC 5627 §4.4.1): that names us,
-        // and the phone is where it was heard.
-        if remote == heard.local || self.0.contains(&(transport, remote)) {
+        // and the phone is where it was heard. Linphone leaves our port out of it.
+        let is_bare_gruu = uri.port().is_none() && uri.param("gr").is_some();
+        let is_here = |own: SocketAddr| own == remote || (is_bare_gruu && own.ip() == remote.ip());
+        let mut of_transport = self.0.iter().filter(|(have, _)| *have == transport);
+        if is_here(heard.local) || of_transport.any(|(_, own)| is_here(*own)) {
             return None;
         }
         let local = if transport == heard.transport {
@@ -145,10 +148,20 @@ mod tests {
             connection: None,
         };
         let listeners = Listeners(vec![(Transport::Udp, place("192.0.2.1:5060"))]);
-        for own in ["sip:103@127.0.0.1;gr=urn:uuid:1", "sip:103@192.0.2.1;gr=urn:uuid:1"] {
+        for own in [
+            "sip:103@127.0.0.1:5060",
+            "sip:103@127.0.0.1;gr=urn:uuid:1",
+            "sip:103@127.0.0.1:5090;gr=urn:uuid:1",
+            "sip:103@192.0.2.1;gr=urn:uuid:1",
+        ] {
             let uri = Uri::parse(own).expect("a URI");
             assert_eq!(listeners.flow_to(&uri, &heard), None, "{own}");
         }
+        let moved = Flow { local: place("127.0.0.1:5061"), ..heard };
+        let bare = Uri::parse("sip:103@127.0.0.1;gr=urn:uuid:1").expect("a URI");
+        assert_eq!(listeners.flow_to(&bare, &moved), None, "a GRUU without our port");
+        let other = Uri::parse("sip:103@127.0.0.1").expect("a URI");
+        assert!(listeners.flow_to(&other, &moved).is_some(), "somebody else, at the usual port");
         let elsewhere = Uri::parse("sip:103@127.0.0.1:5072").expect("a URI");
         let flow = listeners.flow_to(&elsewhere, &heard).expect("a way");
         assert_eq!(flow.remote, place("127.0.0.1:5072"));
