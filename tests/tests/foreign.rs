@@ -116,6 +116,25 @@ fn linphonec_and_twinkle_talk_to_each_other() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn linphonec_is_reached_at_a_service_that_is_not_at_5060() -> Result<()> {
+    // The first takes the usual port, if nobody has it yet.
+    let _first = House::plan().build()?;
+    let house = House::plan().extensions(&["101", "103"]).build()?;
+    ensure!(house.at.port() != 5060, "{}", house.at);
+    let mut baresip = Baresip::start(&Account::new("101", house.at))?;
+    let mut linphone = Linphonec::start(&Account::new("103", house.at))?;
+    baresip.registered()?;
+    linphone.registered()?;
+    baresip.call("103")?;
+    linphone.incoming()?;
+    linphone.answer()?;
+    linphone.established()?;
+    baresip.hang_up()?;
+    linphone.closed()?;
+    Ok(())
+}
+
 fn sipp_calls_sipp(transport: Transport) -> Result<()> {
     let (house, [caller, callee]) = house(transport, ["106", "107"])?;
     for (caller, callee) in [(&caller, &callee), (&callee, &caller)] {
