@@ -45,6 +45,7 @@ pub(crate) enum Command {
     /// End a call, or all calls.
     Hangup {
         /// The call; may be left out when there is only one.
+        #[arg(value_parser = call_number)]
         call: Option<u64>,
         /// End every call.
         #[arg(long, conflicts_with = "call")]
@@ -61,6 +62,7 @@ pub(crate) enum Command {
         /// To whom.
         contact: String,
         /// The call; may be left out when there is only one.
+        #[arg(value_parser = call_number)]
         call: Option<u64>,
     },
     /// Send tones to the called side.
@@ -68,6 +70,7 @@ pub(crate) enum Command {
         /// 0-9, *, #, A-D.
         tones: String,
         /// The call; may be left out when there is only one.
+        #[arg(value_parser = call_number)]
         call: Option<u64>,
     },
     /// Send a text to an extension's phones.
@@ -77,7 +80,7 @@ pub(crate) enum Command {
         /// What.
         text: String,
         /// The extension shown as the sender.
-        #[arg(long)]
+        #[arg(long, value_name = "EXTENSION")]
         from: Option<String>,
     },
     /// Registered phones, and how to set one up.
@@ -137,10 +140,10 @@ pub(crate) struct Whom {
     /// An extension, a number, or an address.
     pub(crate) contact: String,
     /// The extension whose phones ring first.
-    #[arg(long)]
+    #[arg(long, value_name = "EXTENSION")]
     pub(crate) from: Option<String>,
     /// What your own phone shows.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) display: Option<String>,
     /// How long each side may ring.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=600))]
@@ -151,6 +154,7 @@ pub(crate) struct Whom {
 #[derive(Debug, Args)]
 pub(crate) struct OneCall {
     /// The call; may be left out when there is only one.
+    #[arg(value_parser = call_number)]
     pub(crate) call: Option<u64>,
 }
 
@@ -186,6 +190,7 @@ pub(crate) enum Phones {
     /// Forget a registration.
     Remove {
         /// The phone's number in the list.
+        #[arg(value_parser = phone_number)]
         phone: u64,
     },
 }
@@ -250,8 +255,8 @@ pub(crate) struct ExtensionArguments {
     /// The name people read.
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// person, group or service.
-    #[arg(long)]
+    /// What it is.
+    #[arg(long, value_parser = ["person", "group", "service"])]
     pub(crate) kind: Option<String>,
     /// A member of the group; may be given again.
     #[arg(long = "member", value_name = "NUMBER")]
@@ -286,4 +291,14 @@ pub(crate) enum Generate {
         /// Where to.
         directory: PathBuf,
     },
+}
+
+/// A call as `sipwitch calls` lists it.
+fn call_number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "a call is named by its number, which `sipwitch calls` shows")
+}
+
+/// A phone as `sipwitch phones` lists it.
+fn phone_number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "a phone is named by its number, which `sipwitch phones` shows")
 }

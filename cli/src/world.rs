@@ -33,6 +33,7 @@ impl Properties {
 
 /// A call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct Call {
     /// Its number on the bus.
     pub(crate) id: u64,
@@ -64,6 +65,7 @@ pub(crate) struct Call {
 
 /// One half of a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct Leg {
     /// `caller` or `callee`.
     pub(crate) role: String,
@@ -77,6 +79,7 @@ pub(crate) struct Leg {
 
 /// A registered phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct Phone {
     /// Its number on the bus.
     pub(crate) id: u64,
@@ -100,6 +103,7 @@ pub(crate) struct Phone {
 
 /// An extension.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct Extension {
     /// Its number or name.
     pub(crate) number: String,

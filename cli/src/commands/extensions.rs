@@ -36,7 +36,14 @@ pub(crate) async fn run(
             done(output, &number, "made")
         }
         Extensions::Change { number, properties } => {
-            proxy(service, &number).await?.update(&of(properties)?).await?;
+            let properties = of(properties)?;
+            if properties == ExtensionProperties::default() {
+                return Err(Failure::usage(
+                    format!("nothing that could change about {number} was named"),
+                    "name it: --name, --kind, --member, --ring",
+                ));
+            }
+            proxy(service, &number).await?.update(&properties).await?;
             done(output, &number, "changed")
         }
         Extensions::Remove { number } => {
@@ -158,7 +165,7 @@ async fn import(service: &Service, output: &Output, file: &Path) -> Result<(), F
     }));
     output.line(format!("{added} made, {changed} changed, {} lines refused", refused.len()));
     for (line, why) in &refused {
-        output.line(format!("  {}:{line}: {why}", file.display()));
+        output.line(format!("  line {line}: {why}"));
     }
     if refused.is_empty() {
         return Ok(());

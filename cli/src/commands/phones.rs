@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch phones`
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use clap::ValueEnum;
 use qrcode::{QrCode, render::unicode};
 use serde_json::json;
@@ -72,23 +74,12 @@ async fn remove(service: &Service, output: &Output, phone: u64) -> Result<(), Fa
     Ok(())
 }
 
-/// What a phone of that extension needs to know.
-async fn account(service: &Service, extension: &str) -> Result<Account, Failure> {
+/// What a phone of that extension needs to know, seen from this machine or from the house.
+async fn account(service: &Service, extension: &str, from: Seen) -> Result<Account, Failure> {
     let addresses = service.proxy.addresses().await?;
-    let parsed: Vec<(String, String)> = addresses
-        .iter()
-        .filter_map(|address| {
-            address.split_once(':').map(|(transport, at)| (transport.to_owned(), at.to_owned()))
-        })
-        .collect();
-    let (transport, server) = parsed
-        .iter()
-        .find(|(transport, _)| transport == "udp")
-        .or_else(|| parsed.first())
-        .cloned()
-        .ok_or_else(|| {
-            Failure::new("the service listens nowhere", "see `sipwitch status` for warnings")
-        })?;
+    let (transport, server) = server(&addresses, from).ok_or_else(|| {
+        Failure::new("the service listens nowhere", "see `sipwitch status` for warnings")
+    })?;
     Ok(Account {
         extension: extension.to_ascii_lowercase(),
         domain: service.proxy.domain().await?,
@@ -96,6 +87,38 @@ async fn account(service: &Service, extension: &str) -> Result<Account, Failure>
         transport,
         password: None,
     })
+}
+
+/// From where a phone sees the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// On this machine, as the programs that we set up.
+    Here,
+    /// Anywhere.
+    House,
+}
+
+/// The best of the places where the service listens: for a phone here one that only this machine
+/// reaches, for others one that they reach; datagrams before streams, which every phone knows.
+fn server(addresses: &[String], from: Seen) -> Option<(String, String)> {
+    let parsed = addresses.iter().filter_map(|address| {
+        let (transport, at) = address.split_once(':')?;
+        Some((transport, at.parse::<SocketAddr>().ok()?))
+    });
+    let (transport, mut at) = parsed.min_by_key(|(transport, at)| {
+        let reached = (from == Seen::Here) == at.ip().is_loopback();
+        (!reached && !at.ip().is_unspecified(), *transport != "udp")
+    })?;
+    if !at.ip().is_unspecified() {
+        return Some((transport.into(), at.to_string()));
+    }
+    if from == Seen::House
+        && let Ok(name) = nix::unistd::gethostname()
+    {
+        return Some((transport.into(), format!("{}:{}", name.to_string_lossy(), at.port())));
+    }
+    at.set_ip(if at.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    Some((transport.into(), at.to_string()))
 }
 
 async fn add(
@@ -106,7 +129,7 @@ async fn add(
     new_password: bool,
 ) -> Result<(), Failure> {
     let made = extensions::ensure(service, extension).await?;
-    let mut account = account(service, extension).await?;
+    let mut account = account(service, extension, Seen::House).await?;
     if new_password {
         account.password = Some(extensions::generate(service, extension).await?);
     }
@@ -135,6 +158,11 @@ async fn add(
             output.line("             for any other phone ask for one: --new-password");
         }
     }
+    if account.server.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback()) {
+        output
+            .line("Only this machine reaches that server: for phones of the house let the service");
+        output.line("listen on an address of theirs (`listen` in the configuration file).");
+    }
     if qr {
         let code = QrCode::new(account.uri()).map_err(|error| {
             Failure::new(format!("no QR code can hold this account: {error}"), "")
@@ -159,7 +187,7 @@ async fn set_up(
         ));
     }
     let home = setup::Home::of_user()?;
-    let mut account = account(service, extension).await?;
+    let mut account = account(service, extension, Seen::Here).await?;
     let mut writes = setup::writes(program, &account, &home)?;
     if !dry_run && extensions::ensure(service, extension).await? {
         output.line(format!("extension {} made", account.extension));
@@ -187,4 +215,25 @@ async fn set_up(
         output.line(setup::next_step(program));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_is_told_the_place_that_it_reaches() {
+        let said = |addresses: &[&str], from| {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            server(&addresses, from).map(|(transport, at)| format!("{transport}:{at}"))
+        };
+        let both = ["tcp:127.0.0.1:5060", "udp:127.0.0.1:5060", "udp:192.0.2.7:5060"];
+        assert_eq!(said(&both, Seen::Here).unwrap(), "udp:127.0.0.1:5060");
+        assert_eq!(said(&both, Seen::House).unwrap(), "udp:192.0.2.7:5060");
+        assert_eq!(said(&both[..2], Seen::House).unwrap(), "udp:127.0.0.1:5060");
+        assert_eq!(said(&["tcp:[::1]:5060"], Seen::Here).unwrap(), "tcp:[::1]:5060");
+        assert_eq!(said(&["udp:0.0.0.0:5062"], Seen::Here).unwrap(), "udp:127.0.0.1:5062");
+        assert!(!said(&["udp:0.0.0.0:5062"], Seen::House).unwrap().contains("0.0.0.0"));
+        assert_eq!(said(&[], Seen::Here), None);
+    }
 }

@@ -244,7 +244,7 @@ impl Config {
     ///
     /// If it cannot be read or says something wrong; the error names the place.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let unreadable = |why| ConfigError::Unreadable { path: path.to_owned(), why };
         let mut text = String::new();
         let read = File::open(path)
             .and_then(|file| file.take(LARGEST_FILE + 1).read_to_string(&mut text))
@@ -263,9 +263,7 @@ impl Config {
     pub fn load_if_present(path: &Path) -> Result<Option<Self>, ConfigError> {
         match Self::load(path) {
             Ok(config) => Ok(Some(config)),
-            Err(ConfigError::Unreadable { source, .. })
-                if source.kind() == io::ErrorKind::NotFound =>
-            {
+            Err(ConfigError::Unreadable { why, .. }) if why.kind() == io::ErrorKind::NotFound => {
                 Ok(None)
             }
             Err(error) => Err(error),
