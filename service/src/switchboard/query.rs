@@ -68,7 +68,7 @@ impl Switchboard {
         };
         self.queries.last += 1;
         let id = self.queries.last;
-        let query = Query { places: Vec::new(), asking: None, hops: Vec::new(), reply };
+        let mut query = Query { places: Vec::new(), asking: None, hops: Vec::new(), reply };
         let own = match &contact {
             Contact::Sip(address) => self.settings.is_own(&address.host, address.port, None),
             _ => true,
@@ -97,6 +97,11 @@ impl Switchboard {
         };
         let transport = uri.transport().unwrap_or(Transport::Udp);
         let port = uri.port().unwrap_or(if transport == Transport::Tls { 5061 } else { 5060 });
+        if own {
+            query.hops.push(self.ourselves(&contact));
+            let _ = query.reply.send(Ok(query.hops));
+            return;
+        }
         if let Ok(ip) = uri.host().parse::<IpAddr>() {
             self.queries.open.insert(id, query);
             self.ask_addresses(id, &uri, &[SocketAddr::new(ip, port)]);
@@ -104,7 +109,6 @@ impl Switchboard {
         }
         let host = uri.host();
         let inner = self.inner.clone();
-        let mut query = query;
         query.places = vec![Place {
             uri,
             flow: Flow {
@@ -129,6 +133,18 @@ impl Switchboard {
     fn this_service(&self, host: &str) -> Hop {
         Hop {
             address: host.to_owned(),
+            status: Some(200),
+            reason: "OK: it is this service itself".to_owned(),
+            server: self.settings.product.clone(),
+            allow: ALLOW.to_owned(),
+            milliseconds: 0,
+        }
+    }
+
+    /// What whoever asks us hears. Asking over the wire would meet our own loop detection.
+    fn ourselves(&self, contact: &Contact) -> Hop {
+        Hop {
+            address: contact.to_string(),
             status: Some(200),
             reason: "OK: it is this service itself".to_owned(),
             server: self.settings.product.clone(),

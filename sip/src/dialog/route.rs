@@ -151,7 +151,6 @@ mod tests {
         for own in [
             "sip:103@127.0.0.1:5060",
             "sip:103@127.0.0.1;gr=urn:uuid:1",
-            "sip:103@127.0.0.1:5090;gr=urn:uuid:1",
             "sip:103@192.0.2.1;gr=urn:uuid:1",
         ] {
             let uri = Uri::parse(own).expect("a URI");

@@ -275,8 +275,60 @@ fn a_query_tells_what_a_phone_answers() {
     town.pass_seconds(40);
     let hops = asked.answer().unwrap();
     assert_eq!((hops.len(), hops[0].status), (1, None));
+    let asked = town.wish(|reply| Ask::Query { uri: "sip:127.0.0.1:5060".into(), reply });
+    let hops = asked.answer().unwrap();
+    assert_eq!((hops.len(), hops[0].status), (1, Some(200)), "we answer for ourselves: {hops:?}");
     let asked = town.wish(|reply| Ask::Query { uri: "sip:[::1]:5071".into(), reply });
     let hops = asked.answer().unwrap();
     assert!(hops[0].reason.contains("does not listen"), "{hops:?}");
+    town.assert_over();
+}
+
+#[test]
+fn other_settings_hold_from_now_on_and_what_stands_goes_on() {
+    let mut town = Town::new();
+    let (anna, bert) = (town.phone("101"), town.phone("102"));
+    let (mut at_anna, mut at_bert) = town.call(anna, bert);
+    let mut settings = super::house::settings();
+    settings.max_calls = 1;
+    settings.registrar.longest = Duration::from_secs(120);
+    settings.domains = vec!["other.test".into()];
+    let now = town.time();
+    town.board.configure(now, settings);
+    town.collect();
+    assert!(matches!(
+        town.notices.last(),
+        Some(Notice::Service(view)) if view.domain == "other.test"
+    ));
+    let call = town.dial(bert, "101");
+    assert_eq!(town.refused(&call).status(), Some(503));
+    let answer = town.register(anna, 3600);
+    assert!(answer.header("Contact").contains("expires=120"), "{answer:?}");
+    town.hang_up(&mut at_anna);
+    town.ended(&mut at_bert);
+    town.assert_over();
+}
+
+#[test]
+fn the_room_of_a_busy_hour_is_given_back() {
+    let mut town = Town::new();
+    let (anna, bert) = (town.phone("101"), town.phone("102"));
+    let mut calls = Vec::new();
+    for _ in 0..700 {
+        let call = town.dial(anna, "102");
+        let at_bert = town.rung(bert);
+        town.reply(&at_bert, "180 Ringing", "");
+        calls.push((call, at_bert));
+    }
+    assert!(town.board.calls.capacity() >= 700);
+    for (mut call, at_bert) in calls {
+        town.heard(&mut call, "180 INVITE");
+        town.cancel(&call);
+        town.heard(&mut call, "200 CANCEL");
+        town.refused(&call);
+        town.cancelled(&at_bert);
+    }
+    assert!(town.board.calls.capacity() < 600, "{}", town.board.calls.capacity());
+    assert!(town.board.legs.capacity() < 600, "{}", town.board.legs.capacity());
     town.assert_over();
 }
