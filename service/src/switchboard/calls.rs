@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The table of calls, and what their state machines want done.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sipwitch_core::{
     call::{
-        Action, Call, CallId, CallState, LegCommand, LegEvent, LegId, QueryId, Report, Side,
-        TransferStep,
+        Action, Call, CallId, CallState, LegCommand, LegEvent, LegId, QueryId, Report, RouteReason,
+        Side, TransferStep,
         leg::{Invitation, Party, Replaced},
     },
     cause::Cause,
@@ -28,6 +28,9 @@ use super::{
 };
 use crate::store::{Change, records::CallRecord};
 
+/// Tables keep room for so many entries when they shrink.
+const KEEP_ROOM: usize = 256;
+
 /// A call and what is known of it besides its state.
 #[derive(Debug)]
 pub(super) struct CallEntry {
@@ -36,6 +39,8 @@ pub(super) struct CallEntry {
     pub(super) armed: Option<Instant>,
     /// The unique bus name of the program whose call it is.
     pub(super) owner: Option<Box<str>>,
+    /// How long the called side may ring, where a program said so.
+    pub(super) ring: Option<Duration>,
     /// Who waits for a hold or resume to be done.
     pub(super) holding: Option<Reply<()>>,
     /// Who waits for tones to be sent.
@@ -67,6 +72,7 @@ impl CallEntry {
             call,
             armed: None,
             owner: None,
+            ring: None,
             holding: None,
             toning: None,
             contact: contact.into(),
@@ -288,7 +294,8 @@ impl Switchboard {
         caller: &Caller,
         flow: &Flow,
     ) -> Route {
-        let is_own = self.settings.is_own(&uri.host(), uri.port(), Some(flow.local));
+        // Phones leave the port out of a GRUU; its instance is unmistakable without.
+        let is_own = self.settings.is_own(&uri.host(), None, Some(flow.local));
         if is_own && let Some(devices) = self.registrar.resolve_gruu(uri) {
             return self.route_to_devices(&devices);
         }
@@ -376,8 +383,8 @@ impl Switchboard {
                 Action::Start { leg, target, invitation } => {
                     self.start_leg(id, leg, &target, &invitation);
                 }
-                Action::RouteWanted { query, contact, near, .. } => {
-                    self.route_wanted(id, query, &contact, near);
+                Action::RouteWanted { query, contact, near, reason } => {
+                    self.route_wanted(id, query, &contact, near, reason);
                 }
                 Action::JoinWanted { query, leg } => self.join_wanted(id, query, leg),
                 Action::Report(report) => self.reported(id, report),
@@ -452,16 +459,26 @@ impl Switchboard {
         }
     }
 
-    fn route_wanted(&mut self, id: CallId, query: QueryId, contact: &str, near: Option<LegId>) {
+    fn route_wanted(
+        &mut self,
+        id: CallId,
+        query: QueryId,
+        contact: &str,
+        near: Option<LegId>,
+        reason: RouteReason,
+    ) {
         let phone = self.calls.get(&id).and_then(|entry| {
             entry.legs.iter().find(|leg| Some(leg.id) == near).and_then(|leg| leg.phone)
         });
         let caller = Caller { phone: phone.map(PhoneId) };
-        let route = match contact.parse::<Contact>() {
+        let mut route = match contact.parse::<Contact>() {
             Ok(contact) => routing::route(&contact, &caller, &self.house(None)),
             Err(_) => Route::refused(contact, routing::Why::Unknown),
         };
         if let Some(entry) = self.calls.get_mut(&id) {
+            if let Some(ring) = entry.ring.filter(|_| reason == RouteReason::Dial) {
+                route.attempts.iter_mut().for_each(|attempt| attempt.ring = ring);
+            }
             let words = route_words(&route);
             entry.route = words.into();
             entry.call.routed(self.now.instant, &mut self.leg_ids, query, route);
@@ -564,6 +581,11 @@ impl Switchboard {
         }
         for leg in &entry.legs {
             self.legs.remove(&leg.id);
+        }
+        // What a busy hour needed is given back after it.
+        if self.calls.len() < self.calls.capacity() / 8 && self.calls.capacity() > KEEP_ROOM {
+            self.calls.shrink_to(KEEP_ROOM);
+            self.legs.shrink_to(KEEP_ROOM);
         }
         let ended_us = self.now.unix_us;
         let words = cause.sentence();

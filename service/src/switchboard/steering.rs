@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What programs ask of calls.
 
+use std::time::Duration;
+
 use sipwitch_core::{
     call::{Call, CallId, CommandError, Dial, Side, Tones, Towards, leg::Party},
     cause::Cause,
@@ -44,6 +46,7 @@ impl Switchboard {
                 Refusal::NoRoute(format!("{contact}: {}", cause.sentence()))
             });
         }
+        let ring = ring_of(&options);
         let shown = Party {
             display: options.display.unwrap_or_else(|| format!("Calling {}", parsed.user())),
             address: parsed.user().to_owned(),
@@ -56,6 +59,7 @@ impl Switchboard {
         let call = Call::dial(now.instant, &mut self.leg_ids, id, dial);
         let mut entry = CallEntry::new(call, contact, user, &words, now.unix_us);
         entry.owner = Some(owner.unwrap_or_default().into());
+        entry.ring = ring;
         self.calls.insert(id, entry);
         tracing::info!(call = id.0, contact = %crate::secret::Redacted(contact), "dialled by a program");
         self.pump(id);
@@ -90,8 +94,7 @@ impl Switchboard {
                  `sipwitch phones add {number}` says what it needs"
             )));
         }
-        if let Some(seconds) = options.ring_seconds {
-            let ring = std::time::Duration::from_secs(seconds.clamp(1, 600).into());
+        if let Some(ring) = ring_of(options) {
             for attempt in &mut phones.attempts {
                 attempt.ring = ring;
             }
@@ -263,6 +266,12 @@ impl Switchboard {
     fn entry(&mut self, call: CallId) -> Result<&mut CallEntry, Refusal> {
         self.calls.get_mut(&call).ok_or_else(|| no_call(call))
     }
+}
+
+/// How long each side may ring, if the program says so.
+fn ring_of(options: &DialOptions) -> Option<Duration> {
+    let seconds = options.ring_seconds?.clamp(1, super::directory::MAX_RING);
+    Some(Duration::from_secs(seconds.into()))
 }
 
 fn no_call(call: CallId) -> Refusal {

@@ -180,6 +180,36 @@ fn a_program_dials_and_the_other_side_never_answers() {
 }
 
 #[test]
+fn a_program_says_how_long_each_side_may_ring() {
+    let mut town = Town::new();
+    let (user, other) = (town.phone("101"), town.phone("102"));
+    let options =
+        DialOptions { from: Some("101".into()), ring_seconds: Some(10), ..DialOptions::default() };
+    for answers in [false, true] {
+        let options = options.clone();
+        let asked =
+            town.wish(|reply| Ask::Dial { contact: "102".into(), options, owner: None, reply });
+        asked.answer().unwrap();
+        if !answers {
+            let ringing = town.rung(user);
+            town.reply(&ringing, "180 Ringing", "");
+            town.pass_seconds(11);
+            town.cancelled(&ringing);
+            continue;
+        }
+        let (mut at_user, _) = town.user_answers(user);
+        let ringing = town.rung(other);
+        town.reply(&ringing, "180 Ringing", "");
+        town.pass_seconds(9);
+        town.assert_silent(other);
+        town.pass_seconds(2);
+        town.cancelled(&ringing);
+        town.ended(&mut at_user);
+    }
+    town.assert_over();
+}
+
+#[test]
 fn the_user_hangs_up_before_the_other_side_answers() {
     let mut town = Town::new();
     let (user, other) = (town.phone("101"), town.phone("102"));

@@ -382,11 +382,6 @@ impl Town {
         }
     }
 
-    /// The kinds of all messages nobody has looked for.
-    pub(super) fn inbox(&self, phone: Phone) -> Vec<String> {
-        self.devices[phone.0].inbox.iter().map(Text::kind).collect()
-    }
-
     /// Nothing has come that was not looked for.
     pub(super) fn assert_silent(&self, phone: Phone) {
         if !self.devices[phone.0].inbox.is_empty() {
