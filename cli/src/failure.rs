@@ -4,6 +4,7 @@
 use std::{fmt, process::ExitCode};
 
 use sipwitch_dbus_interfaces::{Error, names::ERROR_PREFIX};
+use zbus::DBusError;
 
 /// Why a command failed: the cause and the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,49 +75,40 @@ impl Failure {
     fn of_bus(error: &zbus::Error) -> Self {
         match error {
             zbus::Error::MethodError(name, message, _) => {
-                let message = message.as_deref().unwrap_or("the service gave no reason");
-                match name.as_str() {
-                    "org.freedesktop.DBus.Error.ServiceUnknown"
-                    | "org.freedesktop.DBus.Error.NameHasNoOwner" => Self::unreachable(
-                        "the service is not running and the bus cannot start it",
-                        "install it (make install), or start `sipwitchd` by hand",
-                    ),
-                    "org.freedesktop.DBus.Error.UnknownObject"
-                    | "org.freedesktop.DBus.Error.UnknownMethod" => Self::refused(
-                        NOT_THERE,
-                        "the service no longer knows what was asked about; it may just have ended",
-                    ),
-                    "org.freedesktop.DBus.Error.NoReply" | "org.freedesktop.DBus.Error.Timeout" => {
-                        Self::unreachable(
-                            "the service did not answer in time",
-                            "try `sipwitch doctor`",
-                        )
-                    }
-                    name if name.starts_with("org.freedesktop.DBus.Error.Spawn") => {
-                        Self::unreachable(
-                            format!("the service could not be started: {message}"),
-                            "look at `journalctl --user -u sipwitch`",
-                        )
-                    }
-                    name => Self::refused(
-                        name.strip_prefix(ERROR_PREFIX).map_or(name, |short| &short[1..]),
-                        message,
-                    ),
-                }
+                Self::of_reply(name.as_str(), message.as_deref())
             }
-            zbus::Error::FDO(error) => match &**error {
-                zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_) => {
-                    Self::unreachable(
-                        "the service is not running and the bus cannot start it",
-                        "install it (make install), or start `sipwitchd` by hand",
-                    )
-                }
-                other => Self::unreachable(other.to_string(), "try `sipwitch doctor`"),
-            },
+            zbus::Error::FDO(error) => Self::of_reply(error.name().as_str(), error.description()),
             other => Self::unreachable(
                 format!("the bus failed: {other}"),
                 "is this a desktop session? See `sipwitch doctor`",
             ),
+        }
+    }
+
+    /// An error that came over the bus, from the service or from the bus itself.
+    fn of_reply(name: &str, message: Option<&str>) -> Self {
+        let message = message.unwrap_or("the service gave no reason");
+        if let Some(short) = name.strip_prefix(ERROR_PREFIX) {
+            return Self::refused(short.trim_start_matches('.'), message);
+        }
+        let short = name.strip_prefix("org.freedesktop.DBus.Error.").unwrap_or(name);
+        match short {
+            "ServiceUnknown" | "NameHasNoOwner" => Self::unreachable(
+                "the service is not running and the bus cannot start it",
+                "install it (make install), or start `sipwitchd` by hand",
+            ),
+            "UnknownObject" | "UnknownMethod" => Self::refused(
+                NOT_THERE,
+                "the service no longer knows what was asked about; it may just have ended",
+            ),
+            "NoReply" | "Timeout" | "TimedOut" => {
+                Self::unreachable("the service did not answer in time", "try `sipwitch doctor`")
+            }
+            spawn if spawn.starts_with("Spawn.") => Self::unreachable(
+                format!("the service could not be started: {message}"),
+                "look at `journalctl --user -u sipwitch`, or start `sipwitchd` by hand to see why",
+            ),
+            other => Self::refused(other, message),
         }
     }
 }
@@ -148,7 +140,6 @@ impl From<zbus::fdo::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        use zbus::DBusError;
         match &error {
             Error::ZBus(error) => Self::of_bus(error),
             other => {

@@ -11,6 +11,7 @@
 //! silently. All traffic stays on loopback.
 
 pub mod bus;
+pub mod command_line;
 pub mod desk;
 pub mod house;
 pub mod net;
@@ -19,6 +20,7 @@ pub mod program;
 pub mod transcript;
 
 pub use bus::PrivateBus;
+pub use command_line::CommandLine;
 pub use desk::Desk;
 pub use house::House;
 pub use program::Program;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch generate`, for packagers.
 
-use std::fs;
+use std::{fs, io};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -13,6 +13,16 @@ use crate::{
 
 /// Writes man pages or completions.
 pub(crate) fn run(command: &Generate) -> Result<(), Failure> {
+    let (Generate::Man { directory } | Generate::Completions { directory }) = command;
+    write(command).map_err(|error| {
+        Failure::new(
+            format!("{}: {error}", directory.display()),
+            "name a folder that can be written",
+        )
+    })
+}
+
+fn write(command: &Generate) -> io::Result<()> {
     match command {
         Generate::Man { directory } => {
             fs::create_dir_all(directory)?;
