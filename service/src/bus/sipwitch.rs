@@ -22,8 +22,9 @@ use super::{
     desk::Desk,
     options::{self, Dictionary},
 };
+use crate::store::records;
 use crate::switchboard::{
-    ask::{self, Ask, Hop, PastCall},
+    ask::{self, Ask, Hop},
     notice::ServiceView,
 };
 
@@ -79,7 +80,7 @@ pub(super) fn summary(record: &CallRecord) -> CallSummary {
 }
 
 /// How a call went, from the store.
-fn past(call: PastCall) -> CallSummary {
+fn past(call: records::CallRecord) -> CallSummary {
     CallSummary {
         contact: call.contact,
         caller: call.caller,
@@ -90,7 +91,7 @@ fn past(call: PastCall) -> CallSummary {
         answered_at_microseconds: call.answered_us.map(microseconds),
         ended_at_microseconds: microseconds(call.ended_us),
         sip_code: call.sip_code.into(),
-        q850_cause: None,
+        q850_cause: call.q850.map(u32::from),
         words: call.words,
         route: call.route,
     }

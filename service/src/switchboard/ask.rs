@@ -10,6 +10,7 @@ use sipwitch_core::call::leg::CallId;
 use tokio::sync::oneshot;
 
 use super::notice::{ExtensionId, PhoneId, World};
+use crate::store::records::CallRecord;
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -95,29 +96,6 @@ pub struct Imported {
     pub changed: u32,
     /// Lines refused, by number (from 1), with the reason.
     pub refused: Vec<(u32, String)>,
-}
-
-/// One call of the past.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastCall {
-    /// When it began, microseconds since 1970.
-    pub started_us: i64,
-    /// When it was answered, if it was.
-    pub answered_us: Option<i64>,
-    /// When it ended.
-    pub ended_us: i64,
-    /// Who called.
-    pub caller: String,
-    /// What was dialled.
-    pub contact: String,
-    /// Who answered; empty if nobody.
-    pub callee: String,
-    /// Why the route was chosen, in words.
-    pub route: String,
-    /// SIP code of the cause.
-    pub sip_code: u16,
-    /// The cause in words.
-    pub words: String,
 }
 
 /// One answer met by `Query`.
@@ -284,7 +262,7 @@ pub enum Ask {
         /// At most this many.
         limit: u32,
         /// The calls.
-        reply: Reply<Vec<PastCall>>,
+        reply: Reply<Vec<CallRecord>>,
     },
     /// Ask an address for its OPTIONS.
     Query {

@@ -13,9 +13,10 @@ use sipwitch_core::{
 
 use super::{
     Switchboard,
-    ask::{DialOptions, PastCall, Refusal, Reply, RouteLine},
+    ask::{DialOptions, Refusal, Reply, RouteLine},
     calls::{CallEntry, route_words},
 };
+use crate::store::records::CallRecord;
 
 impl Switchboard {
     /// Rings the user's phones, then connects the contact.
@@ -251,11 +252,11 @@ impl Switchboard {
         }
     }
 
-    pub(super) fn history(&self, limit: u32, reply: Reply<Vec<PastCall>>) {
+    pub(super) fn history(&self, limit: u32, reply: Reply<Vec<CallRecord>>) {
         let answer = self.store.calls(limit);
         tokio::spawn(async move {
             let calls = match answer.await {
-                Ok(Ok(records)) => Ok(records.into_iter().map(past_call).collect()),
+                Ok(Ok(records)) => Ok(records),
                 Ok(Err(error)) => Err(Refusal::NotStored(error.to_string())),
                 Err(_) => Err(Refusal::NotStored("the store has stopped".into())),
             };
@@ -291,19 +292,5 @@ fn refusal(error: CommandError) -> Refusal {
         | CommandError::DoesNotApply(_)
         | CommandError::Ended
         | CommandError::NotConnected => Refusal::NotInThisState(error.to_string()),
-    }
-}
-
-fn past_call(record: crate::store::records::CallRecord) -> PastCall {
-    PastCall {
-        started_us: record.started_us,
-        answered_us: record.answered_us,
-        ended_us: record.ended_us,
-        caller: record.caller,
-        contact: record.contact,
-        callee: record.callee,
-        route: record.route,
-        sip_code: record.sip_code,
-        words: record.words,
     }
 }

@@ -19,8 +19,9 @@ use zbus::{
 };
 
 use super::house::{House, call, extension, soon, world};
+use crate::store::records::CallRecord;
 use crate::switchboard::{
-    ask::{self, Ask, Hop, Imported, PastCall, Refusal, RouteLine},
+    ask::{self, Ask, Hop, Imported, Refusal, RouteLine},
     notice::Notice,
 };
 
@@ -219,7 +220,7 @@ async fn questions_are_answered() {
     });
     expect!(house, Ask::History { limit, reply } => {
         assert_eq!(limit, 1000, "one answer is bounded");
-        let call = PastCall {
+        let call = CallRecord {
             started_us: 1,
             answered_us: None,
             ended_us: 2,
@@ -228,6 +229,7 @@ async fn questions_are_answered() {
             callee: String::new(),
             route: String::new(),
             sip_code: 486,
+            q850: Some(17),
             words: "busy".into(),
         };
         reply.send(Ok(vec![call])).expect("waits");
@@ -299,7 +301,9 @@ async fn an_unknown_option_never_reaches_the_switchboard() {
         soon(service.inner().call("Dial", &("102", options))).await;
     assert_eq!(
         Error::from(refused.expect_err("refused")),
-        Error::BadValue("Dial knows no \"ring\"; it knows from, display, ring-seconds, detached".into())
+        Error::BadValue(
+            "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached".into()
+        )
     );
     assert!(house.asks.try_recv().is_err(), "nothing was asked");
 }
