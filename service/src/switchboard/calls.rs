@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The table of calls, and what their state machines want done.
 
-use std::time::{Duration, Instant};
-
 use sipwitch_core::{
     call::{
         Action, Call, CallId, CallState, LegCommand, LegEvent, LegId, QueryId, Report, RouteReason,
@@ -22,140 +20,14 @@ use sipwitch_sip::{
 
 use super::{
     Switchboard,
-    ask::Reply,
     door::Identity,
-    notice::{CallEnd, CallView, LegView, Notice},
+    entry::{CallEntry, tone_of},
+    notice::{CallEnd, Notice},
 };
 use crate::store::{Change, records::CallRecord};
 
 /// Tables keep room for so many entries when they shrink.
 const KEEP_ROOM: usize = 256;
-
-/// A call and what is known of it besides its state.
-#[derive(Debug)]
-pub(super) struct CallEntry {
-    pub(super) call: Call,
-    /// When its deadline is noted.
-    pub(super) armed: Option<Instant>,
-    /// The unique bus name of the program whose call it is.
-    pub(super) owner: Option<Box<str>>,
-    /// How long the called side may ring, where a program said so.
-    pub(super) ring: Option<Duration>,
-    /// Who waits for a hold or resume to be done.
-    pub(super) holding: Option<Reply<()>>,
-    /// Who waits for tones to be sent.
-    pub(super) toning: Option<Reply<()>>,
-    contact: Box<str>,
-    caller: Party,
-    callee: Party,
-    route: Box<str>,
-    started_us: i64,
-    answered_us: i64,
-    is_held: bool,
-    is_transferring: bool,
-    is_changed: bool,
-    legs: Vec<LegEntry>,
-}
-
-#[derive(Debug)]
-struct LegEntry {
-    id: LegId,
-    role: &'static str,
-    state: &'static str,
-    address: Box<str>,
-    phone: Option<u64>,
-}
-
-impl CallEntry {
-    pub(super) fn new(call: Call, contact: &str, caller: Party, route: &str, now_us: i64) -> Self {
-        Self {
-            call,
-            armed: None,
-            owner: None,
-            ring: None,
-            holding: None,
-            toning: None,
-            contact: contact.into(),
-            caller,
-            callee: Party::default(),
-            route: route.into(),
-            started_us: now_us,
-            answered_us: 0,
-            is_held: false,
-            is_transferring: false,
-            is_changed: true,
-            legs: Vec::new(),
-        }
-    }
-
-    pub(super) fn add_leg(
-        &mut self,
-        id: LegId,
-        role: &'static str,
-        address: &str,
-        phone: Option<u64>,
-    ) {
-        let address = address.into();
-        self.legs.push(LegEntry { id, role, state: "dialing", address, phone });
-        self.is_changed = true;
-    }
-
-    fn set_leg(&mut self, id: LegId, state: &'static str) {
-        if let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id)
-            && leg.state != state
-        {
-            leg.state = state;
-            self.is_changed = true;
-        }
-    }
-
-    /// Which side the leg is on now: transfers change that.
-    fn role(&self, leg: &LegEntry) -> &'static str {
-        if self.call.talking(Side::Caller) == Some(leg.id) {
-            "caller"
-        } else if self.call.talking(Side::Callee) == Some(leg.id) {
-            "callee"
-        } else {
-            leg.role
-        }
-    }
-
-    /// The call as others see it.
-    pub(super) fn view(&self) -> CallView {
-        let state = match self.call.state() {
-            CallState::Preparing | CallState::Calling => "dialing",
-            CallState::Ringing => "ringing",
-            CallState::Connected if self.is_transferring => "transferring",
-            CallState::Connected if self.is_held => "held",
-            CallState::Connected => "connected",
-            CallState::Ended => "ended",
-        };
-        CallView {
-            id: self.call.id(),
-            state,
-            contact: self.contact.to_string(),
-            caller: self.caller.address.clone(),
-            caller_name: self.caller.display.clone(),
-            callee: self.callee.address.clone(),
-            callee_name: self.callee.display.clone(),
-            origin: if self.owner.is_some() { "program" } else { "phone" },
-            started_us: self.started_us,
-            answered_us: self.answered_us,
-            held: self.is_held,
-            legs: self
-                .legs
-                .iter()
-                .map(|leg| LegView {
-                    role: self.role(leg),
-                    state: leg.state,
-                    address: leg.address.to_string(),
-                    phone: leg.phone,
-                })
-                .collect(),
-            route: self.route.to_string(),
-        }
-    }
-}
 
 impl Switchboard {
     /// An INVITE outside any dialog.
@@ -634,32 +506,5 @@ pub(super) fn route_words(route: &Route) -> String {
     match route.attempts.first() {
         Some(attempt) => attempt.because.to_string(),
         None => route.refusal().sentence(),
-    }
-}
-
-/// The tone in an INFO (`application/dtmf-relay`, or `application/dtmf` with the bare tone).
-fn tone_of(carried: &sipwitch_core::call::leg::Carried) -> Option<char> {
-    let body = carried.body.as_ref()?;
-    let kind = std::str::from_utf8(&body.content_type).ok()?.to_ascii_lowercase();
-    let text = std::str::from_utf8(&body.bytes).ok()?;
-    let signal = if kind.starts_with("application/dtmf-relay") {
-        text.lines().find_map(|line| {
-            let (key, value) = line.split_once('=')?;
-            key.trim().eq_ignore_ascii_case("signal").then(|| value.trim())
-        })?
-    } else if kind.starts_with("application/dtmf") {
-        text.trim()
-    } else {
-        return None;
-    };
-    let mut letters = signal.chars();
-    match (letters.next(), letters.next()) {
-        (Some(tone), None) if tone.is_ascii_digit() || "*#ABCDabcd".contains(tone) => {
-            Some(tone.to_ascii_uppercase())
-        }
-        // Some phones write the event numbers of RFC 4733.
-        (Some('1'), Some('0')) if signal.len() == 2 => Some('*'),
-        (Some('1'), Some('1')) if signal.len() == 2 => Some('#'),
-        _ => None,
     }
 }

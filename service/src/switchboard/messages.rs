@@ -83,11 +83,20 @@ impl Text {
 #[derive(Debug)]
 enum Sender {
     /// A phone.
-    Phone { transaction: ServerId, ok: Draft, kept: Draft, failed: Draft },
+    Phone(Box<Answers>),
     /// A program.
     Program(Reply<&'static str>),
     /// Nobody: it was kept under this number, and its sender knows.
     Kept(u64),
+}
+
+/// What a phone that sent a text may be told.
+#[derive(Debug)]
+struct Answers {
+    transaction: ServerId,
+    ok: Draft,
+    kept: Draft,
+    failed: Draft,
 }
 
 impl Messages {
@@ -153,12 +162,12 @@ impl Switchboard {
             .text(&name::CONTENT_TYPE)
             .unwrap_or_else(|| "text/plain".to_owned());
         let mut answer = |status| self.endpoint.response_to(&arrival.request, status, "");
-        let sender = Sender::Phone {
+        let sender = Sender::Phone(Box::new(Answers {
             transaction: arrival.transaction,
             ok: answer(200),
             kept: answer(202),
             failed: answer(480),
-        };
+        }));
         // What was copied out of the datagram does not keep the datagram alive.
         let body = Bytes::copy_from_slice(&body);
         self.send_text(Text { extension, from, content_type, body }, &phones, sender);
@@ -192,7 +201,7 @@ impl Switchboard {
                 text.len()
             )));
         }
-        let from = match from.or(self.settings.dial_from.first().map(String::as_str)) {
+        let from = match from.or_else(|| self.settings.dial_from.first().map(String::as_str)) {
             Some(named) => match self.directory.find(named) {
                 Some(entry) => self.address_of(entry.extension.number.as_str()),
                 None => {
@@ -315,8 +324,8 @@ impl Switchboard {
 
     fn taken(&mut self, sending: Sending) {
         match sending.sender {
-            Sender::Phone { transaction, ok, .. } => {
-                self.endpoint.respond(self.now.instant, transaction, &ok);
+            Sender::Phone(answers) => {
+                self.endpoint.respond(self.now.instant, answers.transaction, &answers.ok);
             }
             Sender::Program(reply) => {
                 let _ = reply.send(Ok("delivered"));
@@ -340,8 +349,8 @@ impl Switchboard {
         }
         if !text.can_wait() {
             match sender {
-                Sender::Phone { transaction, failed, .. } => {
-                    self.endpoint.respond(self.now.instant, transaction, &failed);
+                Sender::Phone(answers) => {
+                    self.endpoint.respond(self.now.instant, answers.transaction, &answers.failed);
                 }
                 Sender::Program(reply) => {
                     let _ = reply.send(Err(Refusal::NoRoute("no phone took the text".into())));
@@ -363,7 +372,8 @@ impl Switchboard {
         };
         *self.messages.kept.entry(text.extension.clone()).or_default() += 1;
         let waiting = match sender {
-            Sender::Phone { transaction, kept, failed, .. } => {
+            Sender::Phone(answers) => {
+                let Answers { transaction, kept, failed, .. } = *answers;
                 Waiting::Text { transaction, kept, failed }
             }
             Sender::Program(reply) => Waiting::Kept { reply },
@@ -403,7 +413,7 @@ impl Switchboard {
             .values()
             .filter_map(|sending| match sending.sender {
                 Sender::Kept(number) => Some(number),
-                Sender::Phone { .. } | Sender::Program(_) => None,
+                Sender::Phone(_) | Sender::Program(_) => None,
             })
             .collect();
         for message in messages {

@@ -12,6 +12,7 @@
 //! | `arrivals` | requests outside dialogs: who answers what |
 //! | `door` | who somebody is, and whether they may come in |
 //! | `registration` | REGISTER, and phones that come and go |
+//! | `entry` | a call in the table, and how others see it |
 //! | `calls` | the table of calls, and what their state machines want done |
 //! | `steering` | what programs ask of calls |
 //! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
@@ -24,6 +25,7 @@ pub mod ask;
 mod calls;
 pub mod directory;
 mod door;
+mod entry;
 mod extensions;
 mod messages;
 pub mod notice;
@@ -56,8 +58,8 @@ use tokio::sync::mpsc;
 
 use self::{
     ask::{Ask, Refusal},
-    calls::CallEntry,
     directory::Directory,
+    entry::CallEntry,
     messages::Messages,
     notice::{Notice, ServiceView, World},
     query::Queries,

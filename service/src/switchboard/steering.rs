@@ -14,7 +14,8 @@ use sipwitch_core::{
 use super::{
     Switchboard,
     ask::{DialOptions, Refusal, Reply, RouteLine},
-    calls::{CallEntry, route_words},
+    calls::route_words,
+    entry::CallEntry,
 };
 use crate::store::records::CallRecord;
 
