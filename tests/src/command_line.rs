@@ -115,7 +115,8 @@ fn read(from: &mut Option<impl Read>) -> String {
 /// What a run said.
 #[derive(Debug, Clone)]
 pub struct Said {
-    what: String,
+    /// What was run.
+    pub what: String,
     /// The exit code.
     pub code: i32,
     /// Standard output.
