@@ -21,6 +21,8 @@ pub struct Call {
     target: String,
     routes: Vec<String>,
     cseq: u32,
+    /// That of our last INVITE, which its answers and its ACK have too.
+    invite_cseq: u32,
     tag: String,
     dialled: bool,
 }
@@ -54,6 +56,7 @@ impl Call {
             target: to.into(),
             routes: Vec::new(),
             cseq: 1,
+            invite_cseq: 1,
             tag,
             dialled: true,
         })
@@ -77,6 +80,7 @@ impl Call {
             target: inside_brackets(&contact).into(),
             routes,
             cseq: 0,
+            invite_cseq: 0,
             tag,
             dialled: false,
             invite,
@@ -137,7 +141,7 @@ impl Call {
                 format!("From: {}", self.us),
                 format!("To: {}", answer.header("To").unwrap_or_default()),
                 format!("Call-ID: {}", self.id),
-                format!("CSeq: {} ACK", self.cseq),
+                format!("CSeq: {} ACK", self.invite_cseq),
             ];
             phone.send(&Message::new(
                 &format!("ACK {} SIP/2.0", self.invite.request_uri()),
@@ -149,7 +153,7 @@ impl Call {
     }
 
     fn any_answer(&mut self, phone: &mut Phone, wanted: impl Fn(u16) -> bool) -> Result<Message> {
-        let (id, cseq) = (self.id.clone(), format!("{} INVITE", self.cseq));
+        let (id, cseq) = (self.id.clone(), format!("{} INVITE", self.invite_cseq));
         let answer = phone.wait("an answer to INVITE", PATIENCE, |m| {
             m.status().is_some_and(&wanted)
                 && m.header("Call-ID") == Some(&id)
@@ -171,7 +175,7 @@ impl Call {
     /// # Errors
     /// The socket refuses.
     pub fn ack(&mut self, phone: &mut Phone, body: &[u8]) -> Result<()> {
-        let headers = self.headers(phone, self.cseq, "ACK", body);
+        let headers = self.headers(phone, self.invite_cseq, "ACK", body);
         phone.send(&Message::new(&format!("ACK {} SIP/2.0", self.target), &headers, body))
     }
 
@@ -186,14 +190,14 @@ impl Call {
             format!("From: {}", self.us),
             format!("To: {}", self.invite.header("To").unwrap_or_default()),
             format!("Call-ID: {}", self.id),
-            format!("CSeq: {} CANCEL", self.cseq),
+            format!("CSeq: {} CANCEL", self.invite_cseq),
         ];
         phone.send(&Message::new(
             &format!("CANCEL {} SIP/2.0", self.invite.request_uri()),
             &headers,
             b"",
         ))?;
-        let (id, cseq) = (self.id.clone(), format!("{} CANCEL", self.cseq));
+        let (id, cseq) = (self.id.clone(), format!("{} CANCEL", self.invite_cseq));
         let answer = phone.wait("an answer to CANCEL", PATIENCE, |m| {
             m.header("Call-ID") == Some(&id) && m.header("CSeq") == Some(&cseq)
         })?;
@@ -284,6 +288,9 @@ impl Call {
         body: &[u8],
     ) -> Result<Message> {
         self.cseq += 1;
+        if method == "INVITE" {
+            self.invite_cseq = self.cseq;
+        }
         let mut headers = self.headers(phone, self.cseq, method, body);
         headers.extend_from_slice(more);
         let request = Message::new(&format!("{method} {} SIP/2.0", self.target), &headers, body);

@@ -250,6 +250,14 @@ impl Phone {
         self.respond_with(request, status, "phone", &[], b"")
     }
 
+    /// Answers a call with "somebody else, there".
+    ///
+    /// # Errors
+    /// The socket refuses.
+    pub fn respond_moved(&mut self, request: &Message, contacts: &[String]) -> Result<()> {
+        self.respond_with(request, "302 Moved Temporarily", "phone", contacts, b"")
+    }
+
     pub(crate) fn respond_with(
         &mut self,
         request: &Message,

@@ -33,3 +33,18 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What went wrong, for the one who reads the failed test.
 pub type Result<T> = anyhow::Result<T>;
+
+/// Simulated phones speak in plain words, tests in errors.
+pub trait Plain<T> {
+    /// The same, as an error of a test.
+    ///
+    /// # Errors
+    /// What went wrong, in the same words.
+    fn plain(self) -> Result<T>;
+}
+
+impl<T> Plain<T> for sipwitch_simulators::Result<T> {
+    fn plain(self) -> Result<T> {
+        self.map_err(anyhow::Error::msg)
+    }
+}

@@ -4,11 +4,11 @@
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Result, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sipwitch_simulators::{Account as Sim, Phone, Transport};
 use sipwitch_tests::peers::{Account, Baresip};
-use sipwitch_tests::{House, net};
+use sipwitch_tests::{House, Plain as _, net};
 use socket2::{Domain, Socket, Type};
 
 /// Memory the service may take whatever happens: far below what a leak would reach.
@@ -46,10 +46,9 @@ fn still_talking(anna: &mut Baresip, bert: &mut Baresip) -> Result<()> {
 /// The service answers a question over both transports.
 fn answers(house: &House) -> Result<()> {
     for transport in [Transport::Udp, Transport::Tcp] {
-        let mut phone = Phone::new(transport, net::loopback(), house.at, Sim::new("101"))
-            .map_err(Error::msg)?;
-        let answer =
-            phone.ask("OPTIONS", &format!("sip:{}", house.at), &[], b"").map_err(Error::msg)?;
+        let mut phone =
+            Phone::new(transport, net::loopback(), house.at, Sim::new("101")).plain()?;
+        let answer = phone.ask("OPTIONS", &format!("sip:{}", house.at), &[], b"").plain()?;
         ensure!(answer.status() == Some(200), "{answer:?}");
     }
     Ok(())

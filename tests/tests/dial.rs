@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Calls that a program makes and steers over the bus.
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt as _;
 use sipwitch_dbus_interfaces::wire::{CallState, DialOptions, NoOptions};
 use sipwitch_tests::house::Start;
 use sipwitch_tests::peers::{Account, Baresip, Kamailio, Linphonec, Sipp};
-use sipwitch_tests::{House, net};
+use sipwitch_tests::{House, Plain as _, net};
 use zbus::zvariant::OwnedObjectPath;
 
 fn baresip(house: &House, number: &str) -> Result<Baresip> {
@@ -204,24 +204,24 @@ fn a_program_hears_the_tones_of_a_phone() -> Result<()> {
     use sipwitch_simulators::{Account as Sim, Phone, Speech, Transport};
     let house = House::plan().extensions(&["101", "102"]).build()?;
     let (mut bert, at) = (baresip(&house, "102")?, house.at);
-    let mut anna = Phone::new(Transport::Udp, at.ip(), at, Sim::new("101")).map_err(Error::msg)?;
-    let sdp = Speech::open(at.ip()).and_then(|speech| speech.sdp()).map_err(Error::msg)?;
-    let mut a = anna.call("102", &sdp).map_err(Error::msg)?;
+    let mut anna = Phone::new(Transport::Udp, at.ip(), at, Sim::new("101")).plain()?;
+    let sdp = Speech::open(at.ip()).and_then(|speech| speech.sdp()).plain()?;
+    let mut a = anna.call("102", &sdp).plain()?;
     bert.incoming()?;
     bert.answer()?;
-    a.answer(&mut anna, 200).map_err(Error::msg)?;
-    a.ack(&mut anna, b"").map_err(Error::msg)?;
+    a.answer(&mut anna, 200).plain()?;
+    a.ack(&mut anna, b"").plain()?;
     bert.established()?;
     let desk = house.desk();
     let call = desk.call(&desk.calls_are(1)?[0])?;
     let mut tones = desk.wait("the signal DtmfReceived", call.receive_dtmf_received())??;
     let relay = ["Content-Type: application/dtmf-relay".to_owned()];
     let answer = a.ask(&mut anna, "INFO", &relay, b"Signal=#\r\nDuration=100\r\n");
-    ensure!(answer.map_err(Error::msg)?.status() == Some(200));
+    ensure!(answer.plain()?.status() == Some(200));
     ensure!(bert.heard_dtmf()? == '#', "the other phone hears it too");
     let heard = desk.wait("DtmfReceived", tones.next())?.context("the bus has gone")?;
     ensure!(*heard.args()?.tone() == "#" && heard.args()?.from().contains("101"));
-    a.hang_up(&mut anna).map_err(Error::msg)?;
+    a.hang_up(&mut anna).plain()?;
     bert.closed()?;
     Ok(())
 }

@@ -2,22 +2,11 @@
 //! Message by message, with phones that do exactly what they are told: what the foreign phones do
 //! not let a test see or do.
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Result, ensure};
 use sipwitch_dbus_interfaces::wire::CallState;
 use sipwitch_simulators::{Account as Sim, Phone, Speech, Transport};
 use sipwitch_tests::peers::{Account, Baresip};
-use sipwitch_tests::{House, PATIENCE, net};
-
-/// Simulated phones speak in plain words; tests in errors.
-trait Plain<T> {
-    fn plain(self) -> Result<T>;
-}
-
-impl<T> Plain<T> for sipwitch_simulators::Result<T> {
-    fn plain(self) -> Result<T> {
-        self.map_err(Error::msg)
-    }
-}
+use sipwitch_tests::{House, PATIENCE, Plain as _, net};
 
 fn phone_over(transport: Transport, house: &House, number: &str) -> Result<Phone> {
     let mut phone = Phone::new(transport, net::loopback(), house.at, Sim::new(number)).plain()?;

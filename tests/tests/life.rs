@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use sipwitch_simulators::{Account as Sim, Phone, Transport};
 use sipwitch_tests::house::Start;
 use sipwitch_tests::peers::{Account, Baresip};
-use sipwitch_tests::{House, PATIENCE, Program};
+use sipwitch_tests::{House, PATIENCE, Plain as _, Program};
 
 /// Starts the service of a house and expects it to end by itself, unhappily.
 fn complaint(house: &House) -> Result<String> {
@@ -70,7 +70,7 @@ fn without_an_address_it_takes_the_next_port_that_is_free() -> Result<()> {
     ensure!(house.at.ip().is_loopback() && house.at.port() > 5060, "{}", house.at);
     let mut phone = Phone::new(Transport::Tcp, house.at.ip(), house.at, Sim::new("101"));
     let phone = phone.as_mut().map_err(|error| Error::msg(error.clone()))?;
-    ensure!(phone.register(60).map_err(Error::msg)?.status() == Some(200), "one port for both");
+    ensure!(phone.register(60).plain()?.status() == Some(200), "one port for both");
     Ok(())
 }
 
@@ -84,13 +84,12 @@ fn the_log_tells_neither_passwords_nor_whole_numbers() -> Result<()> {
         .extension("102", "opensesame")
         .build()?;
     let account = Sim { number: "101".into(), password: "opensesame".into() };
-    let mut phone =
-        Phone::new(Transport::Udp, house.at.ip(), house.at, account).map_err(Error::msg)?;
-    ensure!(phone.register(60).map_err(Error::msg)?.status() == Some(200));
+    let mut phone = Phone::new(Transport::Udp, house.at.ip(), house.at, account).plain()?;
+    ensure!(phone.register(60).plain()?.status() == Some(200));
     let refused = house.desk().dial("101", number);
     ensure!(refused.is_err(), "there is no line yet");
-    let mut call = phone.call(number, b"").map_err(Error::msg)?;
-    ensure!(call.final_answer(&mut phone).map_err(Error::msg)?.status() == Some(401));
+    let mut call = phone.call(number, b"").plain()?;
+    ensure!(call.final_answer(&mut phone).plain()?.status() == Some(401));
     let log = house.log();
     ensure!(log.contains("registered"), "{log}");
     for secret in ["opensesame", "response=\"", "nonce=\"", number, &number[1..]] {
@@ -174,9 +173,8 @@ fn sighup_reads_the_configuration_again() -> Result<()> {
     let mut house = House::plan().extensions(&["101"]).build()?;
     let at = house.at;
     let register = move || {
-        let mut phone =
-            Phone::new(Transport::Udp, at.ip(), at, Sim::new("101")).map_err(Error::msg)?;
-        phone.register(60).map_err(Error::msg)
+        let mut phone = Phone::new(Transport::Udp, at.ip(), at, Sim::new("101")).plain()?;
+        phone.register(60).plain()
     };
     ensure!(register()?.status() == Some(200));
     let closed = House::plan().everybody_needs_a_password();

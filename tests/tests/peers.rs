@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Result, ensure};
 use sipwitch_simulators as simulators;
-use sipwitch_tests::net;
 use sipwitch_tests::peers::{
     Account, Baresip, Kamailio, Linphonec, Sipp, Sipsak, Transport, Twinkle,
 };
+use sipwitch_tests::{Plain as _, net};
 
 #[test]
 fn two_baresips_talk_through_kamailio() -> Result<()> {
@@ -143,45 +143,44 @@ fn the_simulated_phone_talks_to_baresip_through_kamailio() -> Result<()> {
     baresip.registered()?;
     for transport in [simulators::Transport::Udp, simulators::Transport::Tcp] {
         let account = simulators::Account::new("108");
-        let plain = Error::msg;
-        let mut phone = simulators::Phone::new(transport, net::loopback(), kamailio.at, account)
-            .map_err(plain)?;
-        let mut speech = simulators::Speech::open(net::loopback()).map_err(plain)?;
-        let sdp = speech.sdp().map_err(plain)?;
-        ensure!(phone.register(60).map_err(plain)?.status() == Some(200));
+        let mut phone =
+            simulators::Phone::new(transport, net::loopback(), kamailio.at, account).plain()?;
+        let mut speech = simulators::Speech::open(net::loopback()).plain()?;
+        let sdp = speech.sdp().plain()?;
+        ensure!(phone.register(60).plain()?.status() == Some(200));
 
-        let mut call = phone.call("101", &sdp).map_err(plain)?;
+        let mut call = phone.call("101", &sdp).plain()?;
         baresip.incoming()?;
-        call.answer(&mut phone, 180).map_err(plain)?;
+        call.answer(&mut phone, 180).plain()?;
         baresip.answer()?;
-        call.answer(&mut phone, 200).map_err(plain)?;
-        call.ack(&mut phone, b"").map_err(plain)?;
+        call.answer(&mut phone, 200).plain()?;
+        call.ack(&mut phone, b"").plain()?;
         baresip.established()?;
-        speech.echo(20, Duration::from_secs(10)).map_err(plain)?;
+        speech.echo(20, Duration::from_secs(10)).plain()?;
         baresip.hears_more_than(15)?;
-        ensure!(call.ask(&mut phone, "INFO", &[], b"").map_err(plain)?.status().is_some());
-        call.hang_up(&mut phone).map_err(plain)?;
+        ensure!(call.ask(&mut phone, "INFO", &[], b"").plain()?.status().is_some());
+        call.hang_up(&mut phone).plain()?;
         baresip.closed()?;
 
         baresip.call("108")?;
-        let mut call = phone.incoming().map_err(plain)?;
-        call.reply(&mut phone, "180 Ringing", b"").map_err(plain)?;
+        let mut call = phone.incoming().plain()?;
+        call.reply(&mut phone, "180 Ringing", b"").plain()?;
         baresip.ringing()?;
-        call.reply(&mut phone, "200 OK", &sdp).map_err(plain)?;
-        call.request(&mut phone, "ACK").map_err(plain)?;
+        call.reply(&mut phone, "200 OK", &sdp).plain()?;
+        call.request(&mut phone, "ACK").plain()?;
         baresip.established()?;
         baresip.hold()?;
-        let hold = call.request(&mut phone, "INVITE").map_err(plain)?;
+        let hold = call.request(&mut phone, "INVITE").plain()?;
         ensure!(
             hold.text().contains("a=sendonly") || hold.text().contains("a=inactive"),
             "{hold:?}"
         );
-        call.reply_to(&mut phone, &hold, "200 OK", &[], &sdp).map_err(plain)?;
-        call.request(&mut phone, "ACK").map_err(plain)?;
+        call.reply_to(&mut phone, &hold, "200 OK", &[], &sdp).plain()?;
+        call.request(&mut phone, "ACK").plain()?;
         baresip.hang_up()?;
-        call.ended(&mut phone).map_err(plain)?;
+        call.ended(&mut phone).plain()?;
         baresip.closed()?;
-        ensure!(phone.register(0).map_err(plain)?.status() == Some(200));
+        ensure!(phone.register(0).plain()?.status() == Some(200));
     }
     Ok(())
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Who may register, and what is remembered of it.
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Result, ensure};
 use sipwitch_dbus_interfaces::wire::CallState;
 use sipwitch_simulators::{Account as Sim, Phone, Transport};
 use sipwitch_tests::peers::{Account, Baresip, Linphonec, Transport as Carried, Twinkle};
-use sipwitch_tests::{House, net};
+use sipwitch_tests::{House, Plain as _, net};
 
 fn phone(house: &House, number: &str, password: &str) -> Result<Phone> {
     let account = Sim { number: number.into(), password: password.into() };
-    Phone::new(Transport::Udp, net::loopback(), house.at, account).map_err(Error::msg)
+    Phone::new(Transport::Udp, net::loopback(), house.at, account).plain()
 }
 
 /// A house where 101 must prove its password, and an account that cannot.
@@ -54,7 +54,7 @@ fn an_unknown_user_is_answered_like_a_wrong_password() -> Result<()> {
     let mut answers = Vec::new();
     for number in ["101", "666"] {
         let mut phone = phone(&house, number, "wrong")?;
-        let answer = phone.register(60).map_err(Error::msg)?;
+        let answer = phone.register(60).plain()?;
         let names: Vec<_> = answer
             .head()
             .lines()
@@ -73,7 +73,7 @@ fn a_program_of_the_same_user_needs_no_password_unless_it_must() -> Result<()> {
     for (must, status) in [(false, 200), (true, 401)] {
         let plan = House::plan().extension("101", "opensesame");
         let house = if must { plan.everybody_needs_a_password() } else { plan }.build()?;
-        let answer = phone(&house, "101", "")?.register(60).map_err(Error::msg)?;
+        let answer = phone(&house, "101", "")?.register(60).plain()?;
         ensure!(answer.status() == Some(status), "{answer:?}");
     }
     Ok(())
@@ -84,10 +84,10 @@ fn a_phone_proves_its_password_and_unregisters() -> Result<()> {
     let house =
         House::plan().everybody_needs_a_password().extension("101", "opensesame").build()?;
     let mut phone = phone(&house, "101", "opensesame")?;
-    let answer = phone.register(60).map_err(Error::msg)?;
+    let answer = phone.register(60).plain()?;
     ensure!(answer.status() == Some(200) && answer.header("Contact").is_some(), "{answer:?}");
     house.desk().phones("101", 1)?;
-    let answer = phone.register(0).map_err(Error::msg)?;
+    let answer = phone.register(0).plain()?;
     ensure!(answer.status() == Some(200) && answer.header("Contact").is_none(), "{answer:?}");
     house.desk().phones("101", 0)?;
     Ok(())
@@ -98,8 +98,8 @@ fn a_call_from_a_stranger_needs_a_password_too() -> Result<()> {
     let house =
         House::plan().everybody_needs_a_password().extension("101", "opensesame").build()?;
     let mut stranger = phone(&house, "101", "")?;
-    let mut call = stranger.call("101", b"").map_err(Error::msg)?;
-    let answer = call.final_answer(&mut stranger).map_err(Error::msg)?;
+    let mut call = stranger.call("101", b"").plain()?;
+    let answer = call.final_answer(&mut stranger).plain()?;
     ensure!(matches!(answer.status(), Some(401 | 403 | 407)), "{answer:?}");
     Ok(())
 }
