@@ -69,7 +69,7 @@ fn a_call_is_shown_held_resumed_and_ended() -> Result<()> {
     ensure!(bert.heard_dtmf()? == '7');
     sipwitch.run(&["dtmf", "5y"])?.failed(1, &["not a tone"])?;
     sipwitch.run(&["dtmf", ""])?.failed(1, &[])?;
-    sipwitch.run(&["transfer", "109"])?.failed(1, &["109"])?;
+    sipwitch.run(&["transfer", "109"])?.failed(1, &["nobody has this number"])?;
     sipwitch.run(&["answer"])?.failed(1, &[])?;
     sipwitch.run(&["hangup", "99999"])?.failed(1, &["no call 99999", "sipwitch calls"])?;
     ensure!(sipwitch.run(&["hangup", &id])?.done()?.contains("ended"));

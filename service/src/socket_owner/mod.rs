@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Who owns the socket at the far end of a loopback flow.
+//! Who owns the socket at the far end of a flow inside this machine.
 //!
 //! A phone on this machine that belongs to the user need not know a password: the kernel vouches
 //! for it. It is asked through `NETLINK_SOCK_DIAG` (sock_diag(7)), one exact look-up, since reading
@@ -15,6 +15,7 @@ use std::{
     os::fd::{AsRawFd, OwnedFd},
 };
 
+use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, sendto,
     setsockopt, socket, sockopt,
@@ -60,13 +61,17 @@ impl SocketOwners {
         Ok(Self { netlink, sequence: Cell::new(0) })
     }
 
-    /// The user who owns the far socket of a loopback flow. None if the flow is not on loopback, or
-    /// no such socket exists.
+    /// The user who owns the far socket of a flow that ends on loopback here. None if it does not,
+    /// or no such socket exists on this machine.
+    ///
+    /// A phone may speak to loopback from any address of the machine: baresip binds to that of the
+    /// network card. That it is one of ours is asked, since a socket bound to no address would be
+    /// found for a stranger's as well.
     #[must_use]
     pub fn uid(&self, flow: &Flow) -> Option<u32> {
         let remote = canonical(flow.remote);
         let local = canonical(flow.local);
-        if !remote.ip().is_loopback() || !local.ip().is_loopback() {
+        if !local.ip().is_loopback() || !is_of_this_machine(remote.ip()) {
             return None;
         }
         let sequence = self.sequence.get().wrapping_add(1);
@@ -78,6 +83,18 @@ impl SocketOwners {
         let length = recv(self.netlink.as_raw_fd(), &mut answer, MsgFlags::empty()).ok()?;
         uid_of(sequence, &answer[..length])
     }
+}
+
+/// Whether an interface of this machine bears the address.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    ip.is_loopback()
+        || getifaddrs().is_ok_and(|all| {
+            all.filter_map(|interface| interface.address).any(|address| {
+                let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+                let v6 = || address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()));
+                v4.or_else(v6) == Some(ip)
+            })
+        })
 }
 
 /// An IPv4 address that came through an IPv6 socket is an IPv4 address.
@@ -180,6 +197,26 @@ mod tests {
         assert_eq!(owners.uid(&flow(Transport::Udp, ours.local_addr().unwrap(), gone)), None);
         let far = "192.0.2.1:5060".parse().unwrap();
         assert_eq!(owners.uid(&flow(Transport::Udp, ours.local_addr().unwrap(), far)), None);
+    }
+
+    #[test]
+    fn a_phone_bound_to_the_network_card_is_ours_too() {
+        let me = nix::unistd::getuid().as_raw();
+        let owners = SocketOwners::open().unwrap();
+        let ours = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // Where a datagram to the world would leave; without a network it is loopback again.
+        let card = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let card = card
+            .connect("198.51.100.1:9")
+            .and_then(|()| card.local_addr())
+            .map_or_else(|_| "127.0.0.1".parse().unwrap(), |at| at.ip());
+        let theirs = UdpSocket::bind((card, 0)).unwrap();
+        let udp = flow(Transport::Udp, ours.local_addr().unwrap(), theirs.local_addr().unwrap());
+        assert_eq!(owners.uid(&udp), Some(me), "{udp}");
+        let wildcard = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let port = wildcard.local_addr().unwrap().port();
+        let stranger = SocketAddr::new("203.0.113.9".parse().unwrap(), port);
+        assert_eq!(owners.uid(&flow(Transport::Udp, ours.local_addr().unwrap(), stranger)), None);
     }
 
     #[test]
