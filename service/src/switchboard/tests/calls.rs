@@ -165,6 +165,33 @@ fn a_phone_that_is_dead_is_given_up_as_unreachable_soon() {
 }
 
 #[test]
+fn a_phone_whose_socket_is_closed_is_given_up_at_once() {
+    let mut town = Town::new();
+    let (anna, bert) = (town.phone("101"), town.phone("102"));
+    town.device(bert).is_dead = true;
+    let call = town.dial(anna, "102");
+    town.assert_silent(anna);
+    let (now, flow) = (town.time(), town.device(bert).flow);
+    town.board.flow_failed(now, &flow);
+    town.collect();
+    let status = town.refused(&call).status().unwrap();
+    assert!([408, 480, 503].contains(&status), "{status}");
+    town.assert_over();
+}
+
+#[test]
+fn a_phone_that_lost_its_connection_is_hung_up_over_a_new_one() {
+    let mut town = Town::new();
+    let (anna, bert) = (town.phone("101"), town.tcp_phone("102"));
+    let (mut at_anna, mut at_bert) = town.call(anna, bert);
+    town.break_connection(bert);
+    assert_eq!(town.board.call_count(), 1, "a call is more than a connection");
+    town.hang_up(&mut at_anna);
+    town.ended(&mut at_bert);
+    town.assert_over();
+}
+
+#[test]
 fn the_caller_gives_up() {
     let mut town = Town::new();
     let (anna, bert) = (town.phone("101"), town.phone("102"));

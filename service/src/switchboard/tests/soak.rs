@@ -10,6 +10,7 @@ mod robot;
 use std::time::Duration;
 
 use self::city::{City, Size};
+use crate::store::Place;
 
 fn from_environment(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
@@ -49,6 +50,8 @@ fn nothing_is_left_of_a_day_of_a_city() {
     let dialled: usize = city.robots.iter().map(|robot| robot.dialled).sum();
     let talked: usize = city.robots.iter().map(|robot| robot.talked).sum();
     println!("{dialled} dialled, {talked} talked, {} ended, {} messages", city.ended, city.carried);
+    let rang_out: usize = city.robots.iter().map(|robot| robot.rang_out).sum();
+    assert_eq!(rang_out, 0, "phones that nobody told to ring no longer");
     // The story was worth telling.
     println!("{:?}", city.seen);
     assert!(city.ended > 500 && talked > 500, "{} ended, {talked} talked", city.ended);
@@ -71,6 +74,39 @@ fn nothing_is_left_of_a_day_of_a_city() {
     ] {
         assert!(city.seen.contains_key(what), "{what} never happened: {:?}", city.seen);
     }
+}
+
+#[test]
+fn nothing_is_left_of_an_hour_over_a_very_bad_network() {
+    let city = live(Size {
+        seed: from_environment("SIPWITCH_SOAK_SEED", 5),
+        phones: 30,
+        day: Duration::from_secs(2400),
+        loss: 30,
+        duplication: 25,
+        is_tame: false,
+    });
+    assert!(city.ended > 100, "{} ended", city.ended);
+}
+
+#[test]
+fn a_crash_in_the_middle_of_the_day_loses_calls_and_nothing_else() {
+    let size = Size {
+        seed: from_environment("SIPWITCH_SOAK_SEED", 17),
+        phones: 40,
+        day: Duration::from_secs(1200),
+        loss: 4,
+        duplication: 3,
+        is_tame: false,
+    };
+    let _teller = Teller(size);
+    let folder = tempfile::tempdir().unwrap();
+    let place = || Place::File(folder.path().join("state.db"));
+    let mut city = City::found_with(size, place()).crash(place());
+    let before = city.ended;
+    city.live();
+    city.assert_quiet();
+    assert!(city.ended > before + 50, "life goes on: {} and {before}", city.ended);
 }
 
 #[test]

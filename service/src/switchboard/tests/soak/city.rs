@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::store::Place;
 use sipwitch_core::call::CallId;
 use sipwitch_sip::flow::Transport;
 
@@ -79,9 +80,11 @@ pub(super) struct City {
 
 impl City {
     pub(super) fn found(size: Size) -> Self {
-        let mut plan = HousePlan::usual();
-        plan.settings.ring = Duration::from_secs(45);
-        let mut house = House::build(plan);
+        Self::found_with(size, Place::Memory)
+    }
+
+    pub(super) fn found_with(size: Size, place: Place) -> Self {
+        let mut house = House::build(plan(place));
         let extensions = size.phones * 2 / 3;
         for at in 0..extensions {
             let asked = house.begin(|reply| Ask::AddExtension {
@@ -136,6 +139,30 @@ impl City {
         city.later(DISK, Happening::Disk);
         city.later(Duration::from_secs(20), Happening::Program);
         city
+    }
+
+    /// The process is killed and begins anew: whoever talks will find out.
+    pub(super) fn crash(mut self, place: Place) -> Self {
+        self.run(self.size.day / 2);
+        self.house.disk = Disk::Good;
+        self.house.store();
+        let before = self.phones();
+        let plan = HousePlan { seed: [9; 32], ..plan(place) };
+        self.house = self.house.rebuild(plan, Duration::from_millis(200));
+        self.house.disk = Disk::Slow;
+        self.calls.clear();
+        for at in 0..self.robots.len() {
+            self.with_robot(at, Robot::lose_patience);
+        }
+        assert_eq!(self.phones(), before, "registrations are lost");
+        self
+    }
+
+    fn phones(&self) -> Vec<(u64, String)> {
+        let phones = self.house.board.registrar.phones();
+        let mut phones: Vec<_> = phones.map(|b| (b.phone.0, b.contact.to_string())).collect();
+        phones.sort_unstable();
+        phones
     }
 
     /// A day passes, and the evening after it, when everybody hangs up.
@@ -379,4 +406,10 @@ impl City {
         let asked = self.house.begin(ask);
         self.asked.push(asked);
     }
+}
+
+fn plan(place: Place) -> HousePlan {
+    let mut plan = HousePlan { place, ..HousePlan::usual() };
+    plan.settings.ring = Duration::from_secs(45);
+    plan
 }

@@ -24,6 +24,8 @@ use super::{
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
 const GIVE_UP: Duration = Duration::from_secs(32);
+/// How a phone ends a ringing that nobody else ended.
+const RANG_OUT: &str = "480 Rang Out";
 /// Answers remembered for repeated requests.
 const REMEMBERED: usize = 64;
 
@@ -136,6 +138,8 @@ pub(super) struct Robot {
     answered: VecDeque<(String, Vec<u8>)>,
     /// The ACK of each 2xx, for when that is repeated.
     acks: VecDeque<(String, Vec<u8>)>,
+    /// Calls that rang until the phone itself had enough.
+    pub(super) rang_out: usize,
     /// Calls begun.
     pub(super) dialled: usize,
     /// Calls talked in.
@@ -155,6 +159,7 @@ impl Robot {
             pending: HashMap::new(),
             answered: VecDeque::new(),
             acks: VecDeque::new(),
+            rang_out: 0,
             dialled: 0,
             talked: 0,
         }
@@ -169,6 +174,14 @@ impl Robot {
     pub(super) fn ears(&self) -> Vec<(u16, u16)> {
         let talking = self.lines.values().filter(|line| line.stage == Stage::Talking);
         talking.map(|line| (port_of(&self.address), line.hears)).collect()
+    }
+
+    /// Nobody rings for ever: gives up the calls that are not answered by then.
+    pub(super) fn lose_patience(&mut self, doing: &mut Doing<'_>) {
+        let calling = self.lines.iter().filter(|(_, line)| line.stage == Stage::Calling);
+        for id in calling.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            doing.plan(180_000, 180_000, Plan::Cancel(id));
+        }
     }
 
     pub(super) fn carry_out(&mut self, plan: Plan, doing: &mut Doing<'_>) {
@@ -286,6 +299,7 @@ impl Robot {
         let Some(line) = self.lines.get_mut(id).filter(|line| line.stage == Stage::Ringing) else {
             return;
         };
+        self.rang_out += usize::from(status == RANG_OUT);
         let is_ok = status.starts_with('2');
         let body = if is_ok && (doing.is_tame || doing.dice.percent(98)) {
             sdp(&format!("p{}", self.number), port_of(&self.address), "sendrecv")

@@ -3,7 +3,7 @@
 
 use super::{
     super::super::text::{Text, response},
-    Doing, Line, Plan, Robot, Stage, contact, port_of, transaction, with_body,
+    Doing, Line, Plan, RANG_OUT, Robot, Stage, contact, port_of, transaction, with_body,
 };
 
 impl Robot {
@@ -81,6 +81,7 @@ impl Robot {
         self.lines.insert(id.clone(), line);
         let later = |status: &str| Plan::Answer(id.clone(), status.to_owned());
         let mut progress = None;
+        doing.plan(300_000, 300_000, later(RANG_OUT));
         match doing.dice.below(100) {
             // It never says a word.
             0..=2 => {

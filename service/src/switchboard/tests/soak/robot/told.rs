@@ -26,6 +26,12 @@ impl Robot {
             "BYE" => {
                 self.lines.remove(&id);
             }
+            // There is nothing to be cancelled any more.
+            "CANCEL" if status == 481 => {
+                if self.lines.get(&id).is_some_and(|line| line.stage == Stage::Cancelling) {
+                    self.lines.remove(&id);
+                }
+            }
             "UPDATE" if status == 200 => {
                 if let Some(line) = self.lines.get_mut(&id) {
                     line.note(&answer.body);
