@@ -236,3 +236,69 @@ fn a_program_of_our_own_user_needs_no_password_and_that_of_another_does() {
         town.expect(phone, wanted);
     }
 }
+
+#[test]
+fn a_program_of_our_own_user_calls_as_the_extension_it_names() {
+    use crate::socket_owner::SocketOwners;
+    use std::net::UdpSocket;
+
+    let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let mut plan = Plan::usual();
+    plan.owners = Some(SocketOwners::open().unwrap());
+    plan.settings.trust_own_loopback = true;
+    plan.settings.uid = nix::unistd::getuid().as_raw();
+    let mut town = Town::of(plan);
+    let mut phones = Vec::new();
+    for (number, socket) in ["101", "102"].into_iter().zip(&sockets) {
+        town.add_extension(number, person(&password_of(number)));
+        let phone = town.stranger_at(number, socket.local_addr().unwrap());
+        assert_eq!(town.register(phone, 600).kind(), "200 REGISTER");
+        phones.push(phone);
+    }
+    let (mut at_anna, mut at_bert) = town.call(phones[0], phones[1]);
+    assert!(at_bert.invite.header("From").contains("sip:101@"), "{:?}", at_bert.invite);
+    assert!(town.device(phones[0]).challenge.is_none(), "nobody asked for a password");
+    town.hang_up(&mut at_anna);
+    town.ended(&mut at_bert);
+    // Where no such socket is, nobody vouches.
+    let stranger = town.stranger("101");
+    town.device(stranger).password = "not the password".into();
+    let call = town.dial(stranger, "102");
+    assert_eq!(town.refused(&call).status(), Some(401));
+    town.assert_over();
+}
+
+#[test]
+fn a_gruu_rings_the_one_device_it_names() {
+    let mut town = Town::new();
+    let (one, two, caller) = (town.phone("101"), town.phone("101"), town.phone("102"));
+    let contact = format!(
+        "{};+sip.instance=\"<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>\"",
+        town.device(two).contact
+    );
+    town.send_register(two, &contact, &["Expires: 600".into(), "Supported: gruu".into()]);
+    let answer = town.expect(two, "200 REGISTER");
+    let contacts = answer.headers("Contact").join(",");
+    let (_, rest) = contacts.split_once("pub-gruu=\"").expect("a GRUU was asked for");
+    let gruu = rest.split('"').next().unwrap().to_owned();
+    assert!(gruu.contains(";gr="), "{gruu}");
+    let offer = town.sdp(caller);
+    let mut call = town.dial_with(caller, &gruu, &[], &offer);
+    let mut at_two = town.rung(two);
+    town.assert_silent(one);
+    let answer = town.sdp(two);
+    town.reply(&at_two, "200 OK", &answer);
+    town.heard(&mut call, "200 INVITE");
+    town.ack(&call, "");
+    town.heard(&mut at_two, "ACK");
+    town.hang_up(&mut call);
+    town.ended(&mut at_two);
+    // The device is gone: its siblings are not meant.
+    town.register_as(two, &contact, 0);
+    let offer = town.sdp(caller);
+    let call = town.dial_with(caller, &gruu, &[], &offer);
+    let status = town.refused(&call).status().unwrap();
+    assert!([404, 480].contains(&status), "{status}");
+    town.assert_silent(one);
+    town.assert_over();
+}
