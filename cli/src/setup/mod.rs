@@ -132,7 +132,7 @@ pub(crate) fn next_step(program: Program) -> &'static str {
         Program::Linphone => {
             "start Linphone (it must not have been running while this was written)"
         }
-        Program::Twinkle => "start Twinkle and choose the profile",
+        Program::Twinkle => "start Twinkle, and choose the profile if it asks",
     }
 }
 
@@ -155,6 +155,14 @@ fn already(path: &std::path::Path, account: &Account) -> Failure {
 /// A file may not end with a line break; what is added begins on a line of its own.
 fn on_new_line(present: &str, added: String) -> String {
     if present.is_empty() || present.ends_with('\n') { added } else { format!("\n{added}") }
+}
+
+/// Whether a program, by its setting `key`, would listen where the service does. Without the setting
+/// it takes 5060, which is the service's, or what has it instead of the service.
+fn takes_our_port(text: &str, key: &str, account: &Account) -> bool {
+    let (_, ours) = account.host_and_port();
+    let set = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+    set.map(str::trim).next_back().is_none_or(|port| port == ours)
 }
 
 /// The lowest number that no section `PREFIX_N` or `PREFIX-N` bears.

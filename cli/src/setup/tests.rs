@@ -60,3 +60,23 @@ fn a_section_takes_the_first_free_number() {
     assert_eq!(free_section("[proxy_0]\nx=1\n[proxy_1]\n", "proxy_"), 2);
     assert_eq!(free_section("[sip-00]\n[sip-02]\n", "sip-"), 1);
 }
+
+#[test]
+fn a_program_that_would_take_the_port_of_the_service_gets_another() {
+    let usual = Account { server: "127.0.0.1:5060".into(), ..account() };
+    for (text, takes) in [
+        ("", true),
+        ("[sip]\nsip_port=5060\n", true),
+        ("sip_port=5070\n", false),
+        ("sip_port=5060\nsip_port=-1\n", false),
+        ("sip_ports=5070\n", true),
+    ] {
+        assert_eq!(takes_our_port(text, "sip_port", &usual), takes, "{text}");
+    }
+    for (program, port) in [(Program::Linphone, "sip_port=-1"), (Program::Twinkle, "sip_port=5062")]
+    {
+        let (_keep, home) = home();
+        let written = writes(program, &usual, &home).unwrap();
+        assert!(written.iter().any(|write| write.added.contains(port)), "{written:?}");
+    }
+}
