@@ -406,12 +406,14 @@ impl Switchboard {
             }
             Report::Held(is_held) => {
                 entry.is_held = is_held;
-                if let Some(reply) = entry.holding.take() {
+                // A phone may hold or resume as well, before what was asked is done.
+                let by_user = entry.call.is_held_by_user();
+                if let Some((_, reply)) = entry.holding.take_if(|(hold, _)| *hold == by_user) {
                     let _ = reply.send(Ok(()));
                 }
             }
             Report::HoldRefused(cause) => {
-                if let Some(reply) = entry.holding.take() {
+                if let Some((_, reply)) = entry.holding.take() {
                     let words = format!("a phone did not agree: {}", cause.sentence());
                     let _ = reply.send(Err(super::ask::Refusal::NotInThisState(words)));
                 }
@@ -444,7 +446,8 @@ impl Switchboard {
 
     fn call_ended(&mut self, id: CallId, cause: &Cause) {
         let Some(mut entry) = self.calls.remove(&id) else { return };
-        for reply in entry.holding.take().into_iter().chain(entry.toning.take()) {
+        let holding = entry.holding.take().map(|(_, reply)| reply);
+        for reply in holding.into_iter().chain(entry.toning.take()) {
             let words = "the call ended before it was done".to_owned();
             let _ = reply.send(Err(super::ask::Refusal::NotInThisState(words)));
         }

@@ -23,8 +23,8 @@ pub(super) struct CallEntry {
     pub(super) owner: Option<Box<str>>,
     /// How long the called side may ring, where a program said so.
     pub(super) ring: Option<Duration>,
-    /// Who waits for a hold or resume to be done.
-    pub(super) holding: Option<Reply<()>>,
+    /// Who waits for a hold (true) or its end (false) to be done.
+    pub(super) holding: Option<(bool, Reply<()>)>,
     /// Who waits for tones to be sent.
     pub(super) toning: Option<Reply<()>>,
     pub(super) contact: Box<str>,

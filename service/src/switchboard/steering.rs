@@ -191,7 +191,7 @@ impl Switchboard {
         match begun {
             Ok(true) => {
                 if let Ok(entry) = self.entry(call) {
-                    entry.holding = Some(reply);
+                    entry.holding = Some((hold, reply));
                 }
             }
             Ok(false) => {

@@ -103,6 +103,30 @@ fn a_hold_that_a_phone_refuses_is_refused_and_the_call_goes_on() {
 }
 
 #[test]
+fn a_hold_by_a_phone_does_not_answer_who_asked_for_one() {
+    let mut town = Town::new();
+    let (anna, bert) = (town.phone("101"), town.phone("102"));
+    let (mut at_anna, mut at_bert) = town.call(anna, bert);
+    let held = sdp("p101", 40_000, "sendonly").replace(" 7 1 ", " 7 2 ");
+    town.tell(&mut at_anna, "INVITE", &[], &held);
+    let reinvite = town.heard(&mut at_bert, "INVITE");
+    let mut asked = town.wish(|reply| Ask::Hold { call: FIRST, reply });
+    let silent = sdp("p102", 40_001, "recvonly").replace(" 7 1 ", " 7 2 ");
+    town.answer(&at_bert, &reinvite, "200 OK", &silent);
+    town.heard(&mut at_bert, "ACK");
+    town.heard(&mut at_anna, "200 INVITE");
+    town.ack(&at_anna, "");
+    assert_eq!(town.view(FIRST).state, "held");
+    assert!(asked.is_open(), "the phones have not agreed to this one yet");
+    town.agree(&mut at_bert, "inactive", 3);
+    town.agree(&mut at_anna, "inactive", 3);
+    assert_eq!(asked.answer(), Ok(()));
+    town.hang_up(&mut at_anna);
+    town.ended(&mut at_bert);
+    town.assert_over();
+}
+
+#[test]
 fn a_call_that_ends_while_it_is_held_or_toned_answers_who_asked() {
     let mut town = Town::new();
     let (anna, bert) = (town.phone("101"), town.phone("102"));
