@@ -3,16 +3,17 @@
 
 use std::ffi::OsStr;
 use std::io::{BufReader, Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
@@ -32,6 +33,7 @@ pub struct Program {
     pub said: Transcript,
     ended: Receiver<()>,
     has_ended: bool,
+    is_reaped: bool,
 }
 
 impl Program {
@@ -41,6 +43,8 @@ impl Program {
     /// It cannot be started.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own, so that what it starts ends with it.
+        command.process_group(0);
         let mut child = command.spawn().with_context(|| format!("start {name}: {command:?}"))?;
         let said = Transcript::new();
         let open = Arc::new(AtomicUsize::new(2));
@@ -66,7 +70,15 @@ impl Program {
             while let Err(Errno::EINTR) = waitid(Id::Pid(pid), only_look) {}
             let _ = tell.send(());
         });
-        Ok(Self { name: name.into(), child, stdin, said, ended, has_ended: false })
+        Ok(Self {
+            name: name.into(),
+            child,
+            stdin,
+            said,
+            ended,
+            has_ended: false,
+            is_reaped: false,
+        })
     }
 
     /// The process.
@@ -111,7 +123,8 @@ impl Program {
 
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.has_ended |= self.ended.try_recv() != Err(TryRecvError::Empty);
+        !self.has_ended
     }
 
     /// Waits for its end, which must come by itself.
@@ -125,7 +138,7 @@ impl Program {
         if !self.has_ended {
             bail!("{} still runs after {within:?}; it said:\n{}", self.name, self.tail());
         }
-        let status = self.child.wait()?;
+        let status = self.reap()?;
         // Its outputs are read to their end, which has come unless a child of its own holds them.
         self.said.clone().wait(Duration::from_secs(1), |_| None::<()>);
         Ok(status)
@@ -160,10 +173,22 @@ impl Program {
         if self.is_running() {
             let _ = self.signal(Signal::SIGTERM);
             if self.wait_for_end(Duration::from_secs(3)).is_err() {
-                let _ = self.child.kill();
+                let _ = self.signal(Signal::SIGKILL);
             }
         }
-        let _ = self.child.wait();
+        let _ = self.reap();
+    }
+
+    /// Takes the process off the table; before that, while the number of its group is still its
+    /// own, ends what it has left behind there.
+    fn reap(&mut self) -> std::io::Result<ExitStatus> {
+        if !self.is_reaped
+            && let Ok(group) = i32::try_from(self.child.id())
+        {
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
+        self.is_reaped = true;
+        self.child.wait()
     }
 }
 
@@ -233,9 +258,11 @@ pub fn ours(name: &str, package: &str) -> Result<PathBuf> {
 }
 
 /// A command with an environment of its own: a home, no display, no sound server, no bus of the user.
+/// It ends when this test is killed, which cannot end it then.
 #[must_use]
 pub fn in_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
         .env_clear()
         .current_dir(home)
