@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use sipwitch_core::call::CallId;
 
+use sipwitch_sip::flow::Transport;
+
 use super::{
+    super::settings::Listening,
     house::{HOUSE, Plan},
     text::sdp,
     town::Town,
@@ -258,6 +261,53 @@ fn a_phone_sends_its_calls_on_and_loops_end() {
     town.heard(&mut at_carl, "ACK");
     let refusal = town.refused(&call);
     assert!(refusal.status().unwrap() >= 400, "{refusal:?}");
+    town.assert_over();
+}
+
+#[test]
+fn a_call_that_is_sent_on_and_on_comes_to_an_end() {
+    let mut town = Town::new();
+    let caller = town.phone("101");
+    let numbers: Vec<String> = (0..20).map(|at| format!("{}", 200 + at)).collect();
+    let phones: Vec<_> = numbers.iter().map(|number| town.phone(number)).collect();
+    let call = town.dial(caller, &numbers[0]);
+    let mut rung = 0;
+    for (at, phone) in phones.iter().enumerate() {
+        if !town.has(*phone, "INVITE") {
+            break;
+        }
+        rung += 1;
+        let mut talk = town.rung(*phone);
+        let next = &numbers[(at + 1) % numbers.len()];
+        let on = format!("Contact: <sip:{next}@{HOUSE}>");
+        town.respond_plain(&talk, "302 Moved Temporarily", &on);
+        town.heard(&mut talk, "ACK");
+    }
+    assert_eq!(rung, 6, "the one that was called, and five diversions");
+    assert!(town.refused(&call).status().unwrap() >= 400);
+    town.assert_over();
+}
+
+#[test]
+fn phones_of_both_address_families_talk() {
+    let mut plan = Plan::usual();
+    let six = "[::1]:5060".parse().unwrap();
+    plan.settings.listening.push(Listening { transport: Transport::Udp, address: six });
+    let mut town = Town::of(plan);
+    let anna = town.phone("101");
+    town.add_extension("102", super::house::person(&super::town::password_of("102")));
+    let bert = town.stranger_at("102", "[::1]:7000".parse().unwrap());
+    town.device(bert).flow.local = six;
+    assert_eq!(town.register(bert, 600).kind(), "200 REGISTER");
+    let (mut at_anna, mut at_bert) = town.call(anna, bert);
+    assert!(at_bert.invite.header("Via").contains("[::1]:5060"), "{:?}", at_bert.invite);
+    assert!(at_bert.invite.header("Contact").contains("[::1]"), "{:?}", at_bert.invite);
+    town.hang_up(&mut at_bert);
+    town.ended(&mut at_anna);
+    let (mut at_bert, mut at_anna) = town.call(bert, anna);
+    assert!(at_anna.invite.header("Contact").contains("127.0.0.1"), "{:?}", at_anna.invite);
+    town.hang_up(&mut at_bert);
+    town.ended(&mut at_anna);
     town.assert_over();
 }
 

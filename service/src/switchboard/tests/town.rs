@@ -374,6 +374,11 @@ impl Town {
         inbox.remove(at)
     }
 
+    /// Whether a message of that kind waits to be looked for.
+    pub(super) fn has(&self, phone: Phone, kind: &str) -> bool {
+        self.devices[phone.0].inbox.iter().any(|text| text.kind() == kind)
+    }
+
     fn final_answer(&mut self, phone: Phone, method: &str) -> Text {
         let is_final = |text: &Text| text.status().is_some_and(|status| status >= 200);
         match self.find(phone, |text| text.method() == method && is_final(text)) {
