@@ -180,12 +180,6 @@ async fn set_up(
     new_password: bool,
     dry_run: bool,
 ) -> Result<(), Failure> {
-    if new_password && program == Program::GnomeCalls {
-        return Err(Failure::usage(
-            "GNOME Calls keeps passwords in the keyring, where they cannot be written for it",
-            "leave --new-password out, and enter a password of `sipwitch extensions password` there",
-        ));
-    }
     let home = setup::Home::of_user()?;
     let mut account = account(service, extension, Seen::Here).await?;
     let mut writes = setup::writes(program, &account, &home)?;
@@ -195,6 +189,9 @@ async fn set_up(
     if new_password {
         account.password = Some(extensions::generate(service, extension).await?);
         writes = setup::writes(program, &account, &home)?;
+    }
+    if !dry_run {
+        setup::keep_password(program, &account, &service.connection, output).await?;
     }
     for write in &writes {
         if dry_run {

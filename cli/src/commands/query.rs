@@ -12,7 +12,7 @@ use crate::{
 
 /// Asks an address what it is.
 pub(crate) async fn run(service: &Service, output: &Output, uri: &str) -> Result<(), Failure> {
-    output.line(format!("asking {uri}; no answer is known for sure after 32 seconds"));
+    output.line(format!("asking {uri}, for 32 seconds at most"));
     let hops =
         output.waiting("waiting for an answer", service.proxy.query(uri, &NoOptions {})).await?;
     let values: Vec<_> = hops

@@ -6,6 +6,7 @@
 
 mod baresip;
 mod gnome_calls;
+mod keyring;
 mod linphone;
 mod twinkle;
 
@@ -16,7 +17,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::{arguments::Program, failure::Failure};
+use crate::{arguments::Program, failure::Failure, output::Output};
 
 /// What a phone needs to know to register here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +122,22 @@ pub(crate) fn writes(
         Program::GnomeCalls => gnome_calls::writes(account, home),
         Program::Linphone => linphone::writes(account, home),
         Program::Twinkle => twinkle::writes(account, home),
+    }
+}
+
+/// Puts the password where the program looks for it, if that is not in a file.
+///
+/// # Errors
+/// The keyring cannot take it.
+pub(crate) async fn keep_password(
+    program: Program,
+    account: &Account,
+    bus: &zbus::Connection,
+    output: &Output,
+) -> Result<(), Failure> {
+    match program {
+        Program::GnomeCalls => gnome_calls::keep_password(account, bus, output).await,
+        Program::Baresip | Program::Linphone | Program::Twinkle => Ok(()),
     }
 }
 

