@@ -262,7 +262,7 @@ pub fn ours(name: &str, package: &str) -> Result<PathBuf> {
 #[must_use]
 pub fn in_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program);
     command
         .env_clear()
         .current_dir(home)
