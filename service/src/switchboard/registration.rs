@@ -6,6 +6,7 @@ use sipwitch_sip::{
     endpoint::Arrival,
     flow::{Flow, Transport},
     registrar::{self, Binding, BindingChange, PhoneId, TemporaryGruus},
+    wire::name,
 };
 
 use super::{
@@ -34,6 +35,15 @@ impl Switchboard {
     pub(super) fn register(&mut self, arrival: Arrival) {
         let extension = match self.registering(&arrival) {
             Ok(extension) => extension,
+            // Who brings no credentials is challenged without being remembered (RFC 3261 §8.2.7):
+            // a repetition gets another challenge, which is as good, and thousands of phones that
+            // come back at once leave no transaction each.
+            Err(challenge)
+                if arrival.request.headers().all(&name::AUTHORIZATION).next().is_none() =>
+            {
+                self.endpoint.dismiss(arrival.transaction, Some(&challenge));
+                return;
+            }
             Err(response) => {
                 self.endpoint.respond(self.now.instant, arrival.transaction, &response);
                 return;
