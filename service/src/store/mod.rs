@@ -222,7 +222,7 @@ impl Store {
         realm: &str,
         now_us: i64,
     ) -> Result<Opened, OpenError> {
-        let (connection, loaded) = open::open(place, bounds, realm, now_us)?;
+        let open::Ready { connection, loaded, is_new } = open::open(place, bounds, realm, now_us)?;
         let shared = Arc::new(Shared::new(bounds.queue));
         let (tell, reports) = mpsc::unbounded_channel();
         let path = match place {
@@ -240,7 +240,12 @@ impl Store {
         let thread = thread::Builder::new()
             .name("store".into())
             .stack_size(512 * 1024)
-            .spawn(move || writer.run())
+            .spawn(move || {
+                if is_new {
+                    writer.settle();
+                }
+                writer.run()
+            })
             .map_err(OpenError::Thread)?;
         let store = Self { shared, thread: Some(thread) };
         Ok(Opened { store, loaded, reports })

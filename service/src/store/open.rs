@@ -98,12 +98,20 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
+/// An open database and what stood in it.
+pub(super) struct Ready {
+    pub(super) connection: Connection,
+    pub(super) loaded: Loaded,
+    /// It was made just now and is not forced to the disk yet.
+    pub(super) is_new: bool,
+}
+
 pub(super) fn open(
     place: &Place,
     bounds: &Bounds,
     realm: &str,
     now_us: i64,
-) -> Result<(Connection, Loaded), OpenError> {
+) -> Result<Ready, OpenError> {
     let path = match place {
         Place::File(path) => path,
         Place::Memory => {
@@ -111,6 +119,7 @@ pub(super) fn open(
             return Connection::open_in_memory()
                 .map_err(Trouble::from)
                 .and_then(|connection| prepare(connection, bounds, realm, now_us))
+                .map(|(connection, loaded)| Ready { connection, loaded, is_new: false })
                 .map_err(|trouble| give_up(&path, trouble));
         }
     };
@@ -127,10 +136,10 @@ pub(super) fn open(
     let aside = Aside { moved_to, reason };
     tracing::error!("{}", aside.words());
     make_private(path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
-    let (connection, mut loaded) =
+    let mut ready =
         open_file(path, bounds, realm, now_us).map_err(|trouble| give_up(path, trouble))?;
-    loaded.aside = Some(aside);
-    Ok((connection, loaded))
+    ready.loaded.aside = Some(aside);
+    Ok(ready)
 }
 
 fn give_up(path: &Path, trouble: Trouble) -> OpenError {
@@ -168,12 +177,7 @@ const BUSY: Duration = Duration::from_millis(500);
 /// Files above this are not read through at every start, only after damage was met.
 const QUICK_CHECK_BYTES: u64 = 256 * 1024;
 
-fn open_file(
-    path: &Path,
-    bounds: &Bounds,
-    realm: &str,
-    now_us: i64,
-) -> Result<(Connection, Loaded), Trouble> {
+fn open_file(path: &Path, bounds: &Bounds, realm: &str, now_us: i64) -> Result<Ready, Trouble> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     // While we do not know whether the file is sound, closing it must not write to it.
@@ -181,8 +185,10 @@ fn open_file(
     // One process owns the file: no shared memory, no lock to take for each transaction.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     let suspect = suspect_mark(path);
-    let small = fs::metadata(path).is_ok_and(|file| (1..=QUICK_CHECK_BYTES).contains(&file.len()));
-    if small || suspect.exists() {
+    let bytes = fs::metadata(path).map_or(0, |file| file.len());
+    let is_new = bytes == 0;
+    let is_small = !is_new && bytes <= QUICK_CHECK_BYTES;
+    if is_small || suspect.exists() {
         let verdict: String =
             connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
@@ -197,12 +203,17 @@ fn open_file(
         );
         return Err(Trouble::Unusable { reason, newer: true });
     }
+    if is_new {
+        // There is nothing yet that a power cut could take: the store's thread forces it to the
+        // disk before it takes a change, and the start need not wait for that.
+        connection.pragma_update(None, "synchronous", "OFF")?;
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    let (connection, loaded) = prepare(connection, bounds, realm, now_us)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    let opened = prepare(connection, bounds, realm, now_us)?;
-    opened.0.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     let _ = fs::remove_file(suspect);
-    Ok(opened)
+    Ok(Ready { connection, loaded, is_new })
 }
 
 /// The file whose presence asks the next start to read the database through.

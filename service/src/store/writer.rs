@@ -83,9 +83,19 @@ impl Writer {
         }
     }
 
+    /// Forces a database just made to the disk, with its name: a checkpoint syncs the journal, its
+    /// folder and the file. Without that a power cut could leave an empty file, beside which a
+    /// journal full of changes is void.
+    pub(super) fn settle(&self) {
+        let done = self.connection.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+        if let Err(error) = done {
+            tracing::warn!("{}", self.explain(&error));
+        }
+    }
+
     /// Runs until the store is closed. Gives words if something stayed unwritten.
     pub(super) fn run(mut self) -> Option<String> {
-        let _bell = StoppedBell(Arc::clone(&self.shared));
+        let bell = StoppedBell(Arc::clone(&self.shared));
         let mut jobs = Vec::new();
         let mut pause_until = Instant::now();
         loop {
@@ -104,6 +114,8 @@ impl Writer {
                 self.answer(ask);
             }
             if closing {
+                // Before the reports end: who hears that end may rely on it.
+                drop(bell);
                 return self.finish();
             }
             pause_until = Instant::now() + GATHER;
