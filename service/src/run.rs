@@ -40,6 +40,9 @@ const ASKS: usize = 512;
 const NOTICES: usize = 512;
 /// How long phones have to answer our BYE when the service stops.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Deadlines are met so much late, so that all that fall due meanwhile are met at one wake-up. No
+/// timer of SIP is finer than some hundred milliseconds.
+const LATE: Duration = Duration::from_millis(20);
 
 /// Runs the service until it is told to stop.
 ///
@@ -147,10 +150,7 @@ async fn serve_bus(
 /// The time.
 fn now() -> Now {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now {
-        instant: Instant::now(),
-        unix_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-    }
+    Now { instant: Instant::now(), unix_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX) }
 }
 
 fn read_config(
@@ -226,9 +226,8 @@ fn listen_everywhere(
     let mut listening = Vec::new();
     for listen in &wanted {
         let got = driver.bind(listen)?;
-        listening.extend(
-            got.into_iter().map(|(transport, address)| Listening { transport, address }),
-        );
+        listening
+            .extend(got.into_iter().map(|(transport, address)| Listening { transport, address }));
     }
     Ok(listening)
 }
@@ -275,9 +274,9 @@ impl House {
             }
             let deadline = [self.switchboard.next_deadline(), farewell].into_iter().flatten().min();
             if let Some(deadline) = deadline
-                && clock.deadline() != deadline.into()
+                && !(deadline..=deadline + LATE).contains(&clock.deadline().into_std())
             {
-                clock.as_mut().reset(deadline.into());
+                clock.as_mut().reset((deadline + LATE).into());
             }
             tokio::select! {
                 () = self.driver.recv(&mut batch) => {

@@ -2,15 +2,12 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     time::Duration,
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{
-    net::{TcpListener, UdpSocket},
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, sync::mpsc};
 
 use super::{
     Driver, Listener,
@@ -194,7 +191,7 @@ impl Driver {
 pub(super) fn address_towards(remote: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr =
         if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = StdUdpSocket::bind((any, 0)).ok()?;
+    let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect(remote).ok()?;
     socket.local_addr().ok().map(|address| address.ip())
 }
@@ -234,7 +231,7 @@ fn bind_datagrams(address: SocketAddr) -> Result<Datagrams, BindError> {
         let _ = socket.set_recv_buffer_size(4 << 20);
         let _ = socket.set_send_buffer_size(1 << 20);
         socket.bind(&address.into())?;
-        Datagrams::new(UdpSocket::from_std(socket.into())?)
+        Datagrams::new(socket.into())
     };
     make().map_err(|error| classify(Transport::Udp, address, error))
 }
