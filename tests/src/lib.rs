@@ -6,6 +6,24 @@
 //! * [`peers`] drives programs other people wrote, each by its own interface.
 //! * [`Program`] is a child process whose output lines are events one can wait for.
 //!
+//! A scenario says who is there and what happens:
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! use sipwitch_tests::House;
+//! use sipwitch_tests::peers::{Account, Baresip};
+//!
+//! let house = House::plan().extensions(&["101", "102"]).build()?;
+//! let mut anna = Baresip::start(&Account::new("101", house.at))?;
+//! let mut bert = Baresip::start(&Account::new("102", house.at))?;
+//! anna.registered()?;
+//! bert.registered()?;
+//! let call = house.desk().dial("101", "102")?;
+//! anna.incoming()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Nothing here sleeps to give somebody a moment: everything waits for an event, with a deadline.
 //! A foreign program that is not installed fails the test and names the package; it never passes
 //! silently. All traffic stays on loopback.

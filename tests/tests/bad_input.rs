@@ -168,6 +168,49 @@ fn a_stream_of_nonsense_is_closed_and_others_go_on() -> Result<()> {
 }
 
 #[test]
+fn half_a_message_does_not_hold_its_connection_for_ever() -> Result<()> {
+    use std::io::{Read as _, Write as _};
+    let house = House::plan().settings("[limits]\nhalf-message-seconds = 1").build()?;
+    let whole = format!(
+        "OPTIONS sip:{} SIP/2.0\r\nMax-Forwards: 70\r\nContent-Length: 9\r\n\r\n",
+        house.at
+    );
+    for half in [&whole[..9], &whole[..40], &whole[..]] {
+        let mut stream = TcpStream::connect(house.at)?;
+        stream.set_read_timeout(Some(sipwitch_tests::PATIENCE))?;
+        stream.write_all(half.as_bytes())?;
+        let end = stream.read(&mut [0; 64]);
+        let reset = end.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset);
+        ensure!(reset || matches!(end, Ok(0)), "{half:?} holds its connection: {end:?}");
+    }
+    answers(&house)
+}
+
+#[test]
+fn somebody_who_asks_and_never_listens_costs_little() -> Result<()> {
+    use std::io::Write as _;
+    let mut house = House::plan().extensions(&["101", "102"]).build()?;
+    let (mut anna, mut bert) = talking(&house)?;
+    let mut stream = TcpStream::connect(house.at)?;
+    stream.set_write_timeout(Some(std::time::Duration::from_secs(2)))?;
+    let at = stream.local_addr()?;
+    for number in 0..40_000 {
+        let ask = format!(
+            "OPTIONS sip:{server} SIP/2.0\r\nVia: SIP/2.0/TCP {at};branch=z9hG4bKdeaf{number}\r\nMax-Forwards: 70\r\n\
+             From: <sip:101@{server}>;tag=d\r\nTo: <sip:{server}>\r\nCall-ID: deaf-{number}@{at}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+            server = house.at
+        );
+        // Disconnected, or not heard any more: both are fair.
+        if stream.write_all(ask.as_bytes()).is_err() {
+            break;
+        }
+    }
+    answers(&house)?;
+    ensure!(house.memory()? < ENOUGH, "{} bytes", house.memory()?);
+    still_talking(&mut anna, &mut bert)
+}
+
+#[test]
 fn a_flood_from_one_source_does_not_stop_the_others() -> Result<()> {
     let mut house = House::plan().extensions(&["101", "102", "103"]).build()?;
     let (mut anna, mut bert) = talking(&house)?;

@@ -135,6 +135,74 @@ fn linphonec_is_reached_at_a_service_that_is_not_at_5060() -> Result<()> {
     Ok(())
 }
 
+/// A house with two baresips to be connected by somebody else.
+fn two_to_be_connected(third: &str) -> Result<(House, Baresip, Baresip)> {
+    let house = House::plan().extensions(&["101", "102", third]).build()?;
+    let mut anna = Baresip::start(&Account::new("101", house.at))?;
+    let mut bert = Baresip::start(&Account::new("102", house.at))?;
+    anna.registered()?;
+    bert.registered()?;
+    Ok((house, anna, bert))
+}
+
+/// Two baresips hear each other, and nobody else is in the call.
+fn hear_each_other(house: &House, anna: &mut Baresip, bert: &mut Baresip) -> Result<()> {
+    house.desk().calls_are(1)?;
+    let before = (anna.speech()?.received, bert.speech()?.received);
+    let (a, b) = (anna.hears_more_than(before.0 + 20)?, bert.hears_more_than(before.1 + 20)?);
+    ensure!(a.remote.rsplit(':').next() == b.local.rsplit(':').next(), "{a:?} {b:?}");
+    ensure!(b.remote.rsplit(':').next() == a.local.rsplit(':').next(), "{a:?} {b:?}");
+    anna.hang_up()?;
+    bert.closed()?;
+    house.desk().calls_are(0)?;
+    Ok(())
+}
+
+#[test]
+fn linphonec_transfers_one_call_into_another() -> Result<()> {
+    let (house, mut anna, mut bert) = two_to_be_connected("103")?;
+    let mut linphone = Linphonec::start(&Account::new("103", house.at))?;
+    linphone.registered()?;
+    for (number, other) in [("101", &mut anna), ("102", &mut bert)] {
+        linphone.call(number)?;
+        other.incoming()?;
+        other.answer()?;
+        linphone.established()?;
+        linphone.hold()?;
+    }
+    linphone.join_first_and_second()?;
+    linphone.closed()?;
+    hear_each_other(&house, &mut anna, &mut bert)
+}
+
+#[test]
+fn twinkle_transfers_with_and_without_asking() -> Result<()> {
+    let (house, mut anna, mut bert) = two_to_be_connected("104")?;
+    let mut twinkle = Twinkle::start(&Account::new("104", house.at))?;
+    twinkle.registered()?;
+    for asks in [false, true] {
+        twinkle.call("101")?;
+        anna.incoming()?;
+        anna.answer()?;
+        twinkle.established()?;
+        if asks {
+            twinkle.consult("102")?;
+            bert.incoming()?;
+            bert.answer()?;
+            twinkle.established()?;
+            twinkle.join_consulted()?;
+        } else {
+            twinkle.transfer("102")?;
+            bert.incoming()?;
+            bert.answer()?;
+        }
+        bert.established()?;
+        twinkle.closed()?;
+        hear_each_other(&house, &mut anna, &mut bert)?;
+    }
+    Ok(())
+}
+
 fn sipp_calls_sipp(transport: Transport) -> Result<()> {
     let (house, [caller, callee]) = house(transport, ["106", "107"])?;
     for (caller, callee) in [(&caller, &callee), (&callee, &caller)] {

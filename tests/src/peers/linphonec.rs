@@ -130,6 +130,14 @@ impl Linphonec {
         self.program.type_line(&tone.to_string())
     }
 
+    /// Connects the others of its first and its second call to each other (REFER with Replaces).
+    ///
+    /// # Errors
+    /// It has gone.
+    pub fn join_first_and_second(&mut self) -> Result<()> {
+        self.program.type_line("transfer 1 --to-call 2")
+    }
+
     /// Ends the call, whatever its state.
     ///
     /// # Errors

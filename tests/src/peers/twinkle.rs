@@ -143,6 +143,22 @@ impl Twinkle {
         self.program.type_line(&format!("transfer {number}"))
     }
 
+    /// Holds the call and calls somebody else first, to ask whether he will take it.
+    ///
+    /// # Errors
+    /// It has gone.
+    pub fn consult(&mut self, number: &str) -> Result<()> {
+        self.program.type_line(&format!("transfer -c {number}"))
+    }
+
+    /// Connects the others of its two calls to each other (REFER with Replaces).
+    ///
+    /// # Errors
+    /// It has gone.
+    pub fn join_consulted(&mut self) -> Result<()> {
+        self.program.type_line("transfer -c")
+    }
+
     /// Ends the call.
     ///
     /// # Errors
