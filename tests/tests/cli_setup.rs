@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use futures_util::StreamExt as _;
 use sipwitch_tests::house::{Plan, Start};
 use sipwitch_tests::program::{foreign, in_home, new_home};
 use sipwitch_tests::{CommandLine, House, PATIENCE, Program, net};
@@ -132,6 +133,62 @@ fn twinkle_registers_with_what_was_written() -> Result<()> {
 fn twinkle_registers_with_a_password_that_was_written() -> Result<()> {
     let plan = House::plan().everybody_needs_a_password();
     twinkle(&Setup::of(plan, &["twinkle", "101", "--new-password"])?)
+}
+
+/// Starts a keyring that the user has unlocked, and waits until it is there.
+fn keyring(setup: &Setup, bus: &str) -> Result<Program> {
+    let password = setup.home.path().join("login-password");
+    fs::write(&password, "open sesame\n")?;
+    fs::create_dir_all(setup.home.path().join(".local/share/keyrings"))?;
+    let daemon = foreign("gnome-keyring-daemon", "gnome-keyring")?;
+    let mut command = in_home("sh", setup.home.path());
+    command.args(["-c", r#"exec "$0" --unlock --components=secrets --foreground <"$1""#]);
+    command.arg(daemon).arg(&password).env("DBUS_SESSION_BUS_ADDRESS", bus);
+    let keyring = Program::start("gnome-keyring-daemon", &mut command)?;
+    let name = "org.freedesktop.secrets";
+    let desk = setup.house.desk();
+    let there = async {
+        let bus = zbus::fdo::DBusProxy::new(desk.connection()).await?;
+        let mut changes = bus.receive_name_owner_changed_with_args(&[(0, name)]).await?;
+        while !bus.name_has_owner(name.try_into()?).await? {
+            changes.next().await.context("the bus has gone")?;
+        }
+        anyhow::Ok(())
+    };
+    desk.wait("the keyring", there).and_then(|done| done).with_context(|| keyring.tail())?;
+    Ok(keyring)
+}
+
+fn gnome_calls(plan: Plan, more: &[&str]) -> Result<()> {
+    let (house, home) = (plan.start(Start::ByActivation).build()?, new_home()?);
+    let setup = Setup { house, home };
+    let arguments = [&["phones", "setup", "gnome-calls", "101"], more].concat();
+    let file = setup.home.path().join(".config/calls/sip-account.cfg");
+    setup.sipwitch().run(&arguments)?.failed(1, &["keyring"])?;
+    ensure!(!file.exists(), "nothing is half done");
+
+    let bus = setup.house.bus.as_ref().context("there is a bus")?.address.clone();
+    let _keyring = keyring(&setup, &bus)?;
+    setup.sipwitch().run(&arguments)?.done()?;
+    ensure!(file.exists());
+    let mut screen = setup.start("Xvfb", "xvfb", &["-displayfd", "1", "-nolisten", "tcp"])?;
+    let display = screen.wait_within(PATIENCE, "its number", |line| line.parse::<u32>().ok())?;
+    let mut command = in_home(foreign("gnome-calls", "gnome-calls")?, setup.home.path());
+    command.args(["--daemon", "-p", "sip"]).env("DISPLAY", format!(":{display}"));
+    command.env("DBUS_SESSION_BUS_ADDRESS", &bus).env("GSETTINGS_BACKEND", "memory");
+    command.env("GIO_USE_VFS", "local").env("NO_AT_BRIDGE", "1");
+    let mut calls = Program::start("gnome-calls", &mut command)?;
+    setup.registered(&mut calls, "calls")
+}
+
+#[test]
+fn gnome_calls_registers_with_what_was_written() -> Result<()> {
+    gnome_calls(House::plan(), &[])
+}
+
+#[test]
+fn gnome_calls_registers_with_a_password_from_the_keyring() -> Result<()> {
+    gnome_calls(House::plan().everybody_needs_a_password(), &["--new-password"])
 }
 
 #[test]
