@@ -80,12 +80,18 @@ impl Watch {
             };
             let mut is_changed = false;
             let mut is_lost = false;
+            let (Watched::Folder(current) | Watched::Parent(current)) = self.watched;
             for event in events {
+                let overflows = event.mask.intersects(AddWatchFlags::IN_Q_OVERFLOW);
+                // The watch that we took away ourselves says so too (IN_IGNORED): to take that for a
+                // loss would go round for ever.
+                if event.wd != current && !overflows {
+                    continue;
+                }
                 is_lost |= event.mask.intersects(AddWatchFlags::IN_IGNORED)
                     || event.mask.intersects(AddWatchFlags::IN_MOVE_SELF);
                 // When the kernel's queue overflows nobody knows what happened.
-                is_changed |= event.mask.intersects(AddWatchFlags::IN_Q_OVERFLOW)
-                    || event.name.as_deref() == Some(self.wanted());
+                is_changed |= overflows || event.name.as_deref() == Some(self.wanted());
             }
             let was_parent = matches!(self.watched, Watched::Parent(_));
             if is_lost || (was_parent && is_changed) {
@@ -191,8 +197,10 @@ mod tests {
             quiet(&mut watch).await;
             fs::create_dir(&folder).unwrap();
             changed(&mut watch).await;
+            quiet(&mut watch).await;
             fs::write(&file, "").unwrap();
             changed(&mut watch).await;
+            quiet(&mut watch).await;
             // And goes, and comes again.
             fs::remove_dir_all(&folder).unwrap();
             changed(&mut watch).await;
