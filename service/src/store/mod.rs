@@ -251,12 +251,26 @@ impl Store {
         Ok(Opened { store, loaded, reports })
     }
 
-    /// Queues a change.
+    /// Queues a change that somebody waits for.
     ///
     /// # Errors
     ///
     /// If too many changes wait or the store has stopped: the change is not kept.
     pub fn submit(&self, change: Change) -> Result<Ticket, StoreError> {
+        self.queue(change, true)
+    }
+
+    /// Queues a change that nobody waits for: it is written within a moment, with what comes
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::submit`].
+    pub fn submit_quietly(&self, change: Change) -> Result<Ticket, StoreError> {
+        self.queue(change, false)
+    }
+
+    fn queue(&self, change: Change, is_awaited: bool) -> Result<Ticket, StoreError> {
         let mut queue = self.shared.lock();
         if queue.stopped {
             return Err(StoreError::Stopped);
@@ -266,7 +280,7 @@ impl Store {
         }
         queue.last = Ticket(queue.last.0 + 1);
         let ticket = queue.last;
-        self.shared.push(queue, Job::Change(ticket, change));
+        self.shared.push(queue, Job::Change(ticket, change), is_awaited);
         Ok(ticket)
     }
 
@@ -304,7 +318,7 @@ impl Store {
         let queue = self.shared.lock();
         // A dropped job closes its reply: the asker hears that the store has stopped.
         if !queue.stopped && queue.jobs.len() < self.shared.bound {
-            self.shared.push(queue, job);
+            self.shared.push(queue, job, true);
         }
     }
 
@@ -363,8 +377,10 @@ struct Queue {
     held: usize,
     /// The ticket given out last.
     last: Ticket,
-    /// The thread waits to be woken.
+    /// The thread waits to be woken by anything.
     parked: bool,
+    /// Somebody waits for one of the jobs.
+    awaited: bool,
     closing: bool,
     stopped: bool,
 }
@@ -376,6 +392,7 @@ impl Shared {
             held: 0,
             last: Ticket(0),
             parked: false,
+            awaited: false,
             closing: false,
             stopped: false,
         };
@@ -387,9 +404,11 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, mut queue: MutexGuard<'_, Queue>, job: Job) {
+    fn push(&self, mut queue: MutexGuard<'_, Queue>, job: Job, is_awaited: bool) {
         queue.jobs.push(job);
-        let wake = std::mem::take(&mut queue.parked);
+        let is_first_awaited = is_awaited && !queue.awaited;
+        queue.awaited |= is_awaited;
+        let wake = std::mem::take(&mut queue.parked) || is_first_awaited;
         drop(queue);
         if wake {
             self.arrived.notify_one();

@@ -2,8 +2,9 @@
 //! The thread that owns the connection.
 //!
 //! It sleeps until something is queued. After a commit it pauses for what is left of [`GATHER`]
-//! before it takes more: a lone change is written at once, while under load some hundred
-//! transactions a second carry any number of changes.
+//! before it takes more: a lone change that somebody waits for is written at once, while under load
+//! some hundred transactions a second carry any number of changes. Changes that nobody waits for
+//! may wait a little longer ([`LINGER`]).
 
 use std::{
     collections::HashSet,
@@ -26,6 +27,8 @@ use super::{
 /// The least time between two commits. A transaction costs about 80 µs however little is in it, a
 /// registration in it about 5 µs more: at 1000 registrations a second this makes 13 µs of each.
 const GATHER: Duration = Duration::from_millis(10);
+/// How long a change that nobody waits for may wait for company.
+const LINGER: Duration = Duration::from_millis(100);
 /// The first pause before a failed transaction is tried again; doubled each time.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
@@ -142,6 +145,13 @@ impl Writer {
             };
         }
         queue.parked = false;
+        if self.trouble.is_none() {
+            let lingering = self
+                .shared
+                .arrived
+                .wait_timeout_while(queue, LINGER, |queue| !queue.awaited && !queue.closing);
+            queue = lingering.unwrap_or_else(PoisonError::into_inner).0;
+        }
         let pause = pause_until.saturating_duration_since(Instant::now());
         if !pause.is_zero() && !queue.closing {
             // Nobody wakes us from this: what comes meanwhile is taken along.
@@ -150,6 +160,7 @@ impl Writer {
             queue = self.shared.lock();
         }
         mem::swap(&mut queue.jobs, jobs);
+        queue.awaited = false;
         queue.held += jobs.len();
         queue.closing
     }

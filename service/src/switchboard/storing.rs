@@ -106,7 +106,7 @@ impl Switchboard {
 
     /// Stores a change that nobody waits for.
     pub(super) fn store_quietly(&mut self, change: Change) {
-        if let Err(error) = self.store.submit(change) {
+        if let Err(error) = self.store.submit_quietly(change) {
             self.trouble(&error.to_string());
         }
     }
