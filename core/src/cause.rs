@@ -114,10 +114,18 @@ impl Cause {
         Self { sip: 486, q850: Some(17), text: String::new() }
     }
 
-    /// No line leads to the contact.
+    /// No line leads to the contact: no route to the destination, which is 404 (RFC 3398 §8.2.6.1).
+    /// A 503 would tell a phone that this service is down.
     #[must_use]
     pub const fn no_line() -> Self {
+        Self { sip: 404, q850: Some(3), text: String::new() }
+    }
+
+    /// No line can carry an emergency call. 503, so that a phone with another account tries that.
+    #[must_use]
+    pub fn no_emergency_line() -> Self {
         Self { sip: 503, q850: Some(3), text: String::new() }
+            .with_text("No line here can carry an emergency call: use another telephone now")
     }
 
     /// The two sides share no kind of media.

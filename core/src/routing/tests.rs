@@ -107,10 +107,10 @@ fn what_cannot_be_reached_is_refused_with_the_honest_reason() {
         ("199", Why::Unknown, 404),
         ("nobody", Why::Unknown, 404),
         ("nobody@localhost", Why::Unknown, 404),
-        ("+4930123456", Why::NoLine, 503),
-        ("sip:+4930123456@localhost;user=phone", Why::NoLine, 503),
+        ("+4930123456", Why::NoLine, 404),
+        ("sip:+4930123456@localhost;user=phone", Why::NoLine, 404),
         ("sip:localhost", Why::Unknown, 404),
-        ("sip:102@elsewhere.example", Why::NoLine, 503),
+        ("sip:102@elsewhere.example", Why::NoLine, 404),
         ("204", Why::EmptyGroup, 404),
     ] {
         let route = house.route(contact);

@@ -12,8 +12,7 @@ impl Why {
     pub fn cause(self) -> Cause {
         match self {
             Self::CallersOwnPhone | Self::NotRegistered => Cause::not_registered(),
-            Self::EmergencyWithoutLine => Cause::no_line()
-                .with_text("No line here can carry an emergency call: use another telephone now"),
+            Self::EmergencyWithoutLine => Cause::no_emergency_line(),
             Self::EmptyGroup | Self::Unknown => Cause::not_found(),
             Self::NoLine => Cause::no_line(),
             Self::TooLarge => Cause::too_many_hops(),

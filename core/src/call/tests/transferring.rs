@@ -169,7 +169,7 @@ fn the_user_transfers_over_the_bus() {
     let (now, party) = (bench.now, party("103"));
     let nowhere = Route::refused("103", Why::NoLine);
     let refused = bench.call.transfer(now, &mut bench.ids, Side::Callee, party.clone(), nowhere);
-    assert!(matches!(refused, Err(CommandError::Unreachable(cause)) if cause.sip == 503));
+    assert!(matches!(refused, Err(CommandError::Unreachable(cause)) if cause.sip == 404));
     let taken = bench.call.transfer(now, &mut bench.ids, Side::Callee, party, route(&[&[9]]));
     assert_eq!(taken, Ok(()));
     bench.drain();
