@@ -2,12 +2,20 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    io::{self, IoSliceMut},
     net::{SocketAddr, UdpSocket},
+    os::fd::AsRawFd as _,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use nix::{
+    libc,
+    sys::socket::{
+        ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt,
+        sockopt::{Ipv4RecvErr, Ipv6RecvErr},
+    },
+};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::Incoming;
@@ -24,12 +32,19 @@ pub(super) struct Datagrams {
     pub(super) local: SocketAddr,
     socket: AsyncFd<UdpSocket>,
     waiting: VecDeque<(SocketAddr, Bytes)>,
+    /// Where nobody took what was sent, by ICMP; once may be a phone that is just restarting.
+    refused_once: VecDeque<SocketAddr>,
+    /// Those who did not take it twice.
+    refused: Vec<SocketAddr>,
     /// Tells when the kernel takes more; there only while something waits.
     room: Option<AsyncFd<UdpSocket>>,
 }
 
 /// Datagrams read at one go from one socket.
 const AT_ONE_GO: usize = 64;
+
+/// Far ends of which it is remembered that they refused a datagram.
+const MOST_REFUSED_ONCE: usize = 64;
 
 /// Datagrams that may wait. Those beyond are lost, as they may be anywhere on their way.
 const MOST_WAITING: usize = 1024;
@@ -38,13 +53,30 @@ impl Datagrams {
     /// The socket must not block.
     pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
         let local = socket.local_addr()?;
+        // All share the socket: a bare error would not tell whose datagram met a closed port.
+        match local {
+            SocketAddr::V4(_) => setsockopt(&socket, Ipv4RecvErr, &true)?,
+            SocketAddr::V6(_) => setsockopt(&socket, Ipv6RecvErr, &true)?,
+        }
         let socket = watch(socket, Interest::READABLE)?;
-        Ok(Self { local, socket, waiting: VecDeque::new(), room: None })
+        Ok(Self {
+            local,
+            socket,
+            waiting: VecDeque::new(),
+            refused_once: VecDeque::new(),
+            refused: Vec::new(),
+            room: None,
+        })
     }
 
     pub(super) fn send(&mut self, remote: SocketAddr, bytes: Bytes) -> io::Result<()> {
         if self.waiting.is_empty() {
-            match self.socket.get_ref().send_to(&bytes, remote) {
+            let mut sent = self.socket.get_ref().send_to(&bytes, remote);
+            // The error of an earlier datagram, to whomever: this one has not been sent yet.
+            if sent.is_err() && self.read_refusals() {
+                sent = self.socket.get_ref().send_to(&bytes, remote);
+            }
+            match sent {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => return sent.map(|_| ()),
             }
@@ -57,6 +89,54 @@ impl Datagrams {
             self.waiting.push_back((remote, bytes));
         }
         Ok(())
+    }
+
+    /// Those who did not take what was sent to them, nor what was sent again (RFC 3261 §18.4).
+    pub(super) fn take_refusals(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// Reads what the kernel was told by ICMP; says whether there was anything. The next datagram
+    /// on the socket tells that there is, which a retransmission will be.
+    fn read_refusals(&mut self) -> bool {
+        let mut any = false;
+        for _ in 0..AT_ONE_GO {
+            let mut start = [0; 0];
+            let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+            let mut iov = [IoSliceMut::new(&mut start)];
+            let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+            let fd = self.socket.get_ref().as_raw_fd();
+            let read = recvmsg::<SockaddrStorage>(fd, &mut iov, Some(&mut control), flags);
+            let Ok(read) = read else { break };
+            any = true;
+            let is_refusal = read.cmsgs().is_ok_and(|mut all| {
+                all.any(|one| match one {
+                    ControlMessageOwned::Ipv4RecvErr(error, _)
+                    | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+                        let unreachable =
+                            [libc::ECONNREFUSED, libc::EHOSTUNREACH, libc::ENETUNREACH];
+                        unreachable.iter().any(|&errno| u32::try_from(errno) == Ok(error.ee_errno))
+                    }
+                    _ => false,
+                })
+            });
+            if is_refusal && let Some(remote) = read.address.as_ref().and_then(address) {
+                self.note_refusal(remote);
+            }
+        }
+        any
+    }
+
+    fn note_refusal(&mut self, remote: SocketAddr) {
+        if let Some(at) = self.refused_once.iter().position(|once| *once == remote) {
+            self.refused_once.remove(at);
+            self.refused.push(remote);
+            return;
+        }
+        if self.refused_once.len() == MOST_REFUSED_ONCE {
+            self.refused_once.pop_front();
+        }
+        self.refused_once.push_back(remote);
     }
 
     /// Sends what waits, if the kernel takes it.
@@ -76,7 +156,7 @@ impl Datagrams {
     /// Adds what has come in, up to a bound, or sees to it that the task is woken when something
     /// comes.
     pub(super) fn poll_recv(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
         limits: &Limits,
@@ -89,11 +169,17 @@ impl Datagrams {
             match self.socket.get_ref().recv_from(buffer) {
                 Ok((length, remote)) => {
                     count += 1;
+                    if !self.refused_once.is_empty() {
+                        self.refused_once.retain(|once| *once != remote);
+                    }
                     batch.extend(self.read(&buffer[..length], remote, limits));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
                 // What an earlier datagram ran into; not the fault of this one.
-                Err(_) => count += 1,
+                Err(_) => {
+                    count += 1;
+                    self.read_refusals();
+                }
             }
         }
     }
@@ -111,6 +197,12 @@ impl Datagrams {
             Err(fault) => Incoming::Malformed { flow, bytes, fault },
         })
     }
+}
+
+/// Whom a datagram was for.
+fn address(found: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = found.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| found.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
 }
 
 /// Asks tokio to wake us for this alone.

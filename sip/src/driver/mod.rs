@@ -12,7 +12,7 @@
 //! are needed. The price is that new addresses must be asked for with [`Driver::refresh`].
 //! Connections know their address by themselves, so a TCP wildcard stays one socket.
 //!
-//! **Room.** TLS and WebSocket come as further kinds of [`link::Link`], which is all that a
+//! **Room.** TLS and WebSocket come as further kinds of `link::Link`, which is all that a
 //! connection's task and queue know of what carries the octets.
 
 mod bind;
@@ -169,6 +169,9 @@ impl Driver {
                 socket.poll_flush(context);
                 socket.poll_recv(context, &mut self.buffer, &self.settings.limits, batch);
             }
+            for at in 0..self.datagrams.len() {
+                self.tell_refusals(at);
+            }
             let mut is_idle = false;
             while batch.len() < begin + BATCH {
                 match self.from_tasks.poll_recv(context) {
@@ -224,6 +227,16 @@ impl Driver {
         let Some(at) = exact else { return self.fail(flow, "no socket has that local address") };
         if let Err(error) = self.datagrams[at].send(flow.remote, bytes) {
             self.fail(flow, error.to_string());
+        }
+        self.tell_refusals(at);
+    }
+
+    /// Tells of those who did not take what was sent to them.
+    fn tell_refusals(&mut self, at: usize) {
+        let local = self.datagrams[at].local;
+        for remote in self.datagrams[at].take_refusals() {
+            let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+            self.fail(flow, "nobody listens there");
         }
     }
 

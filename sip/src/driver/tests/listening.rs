@@ -62,6 +62,31 @@ async fn a_datagram_that_cannot_be_sent_is_told() {
 }
 
 #[tokio::test]
+async fn a_port_that_is_closed_twice_is_told_and_no_other_datagram_is_lost() {
+    for here in ["127.0.0.1:0", "[::1]:0"] {
+        let (mut driver, local) = listening(&[Transport::Udp], here);
+        let peer = std::net::UdpSocket::bind((local.ip(), 0)).unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let closed = std::net::UdpSocket::bind((local.ip(), 0)).unwrap().local_addr().unwrap();
+        let send = |driver: &mut Driver, remote| {
+            let flow = flow(Transport::Udp, local, remote);
+            driver.send(Transmit { flow, bytes: request("") });
+        };
+        for refusals in 1..=2 {
+            send(&mut driver, closed);
+            // The next datagram on the socket meets the error, and goes out nevertheless.
+            send(&mut driver, peer.local_addr().unwrap());
+            assert!(peer.recv(&mut [0; 2048]).unwrap() > 0, "{here}");
+            assert_eq!(driver.told.len(), refusals - 1, "once may be a phone that restarts");
+        }
+        let Incoming::FlowFailed { flow: failed, .. } = next(&mut driver).await else {
+            panic!("nobody listens at {closed}")
+        };
+        assert_eq!(failed, flow(Transport::Udp, local, closed));
+    }
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named_with_its_holder_and_the_next_one_is_taken() {
     let (_first, taken) = listening(&[Transport::Udp], "127.0.0.1:0");
     let mut driver = Driver::new(DriverSettings::default());
