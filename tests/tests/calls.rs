@@ -2,9 +2,10 @@
 //! Calls between real phones: what a person would notice if it did not work.
 
 use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
 use sipwitch_dbus_interfaces::wire::CallState;
 use sipwitch_tests::peers::{Account, Baresip, Transport};
-use sipwitch_tests::{House, net};
+use sipwitch_tests::{House, PATIENCE, net};
 
 /// Registered baresips, one for each number.
 fn baresips<const N: usize>(house: &House, numbers: [&str; N]) -> Result<[Baresip; N]> {
@@ -238,5 +239,22 @@ fn the_caller_sends_the_callee_to_somebody_else() -> Result<()> {
     anna.closed()?;
     cleo.hang_up()?;
     bert.closed()?;
+    Ok(())
+}
+
+#[test]
+fn a_phone_that_has_died_is_not_waited_for() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let [mut anna, mut bert] = baresips(&house, ["101", "102"])?;
+    connect(&mut anna, &mut bert)?;
+    bert.program.signal(Signal::SIGKILL)?;
+    bert.program.wait_for_end(PATIENCE)?;
+    anna.hang_up()?;
+    anna.closed()?;
+    house.desk().calls_are(0)?;
+    // Its port is closed, and the kernel says so (RFC 3261 section 18.4): no 32 seconds of silence.
+    anna.call("102")?;
+    let said = anna.closed()?;
+    ensure!(said.contains("480") || said.contains("503"), "{said}");
     Ok(())
 }
