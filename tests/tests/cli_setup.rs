@@ -188,7 +188,10 @@ fn gnome_calls_registers_with_what_was_written() -> Result<()> {
 
 #[test]
 fn gnome_calls_registers_with_a_password_from_the_keyring() -> Result<()> {
-    gnome_calls(House::plan().everybody_needs_a_password(), &["--new-password"])
+    // Its SIP library is at a loss when SHA-256 is offered too.
+    let plan =
+        House::plan().everybody_needs_a_password().settings(r#"digest-algorithms = ["MD5"]"#);
+    gnome_calls(plan, &["--new-password"])
 }
 
 #[test]

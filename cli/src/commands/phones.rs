@@ -210,6 +210,11 @@ async fn set_up(
     }));
     if !dry_run {
         output.line(setup::next_step(program));
+        if new_password && program == Program::GnomeCalls {
+            output.line(
+                "It knows MD5 alone: the configuration must say digest-algorithms = [\"MD5\"]",
+            );
+        }
     }
     Ok(())
 }
