@@ -9,22 +9,29 @@
 #[derive(Debug, Default)]
 pub struct Rush {
     highest: usize,
+    /// A rush has ebbed, and its last drops are still to fall.
+    is_ebbing: bool,
 }
 
 /// Below this many things at once there is nothing worth giving back.
 const WORTH_IT: usize = 2000;
+/// Below this a rush is wholly over.
+const QUIET: usize = 100;
 
 impl Rush {
-    /// Takes how much is under way, and says whether it has fallen to a quarter of what it was.
+    /// Takes how much is under way, and says whether it has fallen to a quarter of what it was, or
+    /// after that to next to nothing.
     pub const fn is_over(&mut self, under_way: usize) -> bool {
         if under_way > self.highest {
             self.highest = under_way;
         }
         let is_over = self.highest >= WORTH_IT && under_way < self.highest / 4;
-        if is_over {
+        let is_quiet = self.is_ebbing && under_way < QUIET;
+        if is_over || is_quiet {
             self.highest = under_way;
+            self.is_ebbing = under_way >= QUIET;
         }
-        is_over
+        is_over || is_quiet
     }
 }
 
@@ -50,11 +57,11 @@ mod tests {
     #[test]
     fn a_rush_is_over_once_and_small_ones_never_were() {
         let mut rush = Rush::default();
-        let over: Vec<usize> = [10, 1000, 5, 4000, 3000, 1001, 999, 998, 0]
+        let over: Vec<usize> = [10, 1000, 5, 4000, 3000, 1001, 999, 998, 99, 98, 0]
             .into_iter()
             .filter(|under_way| rush.is_over(*under_way))
             .collect();
-        assert_eq!(over, [999]);
+        assert_eq!(over, [999, 99]);
         give_back();
     }
 }

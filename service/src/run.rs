@@ -265,6 +265,7 @@ impl House {
         loop {
             self.flush();
             if rush.is_over(self.switchboard.under_way()) {
+                self.switchboard.shrink();
                 memory::give_back();
             }
             if let Some(until) = farewell

@@ -114,13 +114,14 @@ impl Call {
         call
     }
 
-    pub(super) const fn new(now: Instant, id: CallId, state: CallState) -> Self {
+    pub(super) fn new(now: Instant, id: CallId, state: CallState) -> Self {
         Self {
             id,
             state,
             created: now,
             answered: None,
-            legs: Vec::new(),
+            // Most calls have two, and a first push would make room for four.
+            legs: Vec::with_capacity(2),
             pair: None,
             hunt: None,
             preparing: None,

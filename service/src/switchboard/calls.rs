@@ -97,7 +97,7 @@ impl Switchboard {
         let mut entry = CallEntry::new(call, &dialled, caller.clone(), &words, now.unix_us);
         entry.add_leg(leg, "caller", &caller.address, phone);
         self.legs.insert(leg, id);
-        self.calls.insert(id, entry);
+        self.calls.insert(id, Box::new(entry));
         self.pump(id);
     }
 

@@ -8,7 +8,7 @@ use sipwitch_sip::{
     auth::{Ha1, Hash, Verdict},
     endpoint::Arrival,
     gate,
-    wire::{Draft, NameAddr},
+    wire::{Draft, NameAddr, name},
 };
 
 use super::Switchboard;
@@ -37,10 +37,7 @@ impl Switchboard {
             gate::Verdict::Admit => true,
             gate::Verdict::Refuse { retry_after } => {
                 let mut busy = self.endpoint.response_to(&arrival.request, 503, "");
-                busy.push(
-                    &sipwitch_sip::wire::name::RETRY_AFTER,
-                    retry_after.as_secs().max(1).to_string(),
-                );
+                busy.push(&name::RETRY_AFTER, retry_after.as_secs().max(1).to_string());
                 self.endpoint.dismiss(arrival.transaction, Some(&busy));
                 false
             }
@@ -98,9 +95,20 @@ impl Switchboard {
         match verdict {
             Verdict::Accepted { user } => Ok(user),
             verdict => {
-                let tag = self.endpoint.new_tag();
+                let tag = self.endpoint.stateless_tag(&arrival.request);
                 Err(self.authenticator.answer(now, &arrival.request, source, &verdict, &tag))
             }
+        }
+    }
+
+    /// Turns away who was not let in. Who has not tried yet is not remembered for being asked to
+    /// (RFC 3261 §26.3.2.4); who has tried must not count twice when the answer is lost.
+    pub(super) fn turn_away(&mut self, arrival: &Arrival, response: &Draft) {
+        let has_tried = arrival.request.headers().count(&name::AUTHORIZATION) > 0;
+        if response.status() == Some(401) && !has_tried {
+            self.endpoint.dismiss(arrival.transaction, Some(response));
+        } else {
+            self.endpoint.respond(self.now.instant, arrival.transaction, response);
         }
     }
 

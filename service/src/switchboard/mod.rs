@@ -136,7 +136,7 @@ pub struct Switchboard {
     owners: Option<SocketOwners>,
     registrar: Registrar,
     directory: Directory,
-    calls: HashMap<CallId, CallEntry>,
+    calls: HashMap<CallId, Box<CallEntry>>,
     legs: HashMap<LegId, CallId>,
     leg_ids: LegIds,
     last_call: u64,
@@ -347,6 +347,13 @@ impl Switchboard {
         self.calls.len() + self.endpoint.leg_count() + self.endpoint.transaction_count()
     }
 
+    /// Gives back the room that tables took in a rush.
+    pub fn shrink(&mut self) {
+        self.calls.shrink_to_fit();
+        self.legs.shrink_to_fit();
+        self.endpoint.shrink();
+    }
+
     /// How many calls are under way.
     #[must_use]
     pub fn call_count(&self) -> usize {
@@ -451,7 +458,7 @@ impl Switchboard {
     fn world_view(&self) -> World {
         World {
             service: self.service.clone(),
-            calls: self.calls.values().map(CallEntry::view).collect(),
+            calls: self.calls.values().map(|entry| entry.view()).collect(),
             phones: self.registrar.phones().map(|binding| world::phone_view(binding)).collect(),
             extensions: self.directory.iter().map(|entry| self.extension_view(entry)).collect(),
         }

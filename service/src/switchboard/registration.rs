@@ -45,7 +45,7 @@ impl Switchboard {
                 return;
             }
             Err(response) => {
-                self.endpoint.respond(self.now.instant, arrival.transaction, &response);
+                self.turn_away(&arrival, &response);
                 return;
             }
         };

@@ -62,7 +62,7 @@ impl Switchboard {
         let mut entry = CallEntry::new(call, contact, user, &words, now.unix_us);
         entry.owner = Some(owner.unwrap_or_default().into());
         entry.ring = ring;
-        self.calls.insert(id, entry);
+        self.calls.insert(id, Box::new(entry));
         tracing::info!(call = id.0, contact = %crate::secret::Redacted(contact), "dialled by a program");
         self.pump(id);
         Ok(id)
@@ -266,7 +266,7 @@ impl Switchboard {
     }
 
     fn entry(&mut self, call: CallId) -> Result<&mut CallEntry, Refusal> {
-        self.calls.get_mut(&call).ok_or_else(|| no_call(call))
+        self.calls.get_mut(&call).map(Box::as_mut).ok_or_else(|| no_call(call))
     }
 }
 

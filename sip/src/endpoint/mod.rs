@@ -289,6 +289,13 @@ impl Endpoint {
         Tag::random(&mut self.context.random).to_string()
     }
 
+    /// A tag for an answer after which the request is forgotten ([`Self::dismiss`]): the same for
+    /// each repetition of the request.
+    #[must_use]
+    pub fn stateless_tag(&self, request: &Request) -> String {
+        self.context.table.stateless_tag(request)
+    }
+
     /// The answer to a request outside dialogs, tagged and signed with our Server.
     #[must_use]
     pub fn response_to(&mut self, request: &Request, status: u16, phrase: &str) -> Draft {
@@ -350,6 +357,15 @@ impl Endpoint {
     #[must_use]
     pub fn transaction_count(&self) -> usize {
         self.context.table.len()
+    }
+
+    /// Gives back the room that tables took in a rush.
+    pub fn shrink(&mut self) {
+        self.legs.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+        self.context.tags.shrink_to_fit();
+        self.context.clients.shrink_to_fit();
+        self.context.invites.shrink_to_fit();
     }
 
     fn replaced(&self, replaces: &Replaces) -> Replaced {

@@ -254,6 +254,8 @@ impl Client {
         if let State::Accepted { acks, .. } = &mut self.state {
             acks.retain(|(have, ..)| *have != tag);
             if acks.len() < MOST {
+                // Nearly always the only one.
+                acks.reserve_exact(1);
                 acks.push((tag, flow, bytes));
             }
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use super::{Method, Name, Request, Uri, name};
 
@@ -139,9 +139,22 @@ impl Draft {
     /// The same with a Via value before all other fields.
     #[must_use]
     pub fn encode_with_via(&self, via: Option<&[u8]>) -> Bytes {
-        let fields: usize =
-            self.fields.iter().map(|(name, value)| name.as_bytes().len() + value.len() + 4).sum();
-        let mut out = BytesMut::with_capacity(self.start.len() + fields + self.body.len() + 160);
+        let mut digits = [0; 20];
+        let length = decimal(self.body.len(), &mut digits);
+        // Exactly as long as it will be: many are kept for their repetitions.
+        let size_of = |name: &[u8], value: &[u8]| name.len() + value.len() + b": \r\n".len();
+        let size = self.start.len()
+            + b"\r\n\r\n".len()
+            + via.map_or(0, |via| size_of(b"Via", via))
+            + self
+                .fields
+                .iter()
+                .map(|(name, value)| size_of(name.as_bytes(), value))
+                .sum::<usize>()
+            + self.content_type.as_ref().map_or(0, |value| size_of(b"Content-Type", value))
+            + size_of(b"Content-Length", length)
+            + self.body.len();
+        let mut out = Vec::with_capacity(size);
         out.put_slice(&self.start);
         out.put_slice(b"\r\n");
         if let Some(via) = via {
@@ -153,15 +166,14 @@ impl Draft {
         if let Some(content_type) = &self.content_type {
             put_field(&mut out, b"Content-Type", content_type);
         }
-        let mut digits = [0; 20];
-        put_field(&mut out, b"Content-Length", decimal(self.body.len(), &mut digits));
+        put_field(&mut out, b"Content-Length", length);
         out.put_slice(b"\r\n");
         out.put_slice(&self.body);
-        out.freeze()
+        out.into()
     }
 }
 
-fn put_field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
+fn put_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.put_slice(name);
     out.put_slice(b": ");
     out.put_slice(value);
