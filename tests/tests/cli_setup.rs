@@ -188,9 +188,7 @@ fn gnome_calls_registers_with_what_was_written() -> Result<()> {
 
 #[test]
 fn gnome_calls_registers_with_a_password_from_the_keyring() -> Result<()> {
-    // Its SIP library is at a loss when SHA-256 is offered too.
-    let plan =
-        House::plan().everybody_needs_a_password().settings(r#"digest-algorithms = ["MD5"]"#);
+    let plan = House::plan().everybody_needs_a_password();
     gnome_calls(plan, &["--new-password"])
 }
 

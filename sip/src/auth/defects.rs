@@ -14,13 +14,15 @@
 use super::{Algorithm, Hash};
 use crate::wire::{Request, name};
 
-/// The beginning of the User-Agent, and the version from which on it is no longer true, if one is
+/// The beginning of a word of the User-Agent, and the version from which on it is no longer true, if one is
 /// known.
 const MD5_ONLY: &[(&str, Option<u32>)] = &[
     // libre knew MD5 alone until its 2.x, and gives up with ENOSYS otherwise.
     ("baresip v", Some(2)),
     // 0.9.8 looks at the first challenge.
     ("sipsak", None),
+    // sofia-sip (GNOME Calls, telepathy-rakia) gives up in whichever order they come.
+    ("sofia-sip/", None),
     // 1.10 looks at the last.
     ("Twinkle/", None),
 ];
@@ -38,7 +40,12 @@ pub(super) fn algorithms_for<'a>(
 
 fn is_defective(agent: &[u8]) -> bool {
     MD5_ONLY.iter().any(|(product, mended)| {
-        let Some(version) = agent.strip_prefix(product.as_bytes()) else { return false };
+        // A library names itself after the program that uses it.
+        let stands_at = agent.windows(product.len()).position(|part| part == product.as_bytes());
+        let Some(at) = stands_at.filter(|at| *at == 0 || agent[at - 1] == b' ') else {
+            return false;
+        };
+        let version = &agent[at + product.len()..];
         let digits: String =
             version.iter().take_while(|b| b.is_ascii_digit()).map(|b| char::from(*b)).collect();
         match (mended, digits.parse::<u32>()) {
@@ -58,6 +65,8 @@ mod tests {
         assert!(is_defective(b"baresip v0.6.6"));
         assert!(is_defective(b"sipsak 0.9.8.1"));
         assert!(is_defective(b"Twinkle/1.10.2"));
+        assert!(is_defective(b"Telepathy-Rakia/0.8.0 sofia-sip/1.12.11"));
+        assert!(!is_defective(b"notsofia-sip/1"));
         assert!(!is_defective(b"baresip v3.5.1 (x86_64/linux)"));
         assert!(!is_defective(b"Linphone/5.1"));
     }
