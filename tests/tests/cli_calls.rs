@@ -56,7 +56,10 @@ fn a_call_is_shown_held_resumed_and_ended() -> Result<()> {
         ensure!(calls.done()?.contains(words), "{words}: {calls:?}");
     }
     let calls = sipwitch.json(&["calls"])?;
-    ensure!(calls[0]["id"].as_u64() == id.parse().ok() && calls[0]["state"] == "connected", "{calls}");
+    ensure!(
+        calls[0]["id"].as_u64() == id.parse().ok() && calls[0]["state"] == "connected",
+        "{calls}"
+    );
     ensure!(calls[0]["caller"].as_str().is_some_and(|who| who.contains("101")), "{calls}");
     ensure!(calls[0]["legs"].as_array().map(Vec::len) == Some(2), "{calls}");
     ensure!(calls[0]["answered-at-microseconds"].as_u64() > Some(0), "{calls}");

@@ -38,15 +38,15 @@ impl Switchboard {
                 self.calls.len()
             )));
         }
-        let (user, phones) = self.user_side(&options)?;
         let far = routing::route(&parsed, &Caller::default(), &self.house(None));
+        // Nobody is to look for a phone first, and then hear that no line carries the call.
+        if is_emergency && far.attempts.is_empty() {
+            return Err(Refusal::EmergencyUnavailable(far.refusal().sentence()));
+        }
+        let (user, phones) = self.user_side(&options)?;
         if far.attempts.is_empty() {
-            let cause = far.refusal();
-            return Err(if is_emergency {
-                Refusal::EmergencyUnavailable(cause.sentence())
-            } else {
-                Refusal::NoRoute(format!("{contact}: {}", cause.sentence()))
-            });
+            let words = far.refusal().sentence();
+            return Err(Refusal::NoRoute(format!("{contact}: {words}")));
         }
         let ring = ring_of(&options);
         let shown = Party {

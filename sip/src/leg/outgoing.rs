@@ -290,7 +290,9 @@ impl Leg {
         let State::Standing(standing) = &mut self.state else { return };
         let (Ok(call_id), Ok(cseq)) = (response.call_id(), response.cseq()) else { return };
         let dialog = &mut standing.dialog;
-        if standing.invite == Invite::Idle && dialog.is(&call_id, dialog.local_tag(), &response.to_tag().unwrap_or_default()) {
+        if standing.invite == Invite::Idle
+            && dialog.is(&call_id, dialog.local_tag(), &response.to_tag().unwrap_or_default())
+        {
             dialog.heard_on(flow);
             let (ack, flow) = dialog.ack(cseq.number, &context.listeners);
             context.table.send_ack(None, flow, &ack);

@@ -135,6 +135,15 @@ fn an_emergency_call_is_refused_honestly_and_never_asked_for_a_password() {
 }
 
 #[test]
+fn a_program_that_dials_an_emergency_number_hears_at_once_that_nothing_carries_it() {
+    // No phone is registered, and that is not what matters most.
+    let mut town = Town::new();
+    let options = DialOptions::default();
+    let asked = town.wish(|reply| Ask::Dial { contact: "112".into(), options, owner: None, reply });
+    assert!(matches!(asked.answer(), Err(Refusal::EmergencyUnavailable(_))));
+}
+
+#[test]
 fn no_extension_can_be_called_like_an_emergency_number() {
     let mut town = Town::new();
     let change = person("a long password");
