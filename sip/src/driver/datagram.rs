@@ -32,9 +32,10 @@ pub(super) struct Datagrams {
     pub(super) local: SocketAddr,
     socket: AsyncFd<UdpSocket>,
     waiting: VecDeque<(SocketAddr, Bytes)>,
-    /// Where nobody took what was sent, by ICMP; once may be a phone that is just restarting.
-    refused_once: VecDeque<SocketAddr>,
-    /// Those who did not take it twice.
+    /// Where nobody took what was sent, by ICMP, and how often: it may be a phone that is just
+    /// restarting.
+    refusing: VecDeque<(SocketAddr, u8)>,
+    /// Those who did not take it [`REFUSALS`] times.
     refused: Vec<SocketAddr>,
     /// Tells when the kernel takes more; there only while something waits.
     room: Option<AsyncFd<UdpSocket>>,
@@ -43,8 +44,12 @@ pub(super) struct Datagrams {
 /// Datagrams read at one go from one socket.
 const AT_ONE_GO: usize = 64;
 
-/// Far ends of which it is remembered that they refused a datagram.
-const MOST_REFUSED_ONCE: usize = 64;
+/// So many datagrams in a row are refused before a far end is given up: a request and what repeats it
+/// after 0.5 and 1.5 s (RFC 3261 §17.1.1.2).
+const REFUSALS: u8 = 3;
+
+/// Far ends of which it is remembered that they refuse datagrams.
+const MOST_REFUSING: usize = 64;
 
 /// Datagrams that may wait. Those beyond are lost, as they may be anywhere on their way.
 const MOST_WAITING: usize = 1024;
@@ -63,7 +68,7 @@ impl Datagrams {
             local,
             socket,
             waiting: VecDeque::new(),
-            refused_once: VecDeque::new(),
+            refusing: VecDeque::new(),
             refused: Vec::new(),
             room: None,
         })
@@ -91,7 +96,8 @@ impl Datagrams {
         Ok(())
     }
 
-    /// Those who did not take what was sent to them, nor what was sent again (RFC 3261 §18.4).
+    /// Those who did not take what was sent to them, nor what was sent again and again (RFC 3261
+    /// §18.4).
     pub(super) fn take_refusals(&mut self) -> Vec<SocketAddr> {
         std::mem::take(&mut self.refused)
     }
@@ -128,15 +134,18 @@ impl Datagrams {
     }
 
     fn note_refusal(&mut self, remote: SocketAddr) {
-        if let Some(at) = self.refused_once.iter().position(|once| *once == remote) {
-            self.refused_once.remove(at);
-            self.refused.push(remote);
+        if let Some(at) = self.refusing.iter().position(|(refusing, _)| *refusing == remote) {
+            self.refusing[at].1 += 1;
+            if self.refusing[at].1 >= REFUSALS {
+                self.refusing.remove(at);
+                self.refused.push(remote);
+            }
             return;
         }
-        if self.refused_once.len() == MOST_REFUSED_ONCE {
-            self.refused_once.pop_front();
+        if self.refusing.len() == MOST_REFUSING {
+            self.refusing.pop_front();
         }
-        self.refused_once.push_back(remote);
+        self.refusing.push_back((remote, 1));
     }
 
     /// Sends what waits, if the kernel takes it.
@@ -169,8 +178,8 @@ impl Datagrams {
             match self.socket.get_ref().recv_from(buffer) {
                 Ok((length, remote)) => {
                     count += 1;
-                    if !self.refused_once.is_empty() {
-                        self.refused_once.retain(|once| *once != remote);
+                    if !self.refusing.is_empty() {
+                        self.refusing.retain(|(refusing, _)| *refusing != remote);
                     }
                     batch.extend(self.read(&buffer[..length], remote, limits));
                 }

@@ -62,7 +62,7 @@ async fn a_datagram_that_cannot_be_sent_is_told() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_closed_twice_is_told_and_no_other_datagram_is_lost() {
+async fn a_port_that_stays_closed_is_told_and_no_other_datagram_is_lost() {
     for here in ["127.0.0.1:0", "[::1]:0"] {
         let (mut driver, local) = listening(&[Transport::Udp], here);
         let peer = std::net::UdpSocket::bind((local.ip(), 0)).unwrap();
@@ -72,12 +72,12 @@ async fn a_port_that_is_closed_twice_is_told_and_no_other_datagram_is_lost() {
             let flow = flow(Transport::Udp, local, remote);
             driver.send(Transmit { flow, bytes: request("") });
         };
-        for refusals in 1..=2 {
+        for refusals in 1..=3 {
             send(&mut driver, closed);
             // The next datagram on the socket meets the error, and goes out nevertheless.
             send(&mut driver, peer.local_addr().unwrap());
             assert!(peer.recv(&mut [0; 2048]).unwrap() > 0, "{here}");
-            assert_eq!(driver.told.len(), refusals - 1, "once may be a phone that restarts");
+            assert_eq!(driver.told.len(), refusals / 3, "it may be a phone that restarts");
         }
         let Incoming::FlowFailed { flow: failed, .. } = next(&mut driver).await else {
             panic!("nobody listens at {closed}")
