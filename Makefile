@@ -45,7 +45,7 @@ test: ## every test, against foreign phones too
 	@.ci/need packages build test
 	@.ci/need tools test
 	cargo build --workspace --bins
-	cargo nextest run --workspace --no-tests=fail
+	cargo nextest run --workspace --no-fail-fast --no-tests=fail
 	cargo test -q --workspace --doc
 	CARGO_TARGET_DIR=target/fuzz cargo test -q --manifest-path fuzz/Cargo.toml
 
