@@ -44,11 +44,11 @@ fn the_numbers_of_both_sides_are_counted_apart() {
     let listeners = Listeners::default();
     for number in 1..3 {
         let (draft, _) = dialog.request(&Method::Info, &listeners);
-        assert_eq!(draft.value(&name::CSEQ).unwrap(), &format!("{number} INFO"));
-        assert_eq!(draft.value(&name::TO).unwrap(), "<sip:102@h>;tag=far");
-        assert_eq!(draft.value(&name::FROM).unwrap(), "<sip:101@h>;tag=0123456789abcdef");
+        assert_eq!(draft.value(&name::CSEQ).unwrap(), format!("{number} INFO").as_bytes());
+        assert_eq!(draft.value(&name::TO).unwrap(), b"<sip:102@h>;tag=far");
+        assert_eq!(draft.value(&name::FROM).unwrap(), b"<sip:101@h>;tag=0123456789abcdef");
     }
-    assert_eq!(dialog.ack(7, &listeners).0.value(&name::CSEQ).unwrap(), "7 ACK");
+    assert_eq!(dialog.ack(7, &listeners).0.value(&name::CSEQ).unwrap(), b"7 ACK");
     assert_eq!(dialog.local_cseq(), 2);
 }
 

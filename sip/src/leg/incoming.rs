@@ -299,7 +299,7 @@ impl Ringing {
         let tag = self.early[at].dialog.local_tag().to_string();
         let mut draft = Draft::response_to(&self.request, status.code, &status.reason, Some(&tag));
         for route in self.request.headers().all(&name::RECORD_ROUTE) {
-            draft.push(&name::RECORD_ROUTE, route.into_owned());
+            draft.push(&name::RECORD_ROUTE, route);
         }
         draft.push(&name::CONTACT, contact.to_vec());
         context.put_abilities(&mut draft, self.takes_reliable);

@@ -383,7 +383,7 @@ impl Registrar {
         }
         if sender.knows_path {
             for path in arrival.request.headers().all(&name::PATH) {
-                draft.push(&name::PATH, path.into_owned());
+                draft.push(&name::PATH, path);
             }
         }
         if uses_outbound {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes};
 
 use super::{Method, Name, Request, Uri, name};
@@ -7,12 +9,16 @@ use super::{Method, Name, Request, Uri, name};
 /// A message to be sent, header field by header field.
 ///
 /// Whatever is put in, no field can break out of its line: CR, LF and NUL become spaces.
+///
+/// All text stands in one piece, start line first, so that a message costs two allocations and not
+/// one for each field.
 #[derive(Debug, Clone)]
 pub struct Draft {
     kind: Kind,
-    start: Bytes,
-    fields: Vec<(Name, Bytes)>,
-    content_type: Option<Bytes>,
+    text: Vec<u8>,
+    start: Range<usize>,
+    fields: Vec<(Name, Range<usize>)>,
+    content_type: Option<Range<usize>>,
     body: Bytes,
 }
 
@@ -27,12 +33,12 @@ impl Draft {
     /// A request without any field.
     #[must_use]
     pub fn request(method: &Method, uri: &Uri) -> Self {
-        let mut start = Vec::with_capacity(64);
-        start.extend_from_slice(method.as_bytes());
-        start.push(b' ');
-        uri.write_to(&mut start);
-        start.extend_from_slice(b" SIP/2.0");
-        Self::started(Kind::Request(method.clone()), start.into())
+        let mut text = Vec::with_capacity(TEXT);
+        text.extend_from_slice(method.as_bytes());
+        text.push(b' ');
+        uri.write_to(&mut text);
+        text.extend_from_slice(b" SIP/2.0");
+        Self::started(Kind::Request(method.clone()), text)
     }
 
     /// A response without any field. An empty phrase means the usual one.
@@ -40,8 +46,12 @@ impl Draft {
     pub fn response(status: u16, phrase: &str) -> Self {
         let phrase = if phrase.is_empty() { reason_phrase(status) } else { phrase };
         let status = status.clamp(100, 699);
-        let line = format!("SIP/2.0 {status:03} {phrase}");
-        Self::started(Kind::Response(status), on_one_line(line.into()))
+        let mut text = Vec::with_capacity(TEXT);
+        text.extend_from_slice(b"SIP/2.0 ");
+        text.extend_from_slice(decimal(usize::from(status), &mut [0; 20]));
+        text.push(b' ');
+        put_on_one_line(&mut text, phrase.as_bytes());
+        Self::started(Kind::Response(status), text)
     }
 
     /// A response with the fields a response takes from its request (RFC 3261 §8.2.6.2): Via, From,
@@ -54,31 +64,37 @@ impl Draft {
             draft.push(&name::VIA, value);
         }
         if let Some(from) = headers.value(&name::FROM) {
-            draft.push(&name::FROM, from.into_owned());
+            draft.push(&name::FROM, from);
         }
         if let Some(to) = headers.value(&name::TO) {
-            let mut to = to.into_owned();
-            if let (Some(tag), None) = (to_tag, request.to_tag()) {
-                to.extend_from_slice(b";tag=");
-                to.extend_from_slice(tag.as_bytes());
-            }
             draft.push(&name::TO, to);
+            if let (Some(tag), None) = (to_tag, request.to_tag()) {
+                draft.extend(b";tag=");
+                draft.extend(tag.as_bytes());
+            }
         }
         for wanted in [&name::CALL_ID, &name::CSEQ] {
             if let Some(value) = headers.value(wanted) {
-                draft.push(wanted, value.into_owned());
+                draft.push(wanted, value);
             }
         }
         if status == 100
             && let Some(value) = headers.value(&name::TIMESTAMP)
         {
-            draft.push(&name::TIMESTAMP, value.into_owned());
+            draft.push(&name::TIMESTAMP, value);
         }
         draft
     }
 
-    fn started(kind: Kind, start: Bytes) -> Self {
-        Self { kind, start, fields: Vec::with_capacity(16), content_type: None, body: Bytes::new() }
+    fn started(kind: Kind, text: Vec<u8>) -> Self {
+        Self {
+            kind,
+            start: 0..text.len(),
+            text,
+            fields: Vec::with_capacity(FIELDS),
+            content_type: None,
+            body: Bytes::new(),
+        }
     }
 
     /// The method, if it is a request.
@@ -100,34 +116,51 @@ impl Draft {
     }
 
     /// Adds a field at the end.
-    pub fn push(&mut self, name: &Name, value: impl Into<Bytes>) -> &mut Self {
-        self.fields.push((name.clone(), on_one_line(value.into())));
+    pub fn push(&mut self, name: &Name, value: impl AsRef<[u8]>) -> &mut Self {
+        let value = self.put(value.as_ref());
+        self.fields.push((name.clone(), value));
         self
     }
 
     /// Adds a field at the beginning.
-    pub fn push_front(&mut self, name: &Name, value: impl Into<Bytes>) -> &mut Self {
-        self.fields.insert(0, (name.clone(), on_one_line(value.into())));
+    pub fn push_front(&mut self, name: &Name, value: impl AsRef<[u8]>) -> &mut Self {
+        let value = self.put(value.as_ref());
+        self.fields.insert(0, (name.clone(), value));
         self
     }
 
     /// Removes all fields of that name and adds this one at the end.
-    pub fn set(&mut self, name: &Name, value: impl Into<Bytes>) -> &mut Self {
+    pub fn set(&mut self, name: &Name, value: impl AsRef<[u8]>) -> &mut Self {
         self.fields.retain(|(have, _)| have != name);
         self.push(name, value)
     }
 
     /// The first field of that name.
     #[must_use]
-    pub fn value(&self, name: &Name) -> Option<&Bytes> {
-        self.fields.iter().find(|(have, _)| have == name).map(|(_, value)| value)
+    pub fn value(&self, name: &Name) -> Option<&[u8]> {
+        let (_, value) = self.fields.iter().find(|(have, _)| have == name)?;
+        Some(&self.text[value.clone()])
     }
 
     /// Gives it a body, byte for byte.
-    pub fn body(&mut self, content_type: impl Into<Bytes>, bytes: Bytes) -> &mut Self {
-        self.content_type = Some(on_one_line(content_type.into()));
+    pub fn body(&mut self, content_type: impl AsRef<[u8]>, bytes: Bytes) -> &mut Self {
+        self.content_type = Some(self.put(content_type.as_ref()));
         self.body = bytes;
         self
+    }
+
+    fn put(&mut self, value: &[u8]) -> Range<usize> {
+        let begin = self.text.len();
+        put_on_one_line(&mut self.text, value);
+        begin..self.text.len()
+    }
+
+    /// Adds to the field that was pushed last.
+    fn extend(&mut self, more: &[u8]) {
+        put_on_one_line(&mut self.text, more);
+        if let Some((_, value)) = self.fields.last_mut() {
+            value.end = self.text.len();
+        }
     }
 
     /// The message as it goes on the wire, with Content-Type and Content-Length last.
@@ -142,29 +175,29 @@ impl Draft {
         let mut digits = [0; 20];
         let length = decimal(self.body.len(), &mut digits);
         // Exactly as long as it will be: many are kept for their repetitions.
-        let size_of = |name: &[u8], value: &[u8]| name.len() + value.len() + b": \r\n".len();
+        let size_of = |name: &[u8], value: usize| name.len() + value + b": \r\n".len();
         let size = self.start.len()
             + b"\r\n\r\n".len()
-            + via.map_or(0, |via| size_of(b"Via", via))
+            + via.map_or(0, |via| size_of(b"Via", via.len()))
             + self
                 .fields
                 .iter()
-                .map(|(name, value)| size_of(name.as_bytes(), value))
+                .map(|(name, value)| size_of(name.as_bytes(), value.len()))
                 .sum::<usize>()
-            + self.content_type.as_ref().map_or(0, |value| size_of(b"Content-Type", value))
-            + size_of(b"Content-Length", length)
+            + self.content_type.as_ref().map_or(0, |value| size_of(b"Content-Type", value.len()))
+            + size_of(b"Content-Length", length.len())
             + self.body.len();
         let mut out = Vec::with_capacity(size);
-        out.put_slice(&self.start);
+        out.put_slice(&self.text[self.start.clone()]);
         out.put_slice(b"\r\n");
         if let Some(via) = via {
             put_field(&mut out, b"Via", via);
         }
         for (name, value) in &self.fields {
-            put_field(&mut out, name.as_bytes(), value);
+            put_field(&mut out, name.as_bytes(), &self.text[value.clone()]);
         }
         if let Some(content_type) = &self.content_type {
-            put_field(&mut out, b"Content-Type", content_type);
+            put_field(&mut out, b"Content-Type", &self.text[content_type.clone()]);
         }
         put_field(&mut out, b"Content-Length", length);
         out.put_slice(b"\r\n");
@@ -172,6 +205,10 @@ impl Draft {
         out.into()
     }
 }
+
+/// Room for the text and the fields of an ordinary message.
+const TEXT: usize = 640;
+const FIELDS: usize = 16;
 
 fn put_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.put_slice(name);
@@ -192,12 +229,14 @@ fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
     }
 }
 
-fn on_one_line(value: Bytes) -> Bytes {
+/// No value can break out of its line.
+fn put_on_one_line(out: &mut Vec<u8>, value: &[u8]) {
     let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
-    if !value.iter().any(breaks) {
-        return value;
+    if value.iter().any(breaks) {
+        out.extend(value.iter().map(|byte| if breaks(byte) { b' ' } else { *byte }));
+    } else {
+        out.extend_from_slice(value);
     }
-    value.iter().map(|byte| if breaks(byte) { b' ' } else { *byte }).collect()
 }
 
 /// The usual phrase for a status code (RFC 3261 §21 and the registry).

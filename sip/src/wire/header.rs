@@ -109,7 +109,7 @@ impl<'a> Headers<'a> {
     /// The first field of that name: unfolded and trimmed.
     #[must_use]
     pub fn value(self, name: &Name) -> Option<Cow<'a, [u8]>> {
-        self.0.value(&name.0)
+        self.0.get(&name.0).map(unfolded)
     }
 
     /// The first field of that name as text; None if it is missing or no UTF-8.
@@ -127,12 +127,12 @@ impl<'a> Headers<'a> {
     /// All fields of that name in order, unfolded and trimmed.
     pub fn all(self, name: &Name) -> impl Iterator<Item = Cow<'a, [u8]>> + use<'a> {
         let wanted = name.clone();
-        self.0.iter().filter(move |header| *header.name() == wanted.0).map(|header| header.value())
+        self.0.iter().filter(move |header| *header.name() == wanted.0).map(unfolded)
     }
 
     /// All fields in order: name and value, unfolded and trimmed.
     pub fn iter(self) -> impl Iterator<Item = (Name, Cow<'a, [u8]>)> {
-        self.0.iter().map(|header| (Name(header.name().clone()), header.value()))
+        self.0.iter().map(|header| (Name(header.name().clone()), unfolded(header)))
     }
 
     /// The option tags or other tokens of a comma-separated list over all fields of that name
@@ -168,4 +168,14 @@ impl<'a> Headers<'a> {
         let digits = value.split(|&b| b == b';').next()?.trim_ascii();
         std::str::from_utf8(digits).ok()?.parse().ok()
     }
+}
+
+/// The value without folds and blanks around it. Hardly any has a fold (RFC 3261 §7.3.1 only keeps
+/// them from RFC 2822), so that is found out first, many octets at a time.
+fn unfolded(header: &sipx_sip::Header) -> Cow<'_, [u8]> {
+    let raw = header.raw_value();
+    if memchr::memchr2(b'\r', b'\n', raw).is_some() {
+        return header.value();
+    }
+    Cow::Borrowed(raw.trim_ascii())
 }
