@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use sipwitch_core::extension::ExtensionNumber;
 use sipwitch_sip::{
-    auth::{Ha1, Hash, Verdict},
+    auth::{Ha1, Hash, Refusal, Verdict},
     endpoint::Arrival,
     gate,
     wire::{Draft, NameAddr, name},
@@ -95,6 +95,7 @@ impl Switchboard {
         match verdict {
             Verdict::Accepted { user } => Ok(user),
             verdict => {
+                note_refusal(arrival, &verdict);
                 let tag = self.endpoint.stateless_tag(&arrival.request);
                 Err(self.authenticator.answer(now, &arrival.request, source, &verdict, &tag))
             }
@@ -124,5 +125,26 @@ impl Switchboard {
         }
         let number: ExtensionNumber = uri.user()?.parse().ok()?;
         self.directory.entry(&number).map(|entry| entry.extension.number.clone())
+    }
+}
+
+/// Says in the log whose credentials were not taken: who guesses passwords, and who mistyped one.
+/// A first request has none, and a stale nonce is nobody's fault.
+fn note_refusal(arrival: &Arrival, verdict: &Verdict) {
+    let source = &arrival.flow;
+    match verdict {
+        Verdict::Accepted { .. } | Verdict::Challenge { stale: true } => {}
+        Verdict::Challenge { stale: false } => {
+            if arrival.request.headers().count(&name::AUTHORIZATION) > 0 {
+                tracing::info!(%source, "a wrong password, or a user that does not exist");
+            }
+        }
+        Verdict::Refused(Refusal::TooManyFailures { retry_after_seconds }) => {
+            tracing::info!(%source, "too many wrong passwords: held off for {retry_after_seconds} s");
+        }
+        Verdict::Refused(Refusal::WithoutQop) => {
+            tracing::info!(%source, "a digest without qop was refused");
+        }
+        Verdict::Malformed(fault) => tracing::info!(%source, "unreadable credentials: {fault}"),
     }
 }
