@@ -243,9 +243,9 @@ impl Dialog {
         }
         draft
             .push(&name::MAX_FORWARDS, bytes::Bytes::from_static(MAX_FORWARDS))
-            .push(&name::FROM, self.local.to_vec())
-            .push(&name::TO, self.remote.to_vec())
-            .push(&name::CALL_ID, self.call_id.to_vec())
+            .push(&name::FROM, &self.local)
+            .push(&name::TO, &self.remote)
+            .push(&name::CALL_ID, &self.call_id)
             .push(&name::CSEQ, format!("{cseq} {method}"));
         (draft, flow)
     }

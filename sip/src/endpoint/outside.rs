@@ -95,8 +95,8 @@ impl Context {
         draft
             .push(&name::MAX_FORWARDS, Bytes::from_static(MAX_FORWARDS))
             .push(&name::FROM, with_tag(request.from.as_bytes(), tag))
-            .push(&name::TO, request.to.to_owned())
-            .push(&name::CALL_ID, call_id.to_vec())
+            .push(&name::TO, request.to)
+            .push(&name::CALL_ID, &call_id)
             .push(&name::CSEQ, format!("1 {}", request.method));
         self.put_product(&mut draft, &name::USER_AGENT);
         draft

@@ -150,7 +150,7 @@ impl Leg {
             if asked.matter == Matter::Reinvite && status.code > 100 {
                 let mut draft =
                     Draft::response_to(&asked.request, status.code, &status.reason, None);
-                draft.push(&name::CONTACT, self.contact.to_vec());
+                draft.push(&name::CONTACT, &self.contact);
                 context.table.respond(context.now, asked.server, &draft);
             }
             return;

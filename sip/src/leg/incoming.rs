@@ -301,7 +301,7 @@ impl Ringing {
         for route in self.request.headers().all(&name::RECORD_ROUTE) {
             draft.push(&name::RECORD_ROUTE, route);
         }
-        draft.push(&name::CONTACT, contact.to_vec());
+        draft.push(&name::CONTACT, contact);
         context.put_abilities(&mut draft, self.takes_reliable);
         context.put_product(&mut draft, &name::SERVER);
         draft

@@ -281,7 +281,7 @@ fn compose(
         method,
         Method::Invite | Method::Update | Method::Notify | Method::Subscribe | Method::Refer
     ) {
-        draft.push(&name::CONTACT, contact.to_vec());
+        draft.push(&name::CONTACT, contact);
     }
     if matches!(method, Method::Invite | Method::Update) {
         context.put_abilities(&mut draft, false);

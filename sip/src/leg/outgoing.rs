@@ -108,9 +108,9 @@ impl Leg {
         }
         draft
             .push(&name::MAX_FORWARDS, invitation.hops.to_string())
-            .push(&name::FROM, origin.local.to_vec())
+            .push(&name::FROM, &origin.local)
             .push(&name::TO, names::name_addr(&invitation.to, &context.settings, &flow))
-            .push(&name::CALL_ID, origin.call_id.to_vec())
+            .push(&name::CALL_ID, &origin.call_id)
             .push(&name::CSEQ, "1 INVITE")
             .push(&name::CONTACT, contact.clone());
         context.put_abilities(&mut draft, invitation.reliable_provisional);

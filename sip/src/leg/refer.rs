@@ -139,7 +139,7 @@ impl Leg {
         carried: &Carried,
     ) {
         let mut draft = Draft::response_to(&asked.request, 202, "", None);
-        draft.push(&name::CONTACT, self.contact.to_vec());
+        draft.push(&name::CONTACT, &self.contact);
         context.put_product(&mut draft, &name::SERVER);
         if !wish.subscribes {
             draft.push(&name::REFER_SUB, "false");

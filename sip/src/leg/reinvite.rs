@@ -166,7 +166,7 @@ impl Leg {
         carried: &Carried,
     ) {
         let headers = asked.request.headers();
-        draft.push(&name::CONTACT, self.contact.to_vec());
+        draft.push(&name::CONTACT, &self.contact);
         context.put_abilities(draft, false);
         let takes_update = self.takes_update;
         let is_reinvite = asked.matter == Matter::Reinvite;
