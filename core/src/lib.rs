@@ -11,4 +11,5 @@ pub mod call;
 pub mod cause;
 pub mod contact;
 pub mod extension;
+pub mod line;
 pub mod routing;

@@ -14,6 +14,7 @@ use crate::{
     cause::Cause,
     contact::Contact,
     extension::{Extension, ExtensionNumber, Kind},
+    line::LineId,
 };
 
 /// How long a phone rings where nothing else was said.
@@ -25,9 +26,13 @@ pub const MAX_FORKS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PhoneId(pub u64);
 
-/// Where a leg can lead. Lines come here when there are any.
+/// Where a leg can lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Destination {
+    /// A way out of the house.
+    Line(LineId),
+    /// The domain of the address dialled, directly.
+    Peer,
     /// A registered device.
     Phone(PhoneId),
 }
@@ -87,8 +92,9 @@ pub struct Attempt {
 pub struct Target {
     /// Where the leg leads.
     pub destination: Destination,
-    /// On whose behalf it rings.
-    pub extension: ExtensionNumber,
+    /// What is dialled there: the extension whose phone it is, the number or address as the line
+    /// takes it, or the whole address of a peer.
+    pub dialled: Box<str>,
 }
 
 /// Why an attempt is made.
@@ -248,7 +254,7 @@ fn collect(
             reject(Why::TooLarge);
             return;
         } else if targets.iter().all(|target| target.destination != destination) {
-            targets.push(Target { destination, extension: extension.number.clone() });
+            targets.push(Target { destination, dialled: extension.number.as_str().into() });
         }
     }
 }

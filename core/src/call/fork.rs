@@ -138,7 +138,7 @@ impl Call {
             }
             hunt.legs.push(leg);
             hunt.rung.push(target.destination);
-            let party = Party { display: String::new(), address: target.extension.to_string() };
+            let party = Party { display: String::new(), address: target.dialled.to_string() };
             self.legs.push(Leg::new(leg, Stage::Calling, party));
             self.act(Action::Start { leg, target, invitation });
         }

@@ -62,6 +62,7 @@ impl World for House {
 fn rings(route: &Route) -> Vec<Vec<u64>> {
     let phone = |target: &Target| match target.destination {
         Destination::Phone(PhoneId(id)) => id,
+        other => panic!("{other:?}"),
     };
     route.attempts.iter().map(|a| a.targets.iter().map(phone).collect()).collect()
 }

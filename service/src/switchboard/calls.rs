@@ -186,7 +186,7 @@ impl Switchboard {
             route.attempts.push(Attempt {
                 targets: vec![Target {
                     destination: Destination::Phone(PhoneId(device.phone.0)),
-                    extension: number.clone(),
+                    dialled: number.as_str().into(),
                 }],
                 because: Because::Extension(number),
                 ring: entry.extension.ring_time.unwrap_or(self.settings.ring),
@@ -297,13 +297,17 @@ impl Switchboard {
     }
 
     fn start_leg(&mut self, id: CallId, leg: LegId, target: &Target, invitation: &Invitation) {
-        let Destination::Phone(PhoneId(phone)) = target.destination;
-        let found = self.registrar.phone(registrar::PhoneId(phone)).cloned();
+        let phone = match target.destination {
+            Destination::Phone(PhoneId(phone)) => Some(phone),
+            // The house has no lines yet, and routing knows of none.
+            Destination::Line(_) | Destination::Peer => None,
+        };
+        let found = phone.and_then(|id| self.registrar.phone(registrar::PhoneId(id)).cloned());
         if let Some(entry) = self.calls.get_mut(&id) {
             // A program's call rings the user's own phones first.
             let is_users = entry.call.state() == CallState::Preparing;
             let role = if is_users { "caller" } else { "callee" };
-            entry.add_leg(leg, role, target.extension.as_str(), Some(phone));
+            entry.add_leg(leg, role, &target.dialled, phone);
         }
         self.legs.insert(leg, id);
         let place = found.as_deref().and_then(|binding| {

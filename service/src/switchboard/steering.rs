@@ -147,10 +147,18 @@ impl Switchboard {
         let mut lines = Vec::new();
         for (at, attempt) in route.attempts.iter().enumerate() {
             for target in &attempt.targets {
-                let routing::Destination::Phone(phone) = target.destination;
+                let destination = match target.destination {
+                    routing::Destination::Phone(phone) => {
+                        format!("phone {} of {}", phone.0, target.dialled)
+                    }
+                    routing::Destination::Line(line) => {
+                        format!("{} by line {}", target.dialled, line.0)
+                    }
+                    routing::Destination::Peer => format!("{} directly", target.dialled),
+                };
                 lines.push(RouteLine {
                     attempt: u32::try_from(at + 1).unwrap_or(u32::MAX),
-                    destination: format!("phone {} of {}", phone.0, target.extension),
+                    destination,
                     reason: attempt.because.as_str().to_owned(),
                     words: attempt.because.to_string(),
                 });

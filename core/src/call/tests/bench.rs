@@ -164,7 +164,7 @@ fn label(carried: &Carried) -> String {
 pub(crate) fn route(attempts: &[&[u64]]) -> Route {
     let target = |phone: &u64| Target {
         destination: Destination::Phone(PhoneId(*phone)),
-        extension: "102".parse().unwrap(),
+        dialled: "102".into(),
     };
     let attempt = |phones: &&[u64]| Attempt {
         targets: phones.iter().map(target).collect(),
@@ -358,7 +358,7 @@ impl Bench {
 pub(crate) fn line(action: &Action) -> String {
     match action {
         Action::Start { leg, target, invitation } => {
-            let Destination::Phone(phone) = target.destination;
+            let Destination::Phone(phone) = target.destination else { panic!("{target:?}") };
             let Invitation { from, to, carried, diverted_by, .. } = &**invitation;
             let by = diverted_by.as_ref().map_or(String::new(), |by| format!(" by {}", by.address));
             let (from, to) = (&from.address, &to.address);
