@@ -121,6 +121,12 @@ impl Cause {
         Self { sip: 404, q850: Some(3), text: String::new() }
     }
 
+    /// The line that leads there is down, so that another may be tried.
+    #[must_use]
+    pub const fn line_down() -> Self {
+        Self { sip: 503, q850: Some(27), text: String::new() }
+    }
+
     /// No line can carry an emergency call. 503, so that a phone with another account tries that.
     #[must_use]
     pub fn no_emergency_line() -> Self {

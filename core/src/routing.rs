@@ -19,6 +19,9 @@ use crate::{
 
 /// How long a phone rings where nothing else was said.
 pub const RING_TIME: Duration = Duration::from_secs(60);
+/// How long a way out of the house may stay silent before the next is tried: telephone networks
+/// take up to 12 s to find a mobile phone.
+pub const PATIENCE: Duration = Duration::from_secs(12);
 /// The most phones that one attempt rings.
 pub const MAX_FORKS: usize = 64;
 
@@ -85,6 +88,58 @@ pub struct Attempt {
     pub because: Because,
     /// How long it rings.
     pub ring: Duration,
+    /// Which of the addresses of the person called it is for, counting from 0: what one line says
+    /// of an address, another need not be asked about.
+    pub address: u8,
+    /// How long it may stay silent, without ringing; none for as long as it rings.
+    pub patience: Option<Duration>,
+    /// Whether the next attempt follows when this one fails.
+    pub persistence: Persistence,
+}
+
+impl Attempt {
+    /// An attempt in this house: it may ring silently, and the next follows unless somebody
+    /// declines for everybody.
+    #[must_use]
+    pub const fn new(targets: Vec<Target>, because: Because, ring: Duration) -> Self {
+        Self {
+            targets,
+            because,
+            ring,
+            address: 0,
+            patience: None,
+            persistence: Persistence::UntilDeclined,
+        }
+    }
+
+    /// An attempt at one way out of several to the person's address of this number.
+    #[must_use]
+    pub const fn outside(
+        target: Vec<Target>,
+        because: Because,
+        ring: Duration,
+        address: u8,
+    ) -> Self {
+        Self {
+            targets: target,
+            because,
+            ring,
+            address,
+            patience: Some(PATIENCE),
+            persistence: Persistence::ByCause,
+        }
+    }
+}
+
+/// Whether the next attempt follows when one has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Persistence {
+    /// Whatever happened, unless the caller gave up: emergency calls.
+    Always,
+    /// Only where the cause says that another way may succeed (`call::fail_over`).
+    ByCause,
+    /// Unless somebody declines for everybody (6xx): members of a group in turn.
+    UntilDeclined,
 }
 
 /// One thing that rings.
@@ -226,7 +281,7 @@ fn single(extension: &Extension, because: Because, caller: &Caller, world: &impl
     collect(extension, caller, world, &mut targets, &mut route.rejected);
     if !targets.is_empty() {
         let ring = extension.ring_time.unwrap_or_else(|| world.ring_time());
-        route.attempts.push(Attempt { targets, because, ring });
+        route.attempts.push(Attempt::new(targets, because, ring));
     }
     route
 }

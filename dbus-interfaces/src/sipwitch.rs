@@ -12,8 +12,8 @@ use zbus::{
 use crate::{
     Error,
     wire::{
-        CallSummary, DialOptions, ExtensionProperties, HopInfo, MessageOptions, MessageResult,
-        NoOptions, RouteLine,
+        CallSummary, DialOptions, ExtensionProperties, HopInfo, Imported, MessageOptions,
+        MessageResult, NoOptions, RouteLine,
     },
 };
 
@@ -51,11 +51,7 @@ pub trait SipWitch {
 
     /// Make and change many extensions at once: how many were added, how many changed, and the
     /// lines refused.
-    fn import_extensions(
-        &self,
-        csv: &str,
-        options: &NoOptions,
-    ) -> Result<(u32, u32, Vec<(u32, String)>), Error>;
+    fn import_extensions(&self, csv: &str, options: &NoOptions) -> Result<Imported, Error>;
 
     /// The calls of the past, newest first.
     fn history(&self, limit: u32, options: &NoOptions) -> Result<Vec<CallSummary>, Error>;

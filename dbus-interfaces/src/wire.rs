@@ -306,3 +306,7 @@ pub struct LegInfo {
     /// The phone, if it is one of this house.
     pub phone: Option<OwnedObjectPath>,
 }
+
+/// How an import went: how many extensions were added, how many changed, and the number of each
+/// line that was refused, with the reason.
+pub type Imported = (u32, u32, Vec<(u32, String)>);

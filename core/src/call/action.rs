@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What a call asks of its owner, and what it tells about itself.
 
+use std::fmt;
+
 use super::leg::{Invitation, LegCommand, LegId, Party};
-use crate::{cause::Cause, routing::Target};
+use crate::{
+    cause::Cause,
+    routing::{Attempt, Target},
+};
 
 /// What the owner of a call is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +90,13 @@ pub enum Report {
         /// Who.
         party: Party,
     },
+    /// Something the route named is not tried.
+    Skipped {
+        /// What.
+        attempt: Box<Attempt>,
+        /// Why.
+        why: Skipped,
+    },
     /// The call came to another state.
     State(CallState),
     /// All tones were sent, or the far end does not take them.
@@ -94,6 +106,43 @@ pub enum Report {
     },
     /// How a transfer goes.
     Transfer(TransferStep),
+}
+
+/// Why an attempt that the route named is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Skipped {
+    /// The person called, or the network, has spoken: no other way changes that.
+    Declined,
+    /// Finding a way took too long already.
+    OutOfTime,
+    /// The person's telephone rang, and nobody answered.
+    Reached,
+    /// Another line said that this address does not exist or cannot be reached.
+    SameAddress,
+}
+
+impl Skipped {
+    /// The word used on the bus.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Declined => "declined",
+            Self::OutOfTime => "out-of-time",
+            Self::Reached => "reached",
+            Self::SameAddress => "same-address",
+        }
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Declined => "the call was answered with a no, which no other way changes",
+            Self::OutOfTime => "finding a way took too long already",
+            Self::Reached => "the telephone rang, and nobody answered",
+            Self::SameAddress => "another line said that this address cannot be reached",
+        })
+    }
 }
 
 /// How a transfer goes.

@@ -87,9 +87,10 @@ impl Call {
         let cause = if route.attempts.is_empty() { route.refusal() } else { cause };
         // Later attempts would be the diverting phone's, not the caller's: one is enough.
         route.attempts.truncate(1);
-        let (mut targets, mut ring) = (Vec::new(), Duration::ZERO);
+        let (mut targets, mut ring, mut patience) = (Vec::new(), Duration::ZERO, None);
         for attempt in route.attempts {
             ring = attempt.ring;
+            patience = attempt.patience;
             targets = attempt.targets;
         }
         // What rang already sent the call here, or does not want it.
@@ -98,6 +99,7 @@ impl Call {
             return self.divert(now, ids, others, by, cause);
         }
         hunt.ring_until = hunt.ring_until.max(now + ring);
+        hunt.fail_over.diverted(now, patience);
         self.invite(ids, targets, Some(&by));
     }
 }

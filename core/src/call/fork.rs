@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::{
     Action, Call, CallState, LegCommand, LegId, LegIds, Report, Side, TransferStep,
     divert::Diversion,
+    fail_over::{FailOver, Failed},
     leg::{Body, Carried, Field, Fork, Invitation, Party, ReliableId, Status},
     splice::{Goal, Next, Splice},
     switch::{Leg, Stage, refusing},
@@ -26,6 +27,7 @@ pub(super) struct Hunt {
     /// What each new leg begins with.
     invitation: Invitation,
     attempts: std::vec::IntoIter<Attempt>,
+    pub fail_over: FailOver,
     /// The legs that were invited in this attempt and have not failed.
     pub legs: Vec<LegId>,
     pub ring_until: Instant,
@@ -74,6 +76,7 @@ impl Call {
             purpose,
             invitation,
             attempts: route.attempts.into_iter(),
+            fail_over: FailOver::new(now),
             legs: Vec::new(),
             ring_until: now,
             best: None,
@@ -104,15 +107,17 @@ impl Call {
     }
 
     fn next_attempt(&mut self, now: Instant, ids: &mut LegIds) {
-        let Some(hunt) = &mut self.hunt else { return };
-        match hunt.attempts.next() {
-            Some(attempt) => {
-                hunt.ring_until = now + attempt.ring;
-                self.invite(ids, attempt.targets, None);
-                // A route without targets is no attempt.
-                self.attempt_over(now, ids);
+        while let Some(hunt) = &mut self.hunt {
+            let Some(attempt) = hunt.attempts.next() else { return self.give_up() };
+            match hunt.fail_over.begin(now, &attempt) {
+                Ok(()) => {
+                    hunt.ring_until = now + attempt.ring;
+                    self.invite(ids, attempt.targets, None);
+                    // A route without targets is no attempt.
+                    return self.attempt_over(now, ids);
+                }
+                Err(why) => self.report(Report::Skipped { attempt: Box::new(attempt), why }),
             }
-            None => self.give_up(),
         }
     }
 
@@ -158,6 +163,9 @@ impl Call {
             return;
         }
         let rings = matches!(status.code, 180 | 183);
+        if rings {
+            hunt.fail_over.rings();
+        }
         match &mut hunt.purpose {
             Purpose::Caller(caller) => {
                 let caller = *caller;
@@ -304,16 +312,18 @@ impl Call {
     ) {
         let Some(hunt) = &mut self.hunt else { return };
         hunt.legs.retain(|other| *other != leg);
-        let declined = cause.sip >= 600;
+        let failed = hunt.fail_over.failed(&cause);
         hunt.note(cause.clone());
-        if declined {
-            // A 6xx speaks for every branch, and for those not yet tried (RFC 3261 §16.7 step 5).
+        if failed != Failed::One {
+            hunt.diversions.clear();
             for other in std::mem::take(&mut hunt.legs) {
                 self.end_leg(other, cause.clone());
             }
-            return self.give_up();
         }
-        self.attempt_over(now, ids);
+        match failed {
+            Failed::All => self.give_up(),
+            Failed::Attempt | Failed::One => self.attempt_over(now, ids),
+        }
     }
 
     /// Goes on if nothing of this attempt is left.
@@ -324,13 +334,21 @@ impl Call {
         }
     }
 
-    /// It rang for as long as this attempt may.
-    pub(super) fn ring_timeout(&mut self, now: Instant, ids: &mut LegIds) {
+    /// Time passed: gives an attempt up that rang for as long as it may, or was silent for longer.
+    pub(super) fn hunt_deadline(&mut self, now: Instant, ids: &mut LegIds) {
         let Some(hunt) = &mut self.hunt else { return };
-        hunt.note(Cause::no_answer());
+        let cause = if hunt.ring_until <= now {
+            Cause::no_answer()
+        } else if hunt.fail_over.is_silent(now) {
+            Cause::timeout()
+        } else {
+            return;
+        };
+        hunt.fail_over.failed(&cause);
+        hunt.note(cause.clone());
         hunt.diversions.clear();
         for leg in std::mem::take(&mut hunt.legs) {
-            self.end_leg(leg, Cause::no_answer());
+            self.end_leg(leg, cause.clone());
         }
         self.next_attempt(now, ids);
     }
@@ -369,6 +387,12 @@ impl Hunt {
             Some(best) => best.preferred(cause),
             None => cause,
         });
+    }
+
+    /// When the attempt under way is to be looked at.
+    pub(super) fn next_deadline(&self) -> Instant {
+        let silent = self.fail_over.next_deadline();
+        silent.map_or(self.ring_until, |silent| silent.min(self.ring_until))
     }
 
     pub(super) const fn near(&self) -> Option<LegId> {

@@ -31,6 +31,7 @@ mod divert;
 mod dtmf;
 mod early;
 mod exchange;
+mod fail_over;
 mod fork;
 mod hold;
 mod join;
@@ -44,7 +45,8 @@ mod third_party;
 mod transfer;
 
 pub use action::{
-    Action, CallState, CommandError, LegIds, QueryId, Report, RouteReason, Side, TransferStep,
+    Action, CallState, CommandError, LegIds, QueryId, Report, RouteReason, Side, Skipped,
+    TransferStep,
 };
 pub use dtmf::{MAX_TONES, ParseTonesError, Tones, Towards};
 pub use join::ReleasedLeg;

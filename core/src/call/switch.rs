@@ -173,16 +173,14 @@ impl Call {
 
     /// Time passed. Calling too early does nothing.
     pub fn deadline(&mut self, now: Instant, ids: &mut LegIds) {
-        if self.hunt.as_ref().is_some_and(|hunt| hunt.ring_until <= now) {
-            self.ring_timeout(now, ids);
-        }
+        self.hunt_deadline(now, ids);
         self.settle(now);
     }
 
     /// When [`Self::deadline`] is to be called next. May change after every input.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let ring = self.hunt.as_ref().map(|hunt| hunt.ring_until);
+        let ring = self.hunt.as_ref().map(|hunt| hunt.next_deadline());
         let retry = self.splice.as_ref().and_then(|splice| splice.retry_at());
         ring.into_iter().chain(retry).min()
     }

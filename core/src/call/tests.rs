@@ -2,6 +2,7 @@
 //! Calls told as ladders: what is said, and the lines that come out.
 
 mod bench;
+mod failing_over;
 mod forking;
 mod holding;
 mod joining;

@@ -31,7 +31,7 @@ pub(super) fn route(
             }
             if !targets.is_empty() {
                 let because = Because::Group(group.number.clone());
-                attempts.push(Attempt { targets, because, ring: usual });
+                attempts.push(Attempt::new(targets, because, usual));
             }
         }
         GroupMode::InOrder => {
@@ -46,7 +46,7 @@ pub(super) fn route(
                     let ring = world.extension(member).and_then(|m| m.ring_time).unwrap_or(usual);
                     let because =
                         Because::Member { group: group.number.clone(), member: member.clone() };
-                    attempts.push(Attempt { targets, because, ring });
+                    attempts.push(Attempt::new(targets, because, ring));
                 }
             }
         }

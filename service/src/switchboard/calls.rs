@@ -183,14 +183,12 @@ impl Switchboard {
         for device in devices {
             let Some(entry) = self.directory.find(&device.extension) else { continue };
             let number = entry.extension.number.clone();
-            route.attempts.push(Attempt {
-                targets: vec![Target {
-                    destination: Destination::Phone(PhoneId(device.phone.0)),
-                    dialled: number.as_str().into(),
-                }],
-                because: Because::Extension(number),
-                ring: entry.extension.ring_time.unwrap_or(self.settings.ring),
-            });
+            let target = Target {
+                destination: Destination::Phone(PhoneId(device.phone.0)),
+                dialled: number.as_str().into(),
+            };
+            let ring = entry.extension.ring_time.unwrap_or(self.settings.ring);
+            route.attempts.push(Attempt::new(vec![target], Because::Extension(number), ring));
         }
         if route.attempts.is_empty() {
             return Route::refused("the device", routing::Why::NotRegistered);
@@ -430,6 +428,12 @@ impl Switchboard {
                 }
             }
             Report::State(_) => {}
+            Report::Skipped { attempt, why } => {
+                let what = attempt.targets.first().map_or("", |target| &*target.dialled);
+                tracing::info!(
+                    call = id.0, way = %crate::secret::Redacted(what), "not tried: {why}"
+                );
+            }
             Report::TonesEnded { refused } => {
                 if let Some(reply) = entry.toning.take() {
                     let _ = reply.send(match refused {

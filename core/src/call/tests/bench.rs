@@ -12,7 +12,8 @@ use bytes::Bytes;
 use crate::{
     call::{description, leg::*, *},
     cause::Cause,
-    routing::{Attempt, Because, Destination, PhoneId, Route, Target, Why},
+    line::LineId,
+    routing::{Attempt, Because, Destination, Persistence, PhoneId, Route, Target, Why},
 };
 
 /// The caller's leg.
@@ -166,12 +167,23 @@ pub(crate) fn route(attempts: &[&[u64]]) -> Route {
         destination: Destination::Phone(PhoneId(*phone)),
         dialled: "102".into(),
     };
-    let attempt = |phones: &&[u64]| Attempt {
-        targets: phones.iter().map(target).collect(),
-        because: Because::Extension("102".parse().unwrap()),
-        ring: Duration::from_secs(20),
+    let attempt = |phones: &&[u64]| {
+        let because = Because::Extension("102".parse().unwrap());
+        Attempt::new(phones.iter().map(target).collect(), because, Duration::from_secs(20))
     };
     Route { attempts: attempts.iter().map(attempt).collect(), rejected: Vec::new() }
+}
+
+/// One way out after the other: the line, the person's address, what is dialled.
+pub(crate) fn ways(ways: &[(u64, u8, &str)], persistence: Persistence) -> Route {
+    let attempt = |(line, address, dialled): &(u64, u8, &str)| {
+        let destination = Destination::Line(LineId(*line));
+        let targets = vec![Target { destination, dialled: (*dialled).into() }];
+        let because = Because::Extension("102".parse().unwrap());
+        let ring = Duration::from_secs(60);
+        Attempt { persistence, ..Attempt::outside(targets, because, ring, *address) }
+    };
+    Route { attempts: ways.iter().map(attempt).collect(), rejected: Vec::new() }
 }
 
 pub(crate) fn party(address: &str) -> Party {
@@ -358,11 +370,15 @@ impl Bench {
 pub(crate) fn line(action: &Action) -> String {
     match action {
         Action::Start { leg, target, invitation } => {
-            let Destination::Phone(phone) = target.destination else { panic!("{target:?}") };
+            let where_ = match target.destination {
+                Destination::Line(line) => format!("line {} {}", line.0, target.dialled),
+                Destination::Peer => format!("peer {}", target.dialled),
+                Destination::Phone(phone) => format!("phone {}", phone.0),
+            };
             let Invitation { from, to, carried, diverted_by, .. } = &**invitation;
             let by = diverted_by.as_ref().map_or(String::new(), |by| format!(" by {}", by.address));
             let (from, to) = (&from.address, &to.address);
-            format!("{} start phone {} {from}>{to}{by}{}", leg.0, phone.0, label(carried))
+            format!("{} start {where_} {from}>{to}{by}{}", leg.0, label(carried))
         }
         Action::Command { leg, command } => format!("{} {}", leg.0, command_line(command)),
         Action::Ended { cause } => format!("ended {}", cause.sip),
@@ -373,6 +389,9 @@ pub(crate) fn line(action: &Action) -> String {
             Report::Held(held) => format!("= held {held}"),
             Report::HoldRefused(cause) => format!("= hold refused {}", cause.sip),
             Report::Party { side, party } => format!("= {side:?} is {}", party.address),
+            Report::Skipped { attempt, why } => {
+                format!("= skipped {}: {}", attempt.targets[0].dialled, why.as_str())
+            }
             Report::State(state) => format!("= {}", state.as_str()),
             Report::TonesEnded { refused } => {
                 format!("= tones ended {:?}", refused.as_ref().map(|cause| cause.sip))

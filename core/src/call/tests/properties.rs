@@ -9,7 +9,7 @@ use super::bench::*;
 use crate::{
     call::{LegEvent, LegId, QueryId, Side, Towards, leg::*},
     cause::Cause,
-    routing::Route,
+    routing::{Persistence, Route},
 };
 
 /// One thing that happens: what, to which leg, and two choices within.
@@ -92,10 +92,14 @@ fn apply(bench: &mut Bench, next: &mut u32, (what, leg, a, b): Op) {
         18 | 19 => {
             let query = bench.watch.routes.pop().unwrap_or_else(|| QueryId(a.into()));
             let phone = u64::from(b % 5) + 20;
-            bench.routed(
-                query.0,
-                if a % 4 == 0 { Route::default() } else { route(&[&[phone], &[9]]) },
-            );
+            let persistence =
+                pick(&[Persistence::Always, Persistence::ByCause, Persistence::UntilDeclined], b);
+            let found = match a % 4 {
+                0 => Route::default(),
+                1 => ways(&[(1, 0, "a"), (2, 0, "b"), (3, b % 2, "c")], persistence),
+                _ => route(&[&[phone], &[9]]),
+            };
+            bench.routed(query.0, found);
         }
         20 => {
             let query = bench.watch.joins.pop().unwrap_or_else(|| QueryId(a.into()));
@@ -143,10 +147,14 @@ fn apply(bench: &mut Bench, next: &mut u32, (what, leg, a, b): Op) {
 }
 
 fn begin(how: u8) -> Bench {
-    match how % 5 {
+    match how % 6 {
         0 => Bench::incoming("a.1:4000", route(&[&[7, 8], &[9]])),
         1 => Bench::incoming("", route(&[&[7, 8]])),
         2 => Bench::dial(&[7, 8]),
+        3 => {
+            let lines = &[(1, 0, "a"), (2, 0, "b"), (3, 1, "c")];
+            Bench::incoming("a.1:4000", ways(lines, Persistence::ByCause))
+        }
         _ => Bench::connected(),
     }
 }
