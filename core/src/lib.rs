@@ -12,4 +12,6 @@ pub mod cause;
 pub mod contact;
 pub mod extension;
 pub mod line;
+pub mod number;
+pub mod pattern;
 pub mod routing;

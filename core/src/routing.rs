@@ -4,6 +4,7 @@
 
 pub mod emergency;
 mod group;
+pub mod rules;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -12,10 +13,12 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::{
     cause::Cause,
-    contact::Contact,
+    contact::{Address, Contact},
     extension::{Extension, ExtensionNumber, Kind},
-    line::LineId,
+    line::{Line, LineId},
+    number::{E164, Region},
 };
+pub use rules::Rules;
 
 /// How long a phone rings where nothing else was said.
 pub const RING_TIME: Duration = Duration::from_secs(60);
@@ -51,6 +54,39 @@ pub trait World {
     /// Whether the domain or address is this service itself.
     fn is_own_domain(&self, host: &str, port: Option<u16>) -> bool;
 
+    /// The ways out of the house, in the order in which the user has them.
+    fn lines(&self) -> &[Line] {
+        &[]
+    }
+
+    /// What the user wants of routes.
+    fn rules(&self) -> &Rules {
+        Rules::NONE
+    }
+
+    /// The country the house is in: how numbers are understood that were dialled without a
+    /// country code.
+    fn region(&self) -> Region {
+        Region::WORLD
+    }
+
+    /// The time on the user's clock; none where nobody knows it. Rules for certain hours hold
+    /// then as if it were never that hour.
+    fn local_time(&self) -> Option<LocalTime> {
+        None
+    }
+
+    /// Addresses that the holder of the number published for it (ENUM, RFC 6116), as far as they
+    /// were looked up and proven.
+    fn published(&self, _number: &E164) -> &[Address] {
+        &[]
+    }
+
+    /// Whether peers are called directly, at their own domains.
+    fn calls_peers(&self) -> bool {
+        false
+    }
+
     /// Emergency numbers of the country, beside those of [`emergency::UNIVERSAL`].
     fn emergency_numbers(&self) -> &[String] {
         &[]
@@ -67,6 +103,47 @@ pub trait World {
 pub struct Caller {
     /// The phone, which is not rung back.
     pub phone: Option<PhoneId>,
+    /// The extension that calls; none for a program of the user's own.
+    pub extension: Option<ExtensionNumber>,
+    /// Where the call comes from.
+    pub origin: Origin,
+}
+
+/// Where a call comes from. Only the house calls out: a stranger is never connected to a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Origin {
+    /// A phone or a program of the user's own.
+    #[default]
+    House,
+    /// A line.
+    Line(LineId),
+    /// Another domain.
+    Peer,
+}
+
+/// A time on the user's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocalTime {
+    /// The day.
+    pub weekday: Weekday,
+    /// Minutes since midnight, below 1440.
+    pub minute: u16,
+}
+
+/// A day of the week.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the days speak for themselves")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
 }
 
 /// The ordered attempts for a contact, each with the reason for its place, and the rejected ones

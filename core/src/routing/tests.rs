@@ -36,7 +36,11 @@ impl House {
     }
 
     fn route_from(&self, contact: &str, phone: Option<u64>) -> Route {
-        route(&contact.parse().unwrap(), &Caller { phone: phone.map(PhoneId) }, self)
+        route(
+            &contact.parse().unwrap(),
+            &Caller { phone: phone.map(PhoneId), ..Caller::default() },
+            self,
+        )
     }
 }
 

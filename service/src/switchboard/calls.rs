@@ -68,7 +68,11 @@ impl Switchboard {
             Some(Replaced::Leg(replaced)) => self.replace(replaced, leg, phone, invitation),
             Some(Replaced::Unknown) => self.end_orphan(leg, Cause::from_sip(481)),
             None => {
-                let caller = Caller { phone: phone.map(PhoneId) };
+                let extension = match &identity {
+                    Identity::Extension(extension) => Some(extension.clone()),
+                    Identity::OwnProgram | Identity::Unproven => None,
+                };
+                let caller = Caller { phone: phone.map(PhoneId), extension, ..Caller::default() };
                 let route = self.route_for(&uri, contact, &caller, &arrival.flow);
                 self.begin_incoming(leg, &uri, phone, invitation, route);
             }
@@ -344,7 +348,7 @@ impl Switchboard {
         let phone = self.calls.get(&id).and_then(|entry| {
             entry.legs.iter().find(|leg| Some(leg.id) == near).and_then(|leg| leg.phone)
         });
-        let caller = Caller { phone: phone.map(PhoneId) };
+        let caller = Caller { phone: phone.map(PhoneId), ..Caller::default() };
         let mut route = match contact.parse::<Contact>() {
             Ok(contact) => routing::route(&contact, &caller, &self.house(None)),
             Err(_) => Route::refused(contact, routing::Why::Unknown),
