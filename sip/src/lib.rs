@@ -21,6 +21,7 @@ pub mod flow;
 pub mod gate;
 mod leg;
 pub mod registrar;
+pub mod resolver;
 pub mod transaction;
 #[cfg(any(test, feature = "virtual-wire"))]
 pub mod virtual_wire;
