@@ -11,6 +11,7 @@
 pub mod arguments;
 pub mod bus;
 pub mod config;
+mod errands;
 pub mod import;
 pub mod lifecycle;
 pub mod logging;

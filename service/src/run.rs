@@ -21,6 +21,7 @@ use crate::{
     arguments::Arguments,
     bus::{self, BusKind, Gone},
     config::{self, Config, listen},
+    errands::Errands,
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
     memory::{self, Rush},
@@ -112,6 +113,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         asks,
         reports: opened.reports,
         inner,
+        errands: Errands::new(),
         notices: notices.clone(),
         lifecycle,
         logging,
@@ -239,6 +241,7 @@ struct House {
     asks: mpsc::Receiver<Ask>,
     reports: mpsc::UnboundedReceiver<Report>,
     inner: mpsc::UnboundedReceiver<Inner>,
+    errands: Errands,
     notices: broadcast::Sender<Notice>,
     lifecycle: Lifecycle,
     logging: Logging,
@@ -288,6 +291,10 @@ impl House {
                 Some(ask) = self.asks.recv() => self.asked(ask),
                 Some(report) = self.reports.recv() => self.switchboard.stored(now(), report),
                 Some(inner) = self.inner.recv() => self.switchboard.inner(now(), inner),
+                brought = self.errands.brought() => {
+                    let inner = self.errands.finish(&mut self.driver, brought);
+                    self.switchboard.inner(now(), inner);
+                }
                 () = &mut clock, if deadline.is_some() => self.switchboard.handle_deadline(now()),
                 signal = self.lifecycle.signal() => match signal {
                     Signal::Stop => {
@@ -320,10 +327,13 @@ impl House {
         result
     }
 
-    /// What the switchboard has to send and to tell goes out.
+    /// What the switchboard has to send, to be done and to tell goes out.
     fn flush(&mut self) {
         while let Some(transmit) = self.switchboard.poll_transmit() {
             self.driver.send(transmit);
+        }
+        while let Some(errand) = self.switchboard.poll_errand() {
+            self.errands.begin(&mut self.driver, errand);
         }
         while let Some(notice) = self.switchboard.poll_notice() {
             // Nobody may be listening any more.

@@ -2,9 +2,10 @@
 //! The switchboard: the one owner of calls, phones, extensions and the SIP engine.
 //!
 //! It opens no socket and reads no clock: messages, asks, what the store did and the time come in
-//! as method calls; after each of them [`Switchboard::poll_transmit`] and
-//! [`Switchboard::poll_notice`] are drained and [`Switchboard::next_deadline`] is asked again. So
-//! the whole house can be run in a test, in virtual time (`run` is the loop around it).
+//! as method calls; after each of them [`Switchboard::poll_transmit`],
+//! [`Switchboard::poll_errand`] and [`Switchboard::poll_notice`] are drained and
+//! [`Switchboard::next_deadline`] is asked again. So the whole house can be run in a test, in
+//! virtual time (`run` is the loop around it).
 //!
 //! | room | what it does |
 //! |---|---|
@@ -13,6 +14,7 @@
 //! | `door` | who somebody is, and whether they may come in |
 //! | `registration` | REGISTER, and phones that come and go |
 //! | `entry` | a call in the table, and how others see it |
+//! | [`errand`] | what has to be done outside: names, secrets, sockets |
 //! | `calls` | the table of calls, and what their state machines want done |
 //! | `steering` | what programs ask of calls |
 //! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
@@ -26,6 +28,7 @@ mod calls;
 pub mod directory;
 mod door;
 mod entry;
+pub mod errand;
 mod extensions;
 mod messages;
 pub mod notice;
@@ -60,6 +63,7 @@ use self::{
     ask::{Ask, Refusal},
     directory::Directory,
     entry::CallEntry,
+    errand::{ErrandId, Errands, Ways},
     messages::Messages,
     notice::{Notice, ServiceView, World},
     query::Queries,
@@ -98,12 +102,12 @@ pub enum Inner {
         /// The oldest first.
         messages: Vec<crate::store::records::MessageRecord>,
     },
-    /// The addresses of a host that is to be queried.
-    Resolved {
-        /// Which query.
-        query: u64,
-        /// What was found, or why nothing.
-        addresses: Result<Vec<std::net::SocketAddr>, String>,
+    /// The ways to a place that was looked up.
+    Ways {
+        /// Who was sent.
+        errand: ErrandId,
+        /// What was found.
+        ways: Ways,
     },
 }
 
@@ -143,6 +147,7 @@ pub struct Switchboard {
     call_deadlines: BTreeSet<(Instant, CallId)>,
     messages: Messages,
     queries: Queries,
+    errands: Errands,
     store: Store,
     storing: Storing,
     service: ServiceView,
@@ -191,6 +196,7 @@ impl Switchboard {
             call_deadlines: BTreeSet::new(),
             messages: Messages::new(loaded.next_message, loaded.messages_waiting),
             queries: Queries::default(),
+            errands: Errands::default(),
             store,
             storing: Storing::default(),
             service,
@@ -255,7 +261,7 @@ impl Switchboard {
         self.now = now;
         match inner {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
-            Inner::Resolved { query, addresses } => self.resolved(query, addresses),
+            Inner::Ways { errand, ways } => self.ways_found(errand, ways),
         }
         self.drain();
     }

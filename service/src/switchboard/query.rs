@@ -2,23 +2,21 @@
 //! OPTIONS to somebody else (RFC 3261 §11), hop by hop: with Max-Forwards counting up from 0, so
 //! that each hop answers 483 until one answers for itself.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-    time::Instant,
-};
+use std::{collections::HashMap, time::Instant};
 
 use sipwitch_core::contact::Contact;
 use sipwitch_sip::{
     endpoint::{ALLOW, Composed},
-    flow::{Flow, Transport},
+    flow::Flow,
+    resolver::Wanted,
     transaction::{ClientId, Failure},
     wire::{Method, Response, Uri, name},
 };
 
 use super::{
-    Inner, Switchboard,
+    Switchboard,
     ask::{Hop, Refusal, Reply},
+    errand::{Waiter, Ways},
     steering::parse,
 };
 
@@ -37,15 +35,17 @@ pub(super) struct Queries {
 
 #[derive(Debug)]
 struct Query {
+    /// What is asked, where its places were looked up.
+    uri: Option<Uri>,
     /// What is left to be asked, the next one last.
-    places: Vec<Place>,
-    asking: Option<(Place, u8, Instant)>,
+    stops: Vec<Stop>,
+    asking: Option<(Stop, u8, Instant)>,
     hops: Vec<Hop>,
     reply: Reply<Vec<Hop>>,
 }
 
 #[derive(Debug, Clone)]
-struct Place {
+struct Stop {
     uri: Uri,
     flow: Flow,
     /// A phone that registered here is one hop away for sure.
@@ -68,7 +68,8 @@ impl Switchboard {
         };
         self.queries.last += 1;
         let id = self.queries.last;
-        let mut query = Query { places: Vec::new(), asking: None, hops: Vec::new(), reply };
+        let mut query =
+            Query { uri: None, stops: Vec::new(), asking: None, hops: Vec::new(), reply };
         let own = match &contact {
             Contact::Sip(address) => self.settings.is_own(&address.host, address.port, None),
             _ => true,
@@ -95,38 +96,21 @@ impl Switchboard {
             Ok(full) if full.is_sip() => full,
             _ => uri,
         };
-        let transport = uri.transport().unwrap_or(Transport::Udp);
-        let port = uri.port().unwrap_or(if transport == Transport::Tls { 5061 } else { 5060 });
         if own {
             query.hops.push(self.ourselves(&contact));
             let _ = query.reply.send(Ok(query.hops));
             return;
         }
-        if let Ok(ip) = uri.host().parse::<IpAddr>() {
-            self.queries.open.insert(id, query);
-            self.ask_addresses(id, &uri, &[SocketAddr::new(ip, port)]);
-            return;
-        }
-        let host = uri.host();
-        let inner = self.inner.clone();
-        query.places = vec![Place {
-            uri,
-            flow: Flow {
-                transport,
-                local: SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0),
-                remote: SocketAddr::new(IpAddr::from([0, 0, 0, 0]), port),
-                connection: None,
-            },
-            is_phone: false,
-        }];
+        let wanted = match Wanted::of(&uri) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                let _ = query.reply.send(Err(Refusal::BadContact(error.to_string())));
+                return;
+            }
+        };
+        query.uri = Some(uri);
         self.queries.open.insert(id, query);
-        tokio::spawn(async move {
-            let addresses = match tokio::net::lookup_host((host.as_str(), port)).await {
-                Ok(found) => Ok(found.take(8).collect()),
-                Err(error) => Err(format!("{host}: {error}")),
-            };
-            let _ = inner.send(Inner::Resolved { query: id, addresses });
-        });
+        self.errands.find_ways(wanted, Waiter::Query(id));
     }
 
     /// What others find who ask us. A request to ourselves would rightly be taken for a loop.
@@ -153,19 +137,22 @@ impl Switchboard {
         }
     }
 
-    pub(super) fn resolved(&mut self, id: u64, addresses: Result<Vec<SocketAddr>, String>) {
+    /// The ways to what is asked are known, or that there is none.
+    pub(super) fn query_ways(&mut self, id: u64, ways: Ways) {
         let Some(query) = self.queries.open.get_mut(&id) else { return };
-        let place = query.places.pop();
-        match (addresses, place) {
-            (Ok(addresses), Some(place)) if !addresses.is_empty() => {
-                self.ask_addresses(id, &place.uri, &addresses);
+        match (ways, &query.uri) {
+            (Ok(ways), Some(uri)) => {
+                let stops = ways.into_iter().rev();
+                query.stops = stops
+                    .map(|way| Stop { uri: uri.clone(), flow: way.flow, is_phone: false })
+                    .collect();
+                self.ask_next(id);
             }
-            (addresses, _) => {
-                let reason = addresses.err().unwrap_or_else(|| "the name has no address".into());
+            (ways, _) => {
                 query.hops.push(Hop {
                     address: String::new(),
                     status: None,
-                    reason,
+                    reason: ways.err().unwrap_or_default(),
                     server: String::new(),
                     allow: String::new(),
                     milliseconds: 0,
@@ -182,71 +169,45 @@ impl Switchboard {
             return;
         };
         let phones = self.registrar.phones_of(entry.extension.number.as_str());
-        query.places = phones
+        query.stops = phones
             .iter()
             .rev()
             .filter_map(|phone| {
-                Some(Place { uri: phone.uri()?, flow: phone.reached_by(), is_phone: true })
+                Some(Stop { uri: phone.uri()?, flow: phone.reached_by(), is_phone: true })
             })
             .collect();
         self.queries.open.insert(id, query);
         self.ask_next(id);
     }
 
-    fn ask_addresses(&mut self, id: u64, uri: &Uri, addresses: &[SocketAddr]) {
-        let transport = uri.transport().unwrap_or(Transport::Udp);
-        let places: Vec<Place> = addresses
-            .iter()
-            .rev()
-            .filter_map(|remote| {
-                let local = self.settings.local_for(transport, *remote)?;
-                let flow = Flow { transport, local, remote: *remote, connection: None };
-                Some(Place { uri: uri.clone(), flow, is_phone: false })
-            })
-            .collect();
-        let Some(query) = self.queries.open.get_mut(&id) else { return };
-        if places.is_empty() {
-            query.hops.push(Hop {
-                address: addresses.first().map(ToString::to_string).unwrap_or_default(),
-                status: None,
-                reason: format!("the service does not listen on {} of that kind", transport.name()),
-                server: String::new(),
-                allow: String::new(),
-                milliseconds: 0,
-            });
-        }
-        query.places = places;
-        self.ask_next(id);
-    }
-
     /// Asks the next place for itself, or ends.
     fn ask_next(&mut self, id: u64) {
         let Some(query) = self.queries.open.get_mut(&id) else { return };
-        match query.places.pop() {
-            Some(place) => {
-                let hops = if place.is_phone { 70 } else { 0 };
-                self.ask_hop(id, place, hops);
+        match query.stops.pop() {
+            Some(stop) => {
+                let hops = if stop.is_phone { 70 } else { 0 };
+                self.ask_hop(id, stop, hops);
             }
             None => self.query_done(id),
         }
     }
 
-    fn ask_hop(&mut self, id: u64, place: Place, hops: u8) {
+    fn ask_hop(&mut self, id: u64, stop: Stop, hops: u8) {
         let own = format!("<sip:sipwitch@{}>", self.settings.domain());
-        let to = format!("<{}>", place.uri.for_request_line());
+        let to = format!("<{}>", stop.uri.for_request_line());
         let mut draft = self.endpoint.compose(&Composed {
             method: &Method::Options,
-            uri: &place.uri.for_request_line(),
+            uri: &stop.uri.for_request_line(),
             from: &own,
             to: &to,
         });
         draft.set(&name::MAX_FORWARDS, hops.to_string());
         draft.push(&name::ACCEPT, "application/sdp");
         let now = self.now.instant;
-        let request = self.endpoint.request(now, place.flow, &draft);
+        let request = self.endpoint.request(now, stop.flow, &draft);
         self.queries.requests.insert(request, id);
         if let Some(query) = self.queries.open.get_mut(&id) {
-            query.asking = Some((place, hops, now));
+            query.asking = Some((stop, hops, now));
         }
     }
 
@@ -261,7 +222,7 @@ impl Switchboard {
         let Some(id) = self.queries.requests.remove(&request) else { return };
         let now = self.now.instant;
         let Some(query) = self.queries.open.get_mut(&id) else { return };
-        let Some((place, hops, asked)) = query.asking.take() else { return };
+        let Some((stop, hops, asked)) = query.asking.take() else { return };
         let headers = response.headers();
         query.hops.push(Hop {
             address: flow.to_string(),
@@ -275,8 +236,8 @@ impl Switchboard {
             milliseconds: u32::try_from((now - asked).as_millis()).unwrap_or(u32::MAX),
         });
         if response.status() == 483 && hops < MAX_HOPS {
-            self.ask_hop(id, place, hops + 1);
-        } else if place.is_phone {
+            self.ask_hop(id, stop, hops + 1);
+        } else if stop.is_phone {
             self.ask_next(id);
         } else {
             self.query_done(id);
@@ -291,9 +252,9 @@ impl Switchboard {
         let Some(id) = self.queries.requests.remove(&request) else { return };
         let now = self.now.instant;
         let Some(query) = self.queries.open.get_mut(&id) else { return };
-        let Some((place, _, asked)) = query.asking.take() else { return };
+        let Some((stop, _, asked)) = query.asking.take() else { return };
         query.hops.push(Hop {
-            address: place.flow.to_string(),
+            address: stop.flow.to_string(),
             status: None,
             reason: match why {
                 Failure::TimedOut => "no answer came in time".to_owned(),

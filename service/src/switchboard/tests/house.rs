@@ -2,6 +2,7 @@
 //! The house: a switchboard with its store, under a clock that only moves when it is told to.
 
 use std::{
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use sipwitch_core::call::CallId;
 use sipwitch_sip::{
     flow::{Flow, Transmit, Transport},
+    resolver::{Host, Place as At, Wanted},
     wire::{self, Limits},
 };
 use tokio::{
@@ -21,6 +23,7 @@ use tokio::{
 use super::super::{
     Inner, Now, Parts, Switchboard,
     ask::{Ask, ExtensionChange, Refusal, Reply},
+    errand::{Errand, ErrandId, Way, Ways},
     notice::{CallEnd, CallView, Notice},
     settings::{Circumstances, Listening, Settings},
 };
@@ -96,6 +99,10 @@ pub(super) struct House {
     pub(super) board: Switchboard,
     pub(super) disk: Disk,
     pub(super) notices: Vec<Notice>,
+    /// The places of names; what is not here does not exist.
+    pub(super) names: HashMap<String, Vec<(Transport, SocketAddr)>>,
+    /// Errands that were begun and not answered yet.
+    errands: VecDeque<Errand>,
     reports: mpsc::UnboundedReceiver<Report>,
     inner: mpsc::UnboundedReceiver<Inner>,
     runtime: Runtime,
@@ -125,8 +132,18 @@ impl House {
         };
         let board = Switchboard::new(time, parts);
         let reports = opened.reports;
-        let notices = Vec::new();
-        Self { board, disk: Disk::Good, notices, reports, inner, runtime, begin, now }
+        Self {
+            board,
+            disk: Disk::Good,
+            notices: Vec::new(),
+            names: HashMap::new(),
+            errands: VecDeque::new(),
+            reports,
+            inner,
+            runtime,
+            begin,
+            now,
+        }
     }
 
     /// The process is killed, so much time passes, and another one begins with the same file.
@@ -177,10 +194,53 @@ impl House {
         while let Some(transmit) = self.board.poll_transmit() {
             outgoing.push(transmit);
         }
+        while let Some(errand) = self.board.poll_errand() {
+            self.errands.push_back(errand);
+        }
         while let Some(notice) = self.board.poll_notice() {
             self.notices.push(notice);
         }
         outgoing
+    }
+
+    /// Carries out what the switchboard wants done outside. Gives whether there was anything.
+    pub(super) fn errands(&mut self) -> bool {
+        let is_any = !self.errands.is_empty();
+        while let Some(errand) = self.errands.pop_front() {
+            match errand {
+                Errand::Close(_) => {}
+                Errand::FindWays { errand, wanted } => self.find_ways(errand, &wanted),
+            }
+        }
+        is_any
+    }
+
+    fn find_ways(&mut self, errand: ErrandId, wanted: &Wanted) {
+        let ways = self.ways_of(wanted);
+        self.come_in(Inner::Ways { errand, ways });
+    }
+
+    fn ways_of(&self, wanted: &Wanted) -> Ways {
+        let transport = wanted.transport.unwrap_or(Transport::Udp);
+        let places = match &wanted.host {
+            Host::Address(address) => {
+                vec![(transport, SocketAddr::new(*address, wanted.port.unwrap_or(5060)))]
+            }
+            Host::Name(name) => self.names.get(&**name).cloned().unwrap_or_default(),
+        };
+        let way = |(transport, address): (Transport, SocketAddr)| Way {
+            place: At { transport, address, name: wanted.name() },
+            flow: Self::flow(transport, address),
+        };
+        // The house listens on IPv4 alone.
+        let ways: Vec<Way> = places.into_iter().filter(|(_, at)| at.is_ipv4()).map(way).collect();
+        if ways.is_empty() { Err(format!("{wanted} leads nowhere")) } else { Ok(ways) }
+    }
+
+    fn come_in(&mut self, inner: Inner) {
+        let now = self.time();
+        let _guard = self.runtime.enter();
+        self.board.inner(now, inner);
     }
 
     /// Waits for the store until nobody else does. Gives whether there was anything to wait for.
@@ -293,6 +353,7 @@ impl House {
         assert!(board.messages.sending.is_empty(), "texts are under way");
         assert!(board.messages.requests.is_empty(), "requests with texts are remembered");
         assert!(board.queries.requests.is_empty(), "queries are under way");
+        assert!(board.errands.is_empty(), "errands are under way");
         assert!(board.storing.waiting.is_empty(), "somebody waits for the store");
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sipwitch_core::call::CallId;
+use sipwitch_sip::flow::Transport;
 
 use super::{
     super::{
@@ -280,7 +281,18 @@ fn a_query_tells_what_a_phone_answers() {
     assert_eq!((hops.len(), hops[0].status), (1, Some(200)), "we answer for ourselves: {hops:?}");
     let asked = town.wish(|reply| Ask::Query { uri: "sip:[::1]:5071".into(), reply });
     let hops = asked.answer().unwrap();
-    assert!(hops[0].reason.contains("does not listen"), "{hops:?}");
+    assert!(hops[0].reason.contains("leads nowhere"), "{hops:?}");
+
+    // By a name with two places, the first of which is silent.
+    let places =
+        ["127.0.0.2:5099", "127.0.0.2:5070"].map(|at| (Transport::Udp, at.parse().unwrap()));
+    town.names.insert("peer.test".into(), places.to_vec());
+    let asked = town.wish(|reply| Ask::Query { uri: "sip:peer.test".into(), reply });
+    town.pass_seconds(33);
+    let options = town.expect(peer, "OPTIONS");
+    town.respond(peer, &options, "200 OK", "t", &[], "");
+    let statuses: Vec<_> = asked.answer().unwrap().iter().map(|hop| hop.status).collect();
+    assert_eq!(statuses, [None, Some(200)]);
     town.assert_over();
 }
 

@@ -329,7 +329,7 @@ impl Town {
                     device.inbox.push_back(text);
                 }
             }
-            if !self.house.store() {
+            if !self.house.store() && !self.house.errands() {
                 return;
             }
         }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Errands: what the switchboard needs from outside, carried out by the loop around it.
+//!
+//! Names, secrets and sockets take time or belong to somebody else. The switchboard says what it
+//! wants ([`Switchboard::poll_errand`]) and goes on; what came of it is handed to
+//! [`Switchboard::inner`] with the errand's name.
+
+use std::collections::{HashMap, VecDeque};
+
+use sipwitch_sip::{
+    flow::{ConnectionId, Flow},
+    resolver::{Place, Wanted},
+};
+
+use super::Switchboard;
+
+/// Names an errand whose answer is waited for. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ErrandId(pub u64);
+
+/// Something to be done outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// Close a connection that serves nothing any more. Nobody waits for it.
+    Close(ConnectionId),
+    /// Find the places that serve what is wanted, and our way to each. Answered by
+    /// [`Inner::Ways`](super::Inner::Ways).
+    FindWays {
+        /// Which errand.
+        errand: ErrandId,
+        /// What is wanted.
+        wanted: Wanted,
+    },
+}
+
+/// A place, and the flow that leads there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The place.
+    pub place: Place,
+    /// How it is reached from here.
+    pub flow: Flow,
+}
+
+/// What came of [`Errand::FindWays`]: the ways in the order they are to be tried, never none, or
+/// why there is none, in words.
+pub type Ways = Result<Vec<Way>, String>;
+
+/// Who waits for an errand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiter {
+    /// A query.
+    Query(u64),
+}
+
+/// Errands to be told, and those under way.
+#[derive(Debug, Default)]
+pub(super) struct Errands {
+    last: u64,
+    told: VecDeque<Errand>,
+    waiting: HashMap<ErrandId, Waiter>,
+}
+
+impl Errands {
+    /// Sends for the ways to a place.
+    pub(super) fn find_ways(&mut self, wanted: Wanted, waiter: Waiter) -> ErrandId {
+        self.last += 1;
+        let errand = ErrandId(self.last);
+        self.waiting.insert(errand, waiter);
+        self.told.push_back(Errand::FindWays { errand, wanted });
+        errand
+    }
+
+    /// Whether nobody waits for anything.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+impl Switchboard {
+    /// The next thing to be done outside. To be called until there is none, after every other call.
+    pub fn poll_errand(&mut self) -> Option<Errand> {
+        self.errands.told.pop_front()
+    }
+
+    /// The ways that were sent for are known.
+    pub(super) fn ways_found(&mut self, errand: ErrandId, ways: Ways) {
+        match self.errands.waiting.remove(&errand) {
+            Some(Waiter::Query(query)) => self.query_ways(query, ways),
+            // Whoever waited is gone.
+            None => {}
+        }
+    }
+}
