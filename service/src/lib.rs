@@ -11,6 +11,7 @@
 pub mod arguments;
 pub mod bus;
 pub mod config;
+pub mod connectivity;
 mod errands;
 pub mod import;
 pub mod lifecycle;
