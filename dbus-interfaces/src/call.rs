@@ -8,7 +8,7 @@ use zbus::proxy;
 
 use crate::{
     Error,
-    wire::{CallState, LegInfo, NoOptions, Origin},
+    wire::{CallState, LegInfo, NoOptions, Origin, TraceInfo},
 };
 
 /// Calls `org.gnutelephony.SipWitch1.Call`; the XML tells what each member does.
@@ -74,6 +74,10 @@ pub trait Call {
     /// Why the call goes this way.
     #[zbus(property)]
     fn route(&self) -> zbus::Result<String>;
+
+    /// What was tried, in the order in which it began.
+    #[zbus(property)]
+    fn route_trace(&self) -> zbus::Result<Vec<TraceInfo>>;
 
     /// Whether the call is on hold.
     #[zbus(property)]

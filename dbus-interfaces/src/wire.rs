@@ -263,6 +263,42 @@ pub struct HopInfo {
     pub milliseconds: u32,
 }
 
+words! {
+    /// What came of something that was tried for a call.
+    TraceOutcome, "outcome of an attempt" {
+        /// Nothing was heard yet.
+        Dialing = "dialing",
+        /// It rings.
+        Ringing = "ringing",
+        /// It answered.
+        Answered = "answered",
+        /// It refused, or could not be reached.
+        Failed = "failed",
+        /// It was given up: another one answered, the caller left, or it took too long.
+        GivenUp = "given-up",
+        /// It was not tried.
+        Skipped = "skipped",
+    }
+}
+
+/// Something tried for a call, in its property `RouteTrace`.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type, Value, OwnedValue)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct TraceInfo {
+    /// What was tried, for people.
+    pub destination: String,
+    /// What came of it.
+    pub outcome: TraceOutcome,
+    /// Why it was skipped, as a stable lower-case word; empty otherwise.
+    pub reason: String,
+    /// The SIP status of what came of it; 0 if nothing did.
+    pub sip_code: u32,
+    /// The same for people.
+    pub words: String,
+    /// How long it took to come to that.
+    pub milliseconds: u32,
+}
+
 /// How a call went: in `CallEnded` and in the history.
 #[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
 #[zvariant(signature = "dict", rename_all = "kebab-case")]
@@ -291,6 +327,8 @@ pub struct CallSummary {
     pub words: String,
     /// Why the call went this way, for people.
     pub route: String,
+    /// What was tried, in the order in which it began.
+    pub route_trace: Vec<TraceInfo>,
 }
 
 /// One leg of a call, in its property `Legs`.

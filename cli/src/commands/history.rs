@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sipwitch_dbus_interfaces::wire::{CallSummary, NoOptions};
+use sipwitch_dbus_interfaces::wire::{CallSummary, NoOptions, TraceInfo};
 
 use crate::{
     failure::Failure,
@@ -49,6 +49,18 @@ pub(crate) fn summary(call: &CallSummary) -> Value {
         "q850-cause": call.q850_cause,
         "words": call.words,
         "route": call.route,
+        "route-trace": call.route_trace.iter().map(tried).collect::<Vec<_>>(),
+    })
+}
+
+fn tried(line: &TraceInfo) -> Value {
+    json!({
+        "destination": line.destination,
+        "outcome": line.outcome.as_str(),
+        "reason": line.reason,
+        "sip-code": line.sip_code,
+        "words": line.words,
+        "milliseconds": line.milliseconds,
     })
 }
 

@@ -128,6 +128,7 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
                 ("sip-code", 486_u32.into()),
                 ("words", "busy".into()),
                 ("route", "".into()),
+                ("route-trace", Vec::<HashMap<String, Value<'_>>>::new().into()),
                 ("a-key-of-the-future", "ignored".into()),
             ]);
         }

@@ -102,6 +102,7 @@ async fn call_everything(client: &Connection) {
         call.callee_name(),
         call.origin(),
         call.route(),
+        call.route_trace(),
         call.held(),
         call.legs(),
         call.started_at_microseconds(),

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::switchboard::{
     ask::{Ask, Reply},
-    notice::{CallView, LegView},
+    notice::{CallView, LegView, TraceLine},
 };
 
 /// One call.
@@ -49,6 +49,7 @@ pub(super) const CHANGING: &[Property<CallRecord>] = &[
     ("Callee", |record| record.call.callee.clone().into()),
     ("CalleeName", |record| record.call.callee_name.clone().into()),
     ("Route", |record| record.call.route.clone().into()),
+    ("RouteTrace", |record| trace(&record.call.trace).into()),
     ("Held", |record| record.call.held.into()),
     ("Legs", |record| legs(&record.call.legs).into()),
     ("AnsweredAtMicroseconds", |record| microseconds(record.call.answered_us).into()),
@@ -59,6 +60,22 @@ pub(super) const CHANGING: &[Property<CallRecord>] = &[
 ];
 
 type Leg = HashMap<&'static str, Value<'static>>;
+
+fn trace(trace: &[TraceLine]) -> Vec<HashMap<&'static str, Value<'static>>> {
+    trace
+        .iter()
+        .map(|line| {
+            HashMap::from([
+                ("destination", line.destination.clone().into()),
+                ("outcome", line.outcome.into()),
+                ("reason", line.reason.into()),
+                ("sip-code", u32::from(line.sip_code).into()),
+                ("words", line.words.clone().into()),
+                ("milliseconds", line.milliseconds.into()),
+            ])
+        })
+        .collect()
+}
 
 fn legs(legs: &[LegView]) -> Vec<Leg> {
     legs.iter()
@@ -198,6 +215,11 @@ impl Call {
     #[zbus(property)]
     fn route(&self) -> String {
         self.view.borrow().call.route.clone()
+    }
+
+    #[zbus(property)]
+    fn route_trace(&self) -> Vec<HashMap<&'static str, Value<'static>>> {
+        trace(&self.view.borrow().call.trace)
     }
 
     #[zbus(property)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sipwitch_dbus_interfaces::{
     Error, ObjectName,
-    wire::{CallSummary, HopInfo, RouteLine},
+    wire::{CallSummary, HopInfo, RouteLine, TraceInfo, TraceOutcome},
 };
 use tokio::sync::watch;
 use zbus::{
@@ -25,7 +25,7 @@ use super::{
 use crate::store::records;
 use crate::switchboard::{
     ask::{self, Ask, Hop},
-    notice::ServiceView,
+    notice::{ServiceView, TraceLine},
 };
 
 /// The most calls that `History` gives at once, so that one answer cannot grow without bound.
@@ -76,6 +76,7 @@ pub(super) fn summary(record: &CallRecord) -> CallSummary {
         q850_cause: Some(end.q850.into()).filter(|&cause| cause > 0),
         words: end.words.clone(),
         route: call.route.clone(),
+        route_trace: call.trace.iter().map(tried).collect(),
     }
 }
 
@@ -94,7 +95,31 @@ fn past(call: records::CallRecord) -> CallSummary {
         q850_cause: call.q850.map(u32::from),
         words: call.words,
         route: call.route,
+        route_trace: call.trace.into_iter().filter_map(was_tried).collect(),
     }
+}
+
+fn tried(line: &TraceLine) -> TraceInfo {
+    TraceInfo {
+        destination: line.destination.clone(),
+        outcome: line.outcome.parse().unwrap_or(TraceOutcome::Dialing),
+        reason: line.reason.to_owned(),
+        sip_code: line.sip_code.into(),
+        words: line.words.clone(),
+        milliseconds: line.milliseconds,
+    }
+}
+
+/// None for an outcome that this version does not know.
+fn was_tried(line: records::TraceRecord) -> Option<TraceInfo> {
+    Some(TraceInfo {
+        destination: line.destination,
+        outcome: line.outcome.parse().ok()?,
+        reason: line.reason,
+        sip_code: line.sip_code.into(),
+        words: line.words,
+        milliseconds: line.milliseconds,
+    })
 }
 
 fn line(line: ask::RouteLine) -> RouteLine {

@@ -143,6 +143,60 @@ pub struct CallRecord {
     pub q850: Option<u8>,
     /// The cause in words.
     pub words: String,
+    /// What was tried, in the order in which it began.
+    pub trace: Vec<TraceRecord>,
+}
+
+/// Something tried for a call, and what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TraceRecord {
+    /// What was tried, for people.
+    pub destination: String,
+    /// A lower-case word.
+    pub outcome: String,
+    /// Why it was skipped, as a lower-case word; empty otherwise.
+    pub reason: String,
+    /// The SIP code of what came of it; 0 if nothing did.
+    pub sip_code: u16,
+    /// The same in words.
+    pub words: String,
+    /// How long it took to come to that.
+    pub milliseconds: u32,
+}
+
+impl TraceRecord {
+    /// Many of them as one text, a line for each.
+    pub(super) fn write(trace: &[Self]) -> String {
+        let clean = |text: &str| text.replace(char::is_control, " ");
+        let line = |record: &Self| {
+            format!(
+                "{}\t{}\t{}\t{}\t{}\t{}\n",
+                record.outcome,
+                record.reason,
+                record.sip_code,
+                record.milliseconds,
+                clean(&record.destination),
+                clean(&record.words),
+            )
+        };
+        trace.iter().map(line).collect()
+    }
+
+    /// Reads what [`Self::write`] wrote; what it did not write is left out.
+    pub(super) fn read(text: &str) -> Vec<Self> {
+        let line = |line: &str| {
+            let mut fields = line.split('\t');
+            Some(Self {
+                outcome: fields.next()?.to_owned(),
+                reason: fields.next()?.to_owned(),
+                sip_code: fields.next()?.parse().ok()?,
+                milliseconds: fields.next()?.parse().ok()?,
+                destination: fields.next()?.to_owned(),
+                words: fields.next()?.to_owned(),
+            })
+        };
+        text.lines().filter_map(line).collect()
+    }
 }
 
 /// A text that no phone has taken yet (MESSAGE, RFC 3428).

@@ -6,7 +6,8 @@
 use rusqlite::Connection;
 
 /// One step per version, in order. Step 0 makes an empty file a database.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE settings (
         name TEXT PRIMARY KEY,
         value BLOB NOT NULL
@@ -63,7 +64,11 @@ const STEPS: &[&str] = &["
         expires_us INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX messages_by_extension ON messages (extension, id);
-"];
+",
+    "
+    ALTER TABLE calls ADD COLUMN trace TEXT NOT NULL DEFAULT '';
+",
+];
 
 /// The version this program writes.
 pub(super) const VERSION: u32 = STEPS.len() as u32;

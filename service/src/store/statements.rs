@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::records::{
-    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord,
+    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, TraceRecord,
 };
 use super::{Bounds, Change};
 use crate::secret::Secret;
@@ -106,7 +106,7 @@ fn put_extension(connection: &Connection, extension: &ExtensionRecord) -> rusqli
 
 fn add_call(connection: &Connection, call: &CallRecord) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     statement.execute(params![
         call.started_us,
@@ -119,6 +119,7 @@ fn add_call(connection: &Connection, call: &CallRecord) -> rusqlite::Result<()> 
         call.sip_code,
         call.q850,
         call.words,
+        TraceRecord::write(&call.trace),
     ])?;
     Ok(())
 }
@@ -232,7 +233,7 @@ pub(super) fn reserved_phones(connection: &Connection) -> rusqlite::Result<u64> 
 pub(super) fn calls(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<CallRecord>> {
     let mut statement = connection.prepare_cached(
         "SELECT started_us, answered_us, ended_us, caller, contact, callee, route, sip_code, q850,
-                words FROM calls ORDER BY id DESC LIMIT ?1",
+                words, trace FROM calls ORDER BY id DESC LIMIT ?1",
     )?;
     statement.query_map([limit], read_call)?.collect()
 }
@@ -305,6 +306,7 @@ fn read_call(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
         sip_code: row.get(7)?,
         q850: row.get(8)?,
         words: row.get(9)?,
+        trace: TraceRecord::read(&row.get::<_, String>(10)?),
     })
 }
 

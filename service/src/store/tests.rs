@@ -10,7 +10,7 @@ use std::{
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
 
-use super::records::{ExtensionKind, Ha1Pair};
+use super::records::{ExtensionKind, Ha1Pair, TraceRecord};
 use super::*;
 use crate::secret::Secret;
 
@@ -63,6 +63,14 @@ fn call(number: i64) -> CallRecord {
         sip_code: 200,
         q850: Some(16),
         words: "the call was ended".into(),
+        trace: vec![TraceRecord {
+            destination: "030123 by line dus-net".into(),
+            outcome: "failed".into(),
+            reason: String::new(),
+            sip_code: 503,
+            words: "busy: try later".into(),
+            milliseconds: 17,
+        }],
     }
 }
 

@@ -24,7 +24,10 @@ use super::{
     entry::{CallEntry, tone_of},
     notice::{CallEnd, Notice},
 };
-use crate::store::{Change, records::CallRecord};
+use crate::store::{
+    Change,
+    records::{CallRecord, TraceRecord},
+};
 
 /// Tables keep room for so many entries when they shrink.
 const KEEP_ROOM: usize = 256;
@@ -204,14 +207,18 @@ impl Switchboard {
     pub(super) fn leg_event(&mut self, leg: LegId, event: LegEvent) {
         let Some(&id) = self.legs.get(&leg) else { return };
         let Some(entry) = self.calls.get_mut(&id) else { return };
+        let now = self.now.instant;
         match &event {
             LegEvent::Progress { status, .. } if status.code == 180 => {
-                entry.set_leg(leg, "ringing")
+                entry.set_leg(leg, "ringing");
+                entry.trace.rings(now, leg);
             }
             LegEvent::Answered { .. } | LegEvent::Confirmed { .. } => {
                 entry.set_leg(leg, "connected");
+                entry.trace.answered(now, leg);
             }
-            LegEvent::Ended { .. } | LegEvent::Redirected { .. } => {
+            LegEvent::Ended { cause } | LegEvent::Redirected { cause, .. } => {
+                entry.trace.failed(now, leg, cause);
                 entry.legs.retain(|known| known.id != leg);
                 entry.is_changed = true;
             }
@@ -249,8 +256,8 @@ impl Switchboard {
         while let Some(action) = self.calls.get_mut(&id).and_then(|entry| entry.call.poll()) {
             match action {
                 Action::Command { leg, command } => {
-                    if matches!(command, LegCommand::End { .. }) {
-                        self.leg_leaves(id, leg);
+                    if let LegCommand::End { cause } = &command {
+                        self.leg_leaves(id, leg, cause);
                     }
                     self.endpoint.command(now, leg, command);
                 }
@@ -290,8 +297,9 @@ impl Switchboard {
         }
     }
 
-    fn leg_leaves(&mut self, id: CallId, leg: LegId) {
+    fn leg_leaves(&mut self, id: CallId, leg: LegId, cause: &Cause) {
         if let Some(entry) = self.calls.get_mut(&id) {
+            entry.trace.given_up(self.now.instant, leg, cause);
             entry.legs.retain(|known| known.id != leg);
             entry.is_changed = true;
         }
@@ -310,6 +318,9 @@ impl Switchboard {
             let is_users = entry.call.state() == CallState::Preparing;
             let role = if is_users { "caller" } else { "callee" };
             entry.add_leg(leg, role, &target.dialled, phone);
+            if !is_users {
+                entry.trace.began(self.now.instant, leg, destination_words(target));
+            }
         }
         self.legs.insert(leg, id);
         let place = found.as_deref().and_then(|binding| {
@@ -388,7 +399,7 @@ impl Switchboard {
             None => released.ok().map(|released| released.id()),
         };
         if let Some(unwanted) = unwanted {
-            self.leg_leaves(id, unwanted);
+            self.leg_leaves(id, unwanted, &Cause::transferred());
             self.end_orphan(unwanted, Cause::transferred());
         }
         // The other call ended with that, and has that to tell.
@@ -433,10 +444,12 @@ impl Switchboard {
             }
             Report::State(_) => {}
             Report::Skipped { attempt, why } => {
-                let what = attempt.targets.first().map_or("", |target| &*target.dialled);
-                tracing::info!(
-                    call = id.0, way = %crate::secret::Redacted(what), "not tried: {why}"
-                );
+                for target in &attempt.targets {
+                    let way = crate::secret::Redacted(&target.dialled);
+                    tracing::info!(call = id.0, %way, "not tried: {why}");
+                    let (what, words) = (destination_words(target), why.to_string());
+                    entry.trace.skipped(self.now.instant, what, why.as_str(), words);
+                }
             }
             Report::TonesEnded { refused } => {
                 if let Some(reply) = entry.toning.take() {
@@ -488,6 +501,7 @@ impl Switchboard {
             sip_code: cause.sip,
             q850: cause.q850_or_mapped(),
             words: words.clone(),
+            trace: entry.trace.view().into_iter().map(TraceRecord::from).collect(),
         })));
         self.tell(|| {
             let mut call = entry.view();
@@ -513,6 +527,15 @@ impl Switchboard {
             }
             self.pump(id);
         }
+    }
+}
+
+/// What is tried, in words.
+pub(super) fn destination_words(target: &Target) -> String {
+    match target.destination {
+        Destination::Phone(phone) => format!("phone {} of {}", phone.0, target.dialled),
+        Destination::Line(line) => format!("{} by line {}", target.dialled, line.0),
+        Destination::Peer => format!("{} directly", target.dialled),
     }
 }
 

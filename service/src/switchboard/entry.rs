@@ -11,6 +11,7 @@ use sipwitch_core::call::{
 use super::{
     ask::Reply,
     notice::{CallView, LegView},
+    trace::Trace,
 };
 
 /// A call and what is known of it besides its state.
@@ -37,6 +38,7 @@ pub(super) struct CallEntry {
     pub(super) is_transferring: bool,
     pub(super) is_changed: bool,
     pub(super) legs: Vec<LegEntry>,
+    pub(super) trace: Trace,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl CallEntry {
             is_transferring: false,
             is_changed: true,
             legs: Vec::new(),
+            trace: Trace::default(),
         }
     }
 
@@ -135,6 +138,7 @@ impl CallEntry {
                 })
                 .collect(),
             route: self.route.to_string(),
+            trace: self.trace.view(),
         }
     }
 }

@@ -21,6 +21,7 @@
 //! | `messages` | texts, delivered or kept |
 //! | `query` | OPTIONS to somebody else |
 //! | `storing` | answers that wait for the store |
+//! | `trace` | what was tried for a call |
 
 mod arrivals;
 pub mod ask;
@@ -39,6 +40,7 @@ mod steering;
 mod storing;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod world;
 
 use std::{

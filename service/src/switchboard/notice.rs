@@ -51,6 +51,23 @@ pub struct LegView {
     pub phone: Option<PhoneId>,
 }
 
+/// Something tried for a call, and what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TraceLine {
+    /// What was tried, for people: `phone 3 of 102`.
+    pub destination: String,
+    /// `dialing`, `ringing`, `answered`, `failed`, `given-up`, `skipped`.
+    pub outcome: &'static str,
+    /// Why it was skipped, as a stable lower-case word; empty otherwise.
+    pub reason: &'static str,
+    /// The SIP code of what came of it; 0 if nothing did.
+    pub sip_code: u16,
+    /// The same in words.
+    pub words: String,
+    /// How long it took to come to that.
+    pub milliseconds: u32,
+}
+
 /// A call as others may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallView {
@@ -80,6 +97,8 @@ pub struct CallView {
     pub legs: Vec<LegView>,
     /// Why this route, in words.
     pub route: String,
+    /// What was tried, in the order in which it began.
+    pub trace: Vec<TraceLine>,
 }
 
 /// A registered phone.

@@ -14,7 +14,7 @@ use sipwitch_core::{
 use super::{
     Switchboard,
     ask::{DialOptions, Refusal, Reply, RouteLine},
-    calls::route_words,
+    calls::{destination_words, route_words},
     entry::CallEntry,
 };
 use crate::store::records::CallRecord;
@@ -147,15 +147,7 @@ impl Switchboard {
         let mut lines = Vec::new();
         for (at, attempt) in route.attempts.iter().enumerate() {
             for target in &attempt.targets {
-                let destination = match target.destination {
-                    routing::Destination::Phone(phone) => {
-                        format!("phone {} of {}", phone.0, target.dialled)
-                    }
-                    routing::Destination::Line(line) => {
-                        format!("{} by line {}", target.dialled, line.0)
-                    }
-                    routing::Destination::Peer => format!("{} directly", target.dialled),
-                };
+                let destination = destination_words(target);
                 lines.push(RouteLine {
                     attempt: u32::try_from(at + 1).unwrap_or(u32::MAX),
                     destination,

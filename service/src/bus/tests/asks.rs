@@ -231,6 +231,7 @@ async fn questions_are_answered() {
             sip_code: 486,
             q850: Some(17),
             words: "busy".into(),
+            trace: Vec::new(),
         };
         reply.send(Ok(vec![call])).expect("waits");
     });

@@ -19,7 +19,9 @@ use crate::{
     bus::{Gone, Guard, Serving, serve},
     switchboard::{
         ask::Ask,
-        notice::{CallView, ExtensionView, LegView, Notice, PhoneView, ServiceView, World},
+        notice::{
+            CallView, ExtensionView, LegView, Notice, PhoneView, ServiceView, TraceLine, World,
+        },
     },
 };
 
@@ -148,6 +150,13 @@ pub(super) fn call(id: u64) -> CallView {
             LegView { role: "callee", state: "ringing", address: "102".into(), phone: None },
         ],
         route: "102 is an extension".into(),
+        trace: vec![TraceLine {
+            destination: "phone 4 of 102".into(),
+            outcome: "ringing",
+            words: "it rings".into(),
+            milliseconds: 12,
+            ..TraceLine::default()
+        }],
     }
 }
 

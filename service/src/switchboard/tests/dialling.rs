@@ -160,7 +160,11 @@ fn a_program_dials_and_the_other_side_is_busy() {
     town.heard(&mut at_other, "ACK");
     let bye = town.ended(&mut at_user);
     assert!(bye.header("Reason").contains("cause=486"), "{bye:?}");
-    assert_eq!(town.end(FIRST).sip_code, 486);
+    let end = town.end(FIRST);
+    assert_eq!(end.sip_code, 486);
+    let [tried] = &end.call.trace[..] else { panic!("{:?}", end.call.trace) };
+    assert_eq!((tried.destination.as_str(), tried.outcome), ("phone 2 of 102", "failed"));
+    assert_eq!((tried.sip_code, tried.words.as_str()), (486, end.words.as_str()));
     town.assert_over();
 }
 
