@@ -14,6 +14,7 @@ use super::{
     connection::FromTask,
     datagram::Datagrams,
     holder::{Holder, holder_of},
+    ways::Heard,
 };
 use crate::flow::Transport;
 
@@ -130,6 +131,7 @@ impl Driver {
         let gone: Vec<SocketAddr> = self
             .datagrams
             .iter()
+            .filter(|socket| socket.heard.is_none())
             .map(|socket| socket.local)
             .filter(|local| is_its(local) && !wanted.contains(local))
             .collect();
@@ -234,6 +236,27 @@ fn bind_datagrams(address: SocketAddr) -> Result<Datagrams, BindError> {
         Datagrams::new(socket.into())
     };
     make().map_err(|error| classify(Transport::Udp, address, error))
+}
+
+/// A socket for our own requests, heard by those alone whom it is told of.
+pub(super) fn bind_client_datagrams(local: IpAddr) -> io::Result<Datagrams> {
+    let address = SocketAddr::new(local, 0);
+    let socket = new_socket(address, Type::DGRAM, Protocol::UDP)?;
+    let _ = socket.set_recv_buffer_size(1 << 20);
+    socket.bind(&address.into())?;
+    let mut socket = Datagrams::new(socket.into())?;
+    socket.heard = Some(Heard::default());
+    Ok(socket)
+}
+
+/// Where a connection begins that is yet to be made.
+pub(super) fn bind_client_stream(local: IpAddr) -> io::Result<(Socket, SocketAddr)> {
+    let address = SocketAddr::new(local, 0);
+    let socket = new_socket(address, Type::STREAM, Protocol::TCP)?;
+    socket.bind(&address.into())?;
+    let bound = socket.local_addr()?.as_socket();
+    let bound = bound.ok_or_else(|| io::Error::other("the socket has no address"))?;
+    Ok((socket, bound))
 }
 
 fn bind_stream(address: SocketAddr) -> Result<TcpListener, BindError> {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use socket2::Socket;
 use tokio::{
     io::Interest,
     net::{TcpSocket, TcpStream},
@@ -20,12 +21,19 @@ use tokio::{
 use super::{DriverSettings, Incoming, link::Link};
 use crate::{
     flow::{ConnectionId, Flow},
+    resolver::Place,
     wire::StreamReader,
 };
 
 /// A connection, as the driver and the connection's own task see it.
 pub(super) struct Connection {
     pub(super) flow: Flow,
+    /// The flow as it was asked for, perhaps without naming the connection.
+    pub(super) asked: Flow,
+    /// Whether we opened it.
+    pub(super) is_ours: bool,
+    /// Where it leads, if one of our ways does.
+    pub(super) place: Option<Arc<Place>>,
     state: Mutex<State>,
     /// Wakes the task when there is more to write, or nothing more to do.
     changed: Notify,
@@ -50,7 +58,13 @@ pub(super) enum FromTask {
 }
 
 impl Connection {
-    pub(super) fn new(flow: Flow, now: Instant, is_ours: bool) -> Self {
+    pub(super) fn new(
+        flow: Flow,
+        asked: Flow,
+        now: Instant,
+        is_ours: bool,
+        place: Option<Arc<Place>>,
+    ) -> Self {
         let state = State {
             link: None,
             waiting: VecDeque::new(),
@@ -59,7 +73,7 @@ impl Connection {
             is_proven: is_ours,
             closing: None,
         };
-        Self { flow, state: Mutex::new(state), changed: Notify::new() }
+        Self { flow, asked, is_ours, place, state: Mutex::new(state), changed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -93,6 +107,11 @@ impl Connection {
     pub(super) fn close(&self, why: &'static str) {
         self.state().closing.get_or_insert(why);
         self.changed.notify_one();
+    }
+
+    /// Whether it is about to end.
+    pub(super) fn is_closing(&self) -> bool {
+        self.state().closing.is_some()
     }
 
     fn open(&self, link: Arc<Link>) {
@@ -140,6 +159,7 @@ pub(super) fn spawn_accepted(
 /// Makes a connection and runs it.
 pub(super) fn spawn_connect(
     connection: &Arc<Connection>,
+    socket: Option<Socket>,
     settings: &Arc<DriverSettings>,
     to_driver: mpsc::Sender<FromTask>,
 ) {
@@ -147,7 +167,8 @@ pub(super) fn spawn_connect(
     tokio::spawn(async move {
         let within = settings.connect;
         // Boxed, so that the task does not keep the room for it while it serves.
-        let connected = Box::pin(tokio::time::timeout(within, connect(connection.flow))).await;
+        let connected =
+            Box::pin(tokio::time::timeout(within, connect(connection.flow, socket))).await;
         let why = match connected {
             Ok(Ok(stream)) => {
                 let link = tuned(stream);
@@ -163,7 +184,10 @@ pub(super) fn spawn_connect(
     });
 }
 
-async fn connect(flow: Flow) -> io::Result<TcpStream> {
+async fn connect(flow: Flow, bound: Option<Socket>) -> io::Result<TcpStream> {
+    if let Some(socket) = bound {
+        return TcpSocket::from_std_stream(socket.into()).connect(flow.remote).await;
+    }
     let socket = if flow.remote.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if !flow.local.ip().is_unspecified() {
         socket.bind(SocketAddr::new(flow.local.ip(), 0))?;

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, IoSliceMut},
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     os::fd::AsRawFd as _,
     task::{Context, Poll},
 };
@@ -18,7 +18,7 @@ use nix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::Incoming;
+use super::{Incoming, ways::Heard};
 use crate::{
     flow::{Flow, Transport},
     wire::{Limits, parse_datagram},
@@ -30,6 +30,8 @@ use crate::{
 /// which would be a wake-up for each message.
 pub(super) struct Datagrams {
     pub(super) local: SocketAddr,
+    /// Whom it hears, if it is there for our own requests alone.
+    pub(super) heard: Option<Heard>,
     socket: AsyncFd<UdpSocket>,
     waiting: VecDeque<(SocketAddr, Bytes)>,
     /// Where nobody took what was sent, by ICMP, and how often: it may be a phone that is just
@@ -66,12 +68,20 @@ impl Datagrams {
         let socket = watch(socket, Interest::READABLE)?;
         Ok(Self {
             local,
+            heard: None,
             socket,
             waiting: VecDeque::new(),
             refusing: VecDeque::new(),
             refused: Vec::new(),
             room: None,
         })
+    }
+
+    /// Hears that address from now on, which one of our ways leads to.
+    pub(super) fn hear(&mut self, source: IpAddr, used: u64) {
+        if let Some(heard) = &mut self.heard {
+            heard.note(source, used);
+        }
     }
 
     pub(super) fn send(&mut self, remote: SocketAddr, bytes: Bytes) -> io::Result<()> {
@@ -178,6 +188,9 @@ impl Datagrams {
             match self.socket.get_ref().recv_from(buffer) {
                 Ok((length, remote)) => {
                     count += 1;
+                    if self.heard.as_ref().is_some_and(|heard| !heard.hears(remote.ip())) {
+                        continue;
+                    }
                     if !self.refusing.is_empty() {
                         self.refusing.retain(|(refusing, _)| *refusing != remote);
                     }

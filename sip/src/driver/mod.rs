@@ -23,6 +23,7 @@ mod link;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use std::{
     cmp::Reverse,
@@ -41,13 +42,16 @@ use tokio::{sync::mpsc, task::AbortHandle, time::Sleep};
 pub use bind::{BindError, Listen};
 pub use holder::Holder;
 pub use settings::DriverSettings;
+pub use ways::NoWay;
 
 use crate::{
     flow::{ConnectionId, Flow, Transmit, Transport},
+    resolver::Place,
     wire::{Malformed, Message},
 };
 use connection::{Connection, FromTask};
 use datagram::Datagrams;
+use ways::{Opening, WAYS, Ways};
 
 /// What came in.
 #[derive(Debug)]
@@ -85,7 +89,10 @@ pub struct Driver {
     connections: BTreeMap<ConnectionId, Arc<Connection>>,
     by_remote: BTreeMap<(Transport, SocketAddr), ConnectionId>,
     by_source: BTreeMap<IpAddr, usize>,
+    ways: Ways,
     last_id: u64,
+    /// Counts what client sockets are used for.
+    last_use: u64,
     /// When to look at a connection again, one entry for each: the only clock of idle connections.
     checks: BinaryHeap<Reverse<(Instant, ConnectionId)>>,
     clock: Option<Pin<Box<Sleep>>>,
@@ -118,7 +125,9 @@ impl Driver {
             connections: BTreeMap::new(),
             by_remote: BTreeMap::new(),
             by_source: BTreeMap::new(),
+            ways: Ways::default(),
             last_id: 0,
+            last_use: 0,
             checks: BinaryHeap::new(),
             clock: None,
             to_driver,
@@ -130,7 +139,8 @@ impl Driver {
 
     /// Where it listens.
     pub fn listeners(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
-        let datagrams = self.datagrams.iter().map(|socket| (Transport::Udp, socket.local));
+        let datagrams = self.datagrams.iter().filter(|socket| socket.heard.is_none());
+        let datagrams = datagrams.map(|socket| (Transport::Udp, socket.local));
         let streams = self.listeners.iter().map(|listener| (listener.transport, listener.local));
         datagrams.chain(streams)
     }
@@ -204,11 +214,19 @@ impl Driver {
             flow.connection.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied());
         let connection = match (id.and_then(|id| self.connections.get(&id)), flow.connection) {
             (Some(connection), _) => Arc::clone(connection),
-            (None, Some(_)) => return self.fail(flow, "the connection is gone"),
-            (None, None) => match self.connect(flow) {
-                Ok(connection) => connection,
-                Err(why) => return self.fail(flow, why),
-            },
+            (None, named) => {
+                let opening = match named {
+                    Some(id) => self.ways.open(id),
+                    None => Some(Opening { flow, place: None, socket: None }),
+                };
+                let Some(opening) = opening else {
+                    return self.fail(flow, "the connection is gone");
+                };
+                match self.connect(opening) {
+                    Ok(connection) => connection,
+                    Err(why) => return self.fail(flow, why),
+                }
+            }
         };
         if !connection.send(bytes, self.settings.send_bytes) {
             connection.close("it does not take what is sent");
@@ -225,6 +243,8 @@ impl Driver {
     fn send_datagram(&mut self, flow: Flow, bytes: Bytes) {
         let exact = self.datagrams.iter().position(|socket| socket.local == flow.local);
         let Some(at) = exact else { return self.fail(flow, "no socket has that local address") };
+        self.last_use += 1;
+        self.datagrams[at].hear(flow.remote.ip(), self.last_use);
         if let Err(error) = self.datagrams[at].send(flow.remote, bytes) {
             self.fail(flow, error.to_string());
         }
@@ -244,15 +264,16 @@ impl Driver {
         self.told.push_back(Incoming::FlowFailed { flow, why: why.into() });
     }
 
-    fn connect(&mut self, flow: Flow) -> Result<Arc<Connection>, &'static str> {
+    fn connect(&mut self, opening: Opening) -> Result<Arc<Connection>, &'static str> {
+        let Opening { flow, place, socket } = opening;
         if flow.transport != Transport::Tcp {
             return Err("this transport cannot be opened from here");
         }
         if self.connections.len() >= self.settings.connections {
             return Err("there are too many connections");
         }
-        let connection = self.insert(flow, true);
-        connection::spawn_connect(&connection, &self.settings, self.to_driver.clone());
+        let connection = self.insert(flow, true, place);
+        connection::spawn_connect(&connection, socket, &self.settings, self.to_driver.clone());
         Ok(connection)
     }
 
@@ -270,16 +291,18 @@ impl Driver {
         let local = SocketAddr::new(local.ip().to_canonical(), listening.port());
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
         let flow = Flow { transport: Transport::Tcp, local, remote, connection: None };
-        let connection = self.insert(flow, false);
+        let connection = self.insert(flow, false, None);
         connection::spawn_accepted(&connection, stream, &self.settings, self.to_driver.clone());
     }
 
-    fn insert(&mut self, flow: Flow, is_ours: bool) -> Arc<Connection> {
-        self.last_id += 1;
-        let id = ConnectionId(self.last_id);
-        let flow = Flow { connection: Some(id), ..flow };
+    fn insert(&mut self, asked: Flow, is_ours: bool, place: Option<Arc<Place>>) -> Arc<Connection> {
+        let id = asked.connection.unwrap_or_else(|| {
+            self.last_id += 1;
+            ConnectionId(self.last_id)
+        });
+        let flow = Flow { connection: Some(id), ..asked };
         let now = Instant::now();
-        let connection = Arc::new(Connection::new(flow, now, is_ours));
+        let connection = Arc::new(Connection::new(flow, asked, now, is_ours, place));
         self.connections.insert(id, Arc::clone(&connection));
         self.by_remote.insert((flow.transport, flow.remote), id);
         *self.by_source.entry(source_of(flow.remote.ip())).or_default() += 1;
@@ -287,8 +310,12 @@ impl Driver {
         connection
     }
 
-    fn remove(&mut self, id: ConnectionId) -> Option<Flow> {
-        let flow = self.connections.remove(&id)?.flow;
+    fn remove(&mut self, id: ConnectionId) -> Option<Arc<Connection>> {
+        let connection = self.connections.remove(&id)?;
+        if let Some(place) = &connection.place {
+            self.ways.closed(id, place);
+        }
+        let flow = connection.flow;
         let remote = (flow.transport, flow.remote);
         if self.by_remote.get(&remote) == Some(&id) {
             self.by_remote.remove(&remote);
@@ -301,10 +328,10 @@ impl Driver {
             }
         }
         if self.checks.len() > 64 + 2 * self.connections.len() {
-            self.checks.retain(|Reverse((_, id))| self.connections.contains_key(id));
+            self.checks.retain(|Reverse((_, id))| *id == WAYS || self.connections.contains_key(id));
             self.checks.shrink_to(self.checks.len());
         }
-        Some(flow)
+        Some(connection)
     }
 
     fn take(&mut self, event: FromTask, batch: &mut Vec<Incoming>) {
@@ -312,10 +339,10 @@ impl Driver {
             FromTask::Accepted { stream, listening } => self.accept(stream, listening),
             FromTask::Incoming(incoming) => batch.push(incoming),
             FromTask::Closed { id, was_open, why } => {
-                if let Some(flow) = self.remove(id) {
-                    // What never was open is no connection that anything could be bound to.
-                    let connection = flow.connection.filter(|_| was_open);
-                    batch.push(Incoming::FlowFailed { flow: Flow { connection, ..flow }, why });
+                if let Some(connection) = self.remove(id) {
+                    // What never was open is told as it was asked for.
+                    let flow = if was_open { connection.flow } else { connection.asked };
+                    batch.push(Incoming::FlowFailed { flow, why });
                 }
             }
         }
@@ -338,6 +365,9 @@ impl Driver {
         let now = Instant::now();
         while let Some(Reverse((_, id))) = self.checks.peek().copied().filter(|c| c.0.0 <= now) {
             self.checks.pop();
+            if id == WAYS {
+                self.checks.extend(self.ways.forget(now).map(|due| Reverse((due, WAYS))));
+            }
             let Some(connection) = self.connections.get(&id) else { continue };
             let due = connection.check_at(&self.settings);
             if due <= now {

@@ -2,6 +2,7 @@
 
 mod listening;
 mod stream;
+mod ways;
 
 use std::{net::SocketAddr, time::Duration};
 
