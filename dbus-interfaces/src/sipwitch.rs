@@ -12,8 +12,8 @@ use zbus::{
 use crate::{
     Error,
     wire::{
-        CallSummary, DialOptions, ExtensionProperties, HopInfo, Imported, MessageOptions,
-        MessageResult, NoOptions, RouteLine,
+        CallSummary, ConnectivityChange, DialOptions, ExtensionProperties, HopInfo, Imported,
+        MessageOptions, MessageResult, NoOptions, RouteLine,
     },
 };
 
@@ -66,6 +66,10 @@ pub trait SipWitch {
     #[zbus(signal)]
     fn call_ended(&self, call: ObjectPath<'_>, summary: CallSummary) -> zbus::Result<()>;
 
+    /// The network changed.
+    #[zbus(signal)]
+    fn connectivity_changed(&self, words: &str, details: ConnectivityChange) -> zbus::Result<()>;
+
     /// The version of the program.
     #[zbus(property(emits_changed_signal = "const"))]
     fn version(&self) -> zbus::Result<String>;
@@ -93,6 +97,10 @@ pub trait SipWitch {
     /// What the user should know.
     #[zbus(property)]
     fn warnings(&self) -> zbus::Result<Vec<String>>;
+
+    /// The network, in words.
+    #[zbus(property)]
+    fn network(&self) -> zbus::Result<String>;
 
     /// How many calls are under way.
     #[zbus(property)]

@@ -345,6 +345,20 @@ pub struct LegInfo {
     pub phone: Option<OwnedObjectPath>,
 }
 
+/// What is different in the network.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct ConnectivityChange {
+    /// Whether there is any network beside the machine's own.
+    pub online: bool,
+    /// Whether the machine slept.
+    pub resumed: bool,
+    /// Addresses that are no longer here.
+    pub gone: Vec<String>,
+    /// Addresses that were not here before.
+    pub new: Vec<String>,
+}
+
 /// How an import went: how many extensions were added, how many changed, and the number of each
 /// line that was refused, with the reason.
 pub type Imported = (u32, u32, Vec<(u32, String)>);

@@ -5,6 +5,7 @@
 //! switchboard has to send or to tell goes out before anything else is waited for.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -21,6 +22,7 @@ use crate::{
     arguments::Arguments,
     bus::{self, BusKind, Gone},
     config::{self, Config, listen},
+    connectivity::{Change, Hints, Monitor},
     errands::Errands,
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
@@ -68,8 +70,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::begin(&directories, &file)?;
 
     let mut driver = Driver::new(driver_settings(&config));
+    let Listened { listening, wildcards } = listen_everywhere(&mut driver, &arguments, &config)?;
     let circumstances = Circumstances {
-        listening: listen_everywhere(&mut driver, &arguments, &config)?,
+        listening,
         hostname: nix::unistd::gethostname()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default(),
@@ -120,6 +123,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         config,
         file,
         circumstances,
+        wildcards,
+        monitor: None,
+        hints: if is_watched { Hints::SystemBus } else { Hints::Kernel },
     };
     // The bus asks the switchboard for everything before it takes the name, so both must run.
     let (gone_in, gone) = oneshot::channel();
@@ -201,12 +207,18 @@ fn bounds(config: &Config) -> Bounds {
     }
 }
 
+/// What listening came to.
+struct Listened {
+    listening: Vec<Listening>,
+    wildcards: Vec<SocketAddr>,
+}
+
 /// Opens all sockets. Transports at one address share the port.
 fn listen_everywhere(
     driver: &mut Driver,
     arguments: &Arguments,
     config: &Config,
-) -> anyhow::Result<Vec<Listening>> {
+) -> anyhow::Result<Listened> {
     let addresses =
         if arguments.listen.is_empty() { config.listen() } else { arguments.listen.clone() };
     let mut wanted: Vec<Listen> = Vec::new();
@@ -225,13 +237,17 @@ fn listen_everywhere(
             None => wanted.push(Listen { transports: vec![transport], address, exact }),
         }
     }
-    let mut listening = Vec::new();
+    let (mut listening, mut wildcards) = (Vec::new(), Vec::new());
     for listen in &wanted {
         let got = driver.bind(listen)?;
+        let datagrams = got.iter().find(|(transport, _)| *transport == Transport::Udp);
+        if let Some((_, at)) = datagrams.filter(|_| listen.address.ip().is_unspecified()) {
+            wildcards.push(SocketAddr::new(listen.address.ip(), at.port()));
+        }
         listening
             .extend(got.into_iter().map(|(transport, address)| Listening { transport, address }));
     }
-    Ok(listening)
+    Ok(Listened { listening, wildcards })
 }
 
 /// Everything that runs.
@@ -248,6 +264,11 @@ struct House {
     config: Config,
     file: PathBuf,
     circumstances: Circumstances,
+    /// Wildcards for datagrams, which stand for all addresses of this machine.
+    wildcards: Vec<SocketAddr>,
+    /// Watches the network, once there is a need of one.
+    monitor: Option<Monitor>,
+    hints: Hints,
 }
 
 impl House {
@@ -266,6 +287,7 @@ impl House {
         let clock = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(clock);
         loop {
+            self.watch_network();
             self.flush();
             if rush.is_over(self.switchboard.under_way()) {
                 self.switchboard.shrink();
@@ -295,6 +317,7 @@ impl House {
                     let inner = self.errands.finish(&mut self.driver, brought);
                     self.switchboard.inner(now(), inner);
                 }
+                change = network_changed(&mut self.monitor) => self.network_changed(change),
                 () = &mut clock, if deadline.is_some() => self.switchboard.handle_deadline(now()),
                 signal = self.lifecycle.signal() => match signal {
                     Signal::Stop => {
@@ -350,6 +373,37 @@ impl House {
         }
     }
 
+    /// Begins to watch the network when there is a need of it: a service that only serves its own
+    /// machine is not woken.
+    fn watch_network(&mut self) {
+        if self.monitor.is_none() && self.switchboard.needs_network() {
+            let monitor = self.monitor.insert(Monitor::start(self.hints));
+            self.switchboard.network_seen(now(), monitor.words());
+        }
+    }
+
+    fn network_changed(&mut self, change: Change) {
+        for wildcard in &self.wildcards {
+            match self.driver.refresh(*wildcard) {
+                Ok((new, gone)) => {
+                    let known = &mut self.circumstances.listening;
+                    known
+                        .retain(|at| at.transport != Transport::Udp || !gone.contains(&at.address));
+                    known.extend(
+                        new.into_iter()
+                            .map(|address| Listening { transport: Transport::Udp, address }),
+                    );
+                }
+                Err(error) => tracing::warn!("an address of this machine is not heard: {error}"),
+            }
+        }
+        if !self.wildcards.is_empty() {
+            let settings = Settings::of(&self.config, &self.circumstances);
+            self.switchboard.configure(now(), settings);
+        }
+        self.switchboard.network_changed(now(), change);
+    }
+
     fn stop(&mut self) {
         self.lifecycle.stopping();
         self.switchboard.ask(now(), Ask::Stop);
@@ -391,6 +445,14 @@ fn arrived(switchboard: &mut Switchboard, incoming: Incoming) {
                 None => switchboard.flow_failed(now(), &flow),
             }
         }
+    }
+}
+
+/// The next change of the network; never, where nobody watches it.
+async fn network_changed(monitor: &mut Option<Monitor>) -> Change {
+    match monitor {
+        None => std::future::pending().await,
+        Some(monitor) => monitor.changed().await,
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
     let realm = proxy.realm().await?;
     let file = proxy.configuration_file().await?;
     let started = proxy.started_at_microseconds().await?;
+    let network = proxy.network().await?;
     let warnings = proxy.warnings().await?;
     let world = service.world().await?;
     output.value(&json!({
@@ -27,6 +28,7 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
         "realm": realm,
         "configuration-file": file,
         "started-at-microseconds": started,
+        "network": network,
         "warnings": warnings,
         "extensions": world.extensions.len(),
         "phones": world.phones.len(),
@@ -42,6 +44,9 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
     output.line(format!("  listens on     {}", addresses.join(", ")));
     output.line(format!("  domain         {domain}"));
     output.line(format!("  configuration  {}", if file.is_empty() { "none" } else { &file }));
+    if !network.is_empty() {
+        output.line(format!("  network        {network}"));
+    }
     output.line(format!("  extensions     {}", world.extensions.len()));
     output.line(format!("  phones         {}", world.phones.len()));
     output.line(format!("  calls          {}", world.calls.len()));

@@ -118,6 +118,14 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
         "Origin" => return "phone".into(),
         "Kind" => return "person".into(),
         "result" => return words(&[("state", "stored".into())]),
+        "details" => {
+            return words(&[
+                ("online", true.into()),
+                ("resumed", false.into()),
+                ("gone", Vec::<String>::new().into()),
+                ("new", vec!["192.0.2.7".to_owned()].into()),
+            ]);
+        }
         "summary" => {
             return words(&[
                 ("contact", "102".into()),

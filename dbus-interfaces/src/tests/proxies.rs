@@ -83,6 +83,7 @@ async fn call_everything(client: &Connection) {
         root.addresses(),
         root.domain(),
         root.realm(),
+        root.network(),
         root.warnings(),
         root.call_count(),
     }
@@ -150,11 +151,13 @@ async fn every_signal_of_the_xml_is_understood() {
     let root = proxy!(SipWitchProxy, &client, ObjectName::Root);
     let call = proxy!(CallProxy, &client, ObjectName::Call(1));
     let mut call_ended = root.receive_call_ended().await.expect("a stream");
+    let mut network = root.receive_connectivity_changed().await.expect("a stream");
     let mut ended = call.receive_ended().await.expect("a stream");
     let mut dtmf = call.receive_dtmf_received().await.expect("a stream");
 
     let path = ObjectName::Call(1).path();
     peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "CallEnded").await;
+    peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "ConnectivityChanged").await;
     peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "Ended").await;
     peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "DtmfReceived").await;
 
@@ -163,6 +166,9 @@ async fn every_signal_of_the_xml_is_understood() {
     assert_eq!(args.call.as_str(), path.as_str());
     assert_eq!(args.summary.answered_at_microseconds, None);
     assert_eq!((args.summary.sip_code, args.summary.words.as_str()), (486, "busy"));
+    let signal = network.next().await.expect("ConnectivityChanged");
+    let args = signal.args().expect("its arguments");
+    assert_eq!((args.words, args.details.new.len()), ("text", 1));
     let signal = ended.next().await.expect("Ended");
     assert_eq!(signal.args().expect("its arguments").sip_code, 1);
     let signal = dtmf.next().await.expect("DtmfReceived");
@@ -170,7 +176,7 @@ async fn every_signal_of_the_xml_is_understood() {
 
     let promised: Vec<_> =
         contract::master().into_values().flat_map(|i| i.signals.into_keys()).collect();
-    assert_eq!(promised, ["CallEnded", "DtmfReceived", "Ended"]);
+    assert_eq!(promised, ["CallEnded", "ConnectivityChanged", "DtmfReceived", "Ended"]);
 }
 
 #[tokio::test]

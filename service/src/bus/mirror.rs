@@ -180,6 +180,13 @@ impl Mirror {
                 let end = End { ended_us: ended.ended_us, sip_code, q850, words };
                 self.call_ended(ended.call, end).await
             }
+            Notice::Connectivity(change) => {
+                let mut record = self.service.borrow().clone();
+                record.service.network.clone_from(&change.words);
+                self.show_service(record).await?;
+                let details = sipwitch::difference(&change);
+                SipWitch::connectivity_changed(&self.root()?, &change.words, details).await
+            }
             Notice::Dtmf { call, tone, from } => {
                 let emitter = self.emitter(&ObjectName::Call(call.0).path())?;
                 Call::dtmf_received(&emitter, tone.encode_utf8(&mut [0; 4]), &from).await

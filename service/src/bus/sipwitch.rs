@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // org.gnutelephony.SipWitch1
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use sipwitch_dbus_interfaces::{
     Error, ObjectName,
-    wire::{CallSummary, HopInfo, RouteLine, TraceInfo, TraceOutcome},
+    wire::{CallSummary, ConnectivityChange, HopInfo, RouteLine, TraceInfo, TraceOutcome},
 };
 use tokio::sync::watch;
 use zbus::{
@@ -22,10 +22,13 @@ use super::{
     desk::Desk,
     options::{self, Dictionary},
 };
-use crate::store::records;
-use crate::switchboard::{
-    ask::{self, Ask, Hop},
-    notice::{ServiceView, TraceLine},
+use crate::{
+    connectivity::Change,
+    store::records,
+    switchboard::{
+        ask::{self, Ask, Hop},
+        notice::{ServiceView, TraceLine},
+    },
 };
 
 /// The most calls that `History` gives at once, so that one answer cannot grow without bound.
@@ -56,6 +59,7 @@ pub(super) const CHANGING: &[Property<ServiceRecord>] = &[
     ("Addresses", |record| record.service.addresses.clone().into()),
     ("Domain", |record| record.service.domain.clone().into()),
     ("Realm", |record| record.service.realm.clone().into()),
+    ("Network", |record| record.service.network.clone().into()),
     ("Warnings", |record| record.service.warnings.clone().into()),
     ("CallCount", |record| record.call_count().into()),
 ];
@@ -77,6 +81,17 @@ pub(super) fn summary(record: &CallRecord) -> CallSummary {
         words: end.words.clone(),
         route: call.route.clone(),
         route_trace: call.trace.iter().map(tried).collect(),
+    }
+}
+
+/// What is different in the network, for `ConnectivityChanged`.
+pub(super) fn difference(change: &Change) -> ConnectivityChange {
+    let words = |addresses: &[IpAddr]| addresses.iter().map(IpAddr::to_string).collect();
+    ConnectivityChange {
+        online: change.is_online,
+        resumed: change.resumed,
+        gone: words(&change.gone),
+        new: words(&change.new),
     }
 }
 
@@ -262,6 +277,13 @@ impl SipWitch {
         summary: CallSummary,
     ) -> zbus::Result<()>;
 
+    #[zbus(signal)]
+    pub(super) async fn connectivity_changed(
+        emitter: &SignalEmitter<'_>,
+        words: &str,
+        details: ConnectivityChange,
+    ) -> zbus::Result<()>;
+
     #[zbus(property(emits_changed_signal = "const"))]
     fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
@@ -295,6 +317,11 @@ impl SipWitch {
     #[zbus(property)]
     fn warnings(&self) -> Vec<String> {
         self.view.borrow().service.warnings.clone()
+    }
+
+    #[zbus(property)]
+    fn network(&self) -> String {
+        self.view.borrow().service.network.clone()
     }
 
     #[zbus(property)]

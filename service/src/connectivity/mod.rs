@@ -5,9 +5,11 @@
 //! The kernel says that something changed, and so may NetworkManager and logind ([`netlink`],
 //! [`hints`]). What they say is only a reason to look: when it has been quiet for a moment
 //! ([`Settling`]), the network is looked at anew ([`system::look`]) and compared with what it was
-//! ([`Picture::change_to`]). The switchboard then hears of a [`Change`], or of nothing.
+//! ([`Picture::change_to`]). The switchboard then hears of a [`Change`], or of nothing. [`Monitor`]
+//! is the loop around all that.
 
 pub mod hints;
+pub mod monitor;
 pub mod netlink;
 mod picture;
 mod settling;
@@ -16,6 +18,7 @@ pub mod system;
 mod tests;
 
 pub use self::{
+    monitor::{Hints, Monitor},
     picture::{Change, Interface, Kind, Picture},
     settling::Settling,
 };

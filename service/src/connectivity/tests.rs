@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::StreamExt as _;
+
 use super::{
     netlink::Netlink,
     picture::{Interface, Kind, Picture},
@@ -186,5 +188,39 @@ async fn hear_an_address_come_and_go() {
         heard.expect("the kernel says so").unwrap();
         let change = before.change_to(&system::look().unwrap(), false).expect("a change");
         assert_eq!(change.words, words);
+    }
+}
+
+#[tokio::test]
+async fn other_programs_say_that_the_network_switched_and_that_the_machine_woke_up() {
+    let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+    let guid = zbus::Guid::generate();
+    let theirs = zbus::connection::Builder::unix_stream(theirs).server(guid).unwrap().p2p();
+    let ours = zbus::connection::Builder::unix_stream(ours).p2p();
+    let (theirs, ours) = tokio::try_join!(theirs.build(), ours.build()).unwrap();
+    let mut hints = hints::listen(&ours).await.unwrap();
+    let login = ("/org/freedesktop/login1", "org.freedesktop.login1.Manager", "PrepareForSleep");
+    let manager =
+        ("/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager", "StateChanged");
+    let signal = |(path, interface, name): (&'static str, &'static str, &'static str)| {
+        zbus::Message::signal(path, interface, name).unwrap().sender(":1.1").unwrap()
+    };
+    // Of another object, about to sleep, and no truth value at all: none of them is a hint.
+    let elsewhere = ("/elsewhere", login.1, login.2);
+    for nonsense in [
+        signal(elsewhere).build(&(false,)),
+        signal(login).build(&(true,)),
+        signal(login).build(&("false",)),
+        signal(login).build(&()),
+    ] {
+        theirs.send(&nonsense.unwrap()).await.unwrap();
+    }
+    for (message, hint) in [
+        (signal(login).build(&(false,)), Hint::Resumed),
+        (signal(manager).build(&(70_u32,)), Hint::Network),
+    ] {
+        theirs.send(&message.unwrap()).await.unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(20), hints.next()).await.unwrap();
+        assert_eq!(next, Some(hint));
     }
 }

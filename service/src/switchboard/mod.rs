@@ -73,6 +73,7 @@ use self::{
     storing::Storing,
 };
 use crate::{
+    connectivity::Change,
     socket_owner::SocketOwners,
     store::{Loaded, Report, Store},
 };
@@ -182,6 +183,7 @@ impl Switchboard {
             configuration_file: settings.configuration_file.clone(),
             started_us: now.unix_us,
             warnings,
+            network: String::new(),
         };
         let mut switchboard = Self {
             now,
@@ -323,6 +325,28 @@ impl Switchboard {
             self.settings.listening.iter().map(settings::Listening::words).collect();
         self.settings.domain().clone_into(&mut self.service.domain);
         self.tell_service();
+    }
+
+    /// Whether what happens to the network concerns anybody here.
+    #[must_use]
+    pub fn needs_network(&self) -> bool {
+        self.settings.listening.iter().any(|at| !at.address.ip().is_loopback())
+    }
+
+    /// What the network looks like, for people.
+    pub fn network_seen(&mut self, now: Now, words: String) {
+        self.now = now;
+        self.service.network = words;
+        self.tell_service();
+    }
+
+    /// The network changed.
+    pub fn network_changed(&mut self, now: Now, change: Change) {
+        self.now = now;
+        tracing::info!("the network changed: {}", change.words);
+        self.service.network.clone_from(&change.words);
+        self.tell(|| Notice::Connectivity(Box::new(change)));
+        self.drain();
     }
 
     /// Something a person should know; told once.

@@ -36,6 +36,8 @@ pub struct ServiceView {
     pub started_us: i64,
     /// What a person should know, each with the next step.
     pub warnings: Vec<String>,
+    /// The network, in words; empty while nobody looks at it.
+    pub network: String,
 }
 
 /// One half of a call.
@@ -170,6 +172,8 @@ pub enum Notice {
     Call(CallView),
     /// A call ended.
     CallEnded(Box<CallEnd>),
+    /// The network changed.
+    Connectivity(Box<crate::connectivity::Change>),
     /// A tone was heard in a call (INFO only: tones inside RTP go directly between the phones).
     Dtmf {
         /// Which call.

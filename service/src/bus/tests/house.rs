@@ -125,6 +125,7 @@ pub(super) fn world() -> World {
             configuration_file: "/etc/sipwitch/config.toml".into(),
             started_us: 1_000,
             warnings: vec!["port 5060 is taken; using 5061".into()],
+            network: "online (192.0.2.7)".into(),
         },
         calls: vec![call(1)],
         phones: vec![phone(3)],

@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use sipwitch_core::call::leg::CallId;
 use sipwitch_dbus_interfaces::{
     CallProxy, ObjectName, SipWitchProxy, names,
-    wire::{CallState, CallSummary},
+    wire::{CallState, CallSummary, ConnectivityChange},
 };
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 
 use super::house::{House, call, extension, phone, soon, world};
 use crate::{
     bus::Gone,
+    connectivity::Change,
     switchboard::{
         ask::Ask,
         notice::{CallEnd, CallView, Notice, World},
@@ -115,6 +116,26 @@ async fn phones_and_extensions_come_change_and_go() {
     service.warnings.clear();
     house.tell(Notice::Service(service));
     signal!(house, ObjectName::Root, "PropertiesChanged");
+}
+
+#[tokio::test]
+async fn a_change_of_the_network_is_told_after_its_property() {
+    let mut house = House::new(world()).await;
+    house.tell(Notice::Connectivity(Box::new(Change {
+        gone: vec!["192.0.2.7".parse().unwrap()],
+        new: Vec::new(),
+        way_changed: true,
+        resumed: false,
+        is_online: false,
+        words: "no network".into(),
+    })));
+    let property = signal!(house, ObjectName::Root, "PropertiesChanged");
+    let (_, changed, _): Changed = property.body().deserialize().expect("readable");
+    assert_eq!(changed["Network"], zbus::zvariant::Str::from("no network").into());
+    let told = signal!(house, ObjectName::Root, "ConnectivityChanged");
+    let (words, details): (String, ConnectivityChange) = told.body().deserialize().unwrap();
+    assert_eq!((words.as_str(), details.online), ("no network", false));
+    assert_eq!((details.gone, details.new), (vec!["192.0.2.7".to_owned()], vec![]));
 }
 
 #[tokio::test]
