@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod client_registration;
 pub mod dialog;
 #[cfg(feature = "driver")]
 pub mod driver;

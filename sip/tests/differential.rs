@@ -287,11 +287,11 @@ impl Town {
     }
 
     fn start(&mut self, invitation: &Invitation, uri: &str) {
-        let target = Target {
-            request_uri: Uri::parse(uri.to_owned()).expect("a URI"),
-            route: vec![Bytes::from_static(b"<sip:edge.example.org;lr>")],
-            flow: self.flow(0),
-        };
+        let target = Target::new(
+            Uri::parse(uri.to_owned()).expect("a URI"),
+            vec![Bytes::from_static(b"<sip:edge.example.org;lr>")],
+            self.flow(0),
+        );
         self.ends[0].start(self.now, LegId(10), &target, invitation);
         self.settle();
     }

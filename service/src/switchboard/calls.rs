@@ -324,15 +324,11 @@ impl Switchboard {
         }
         self.legs.insert(leg, id);
         let place = found.as_deref().and_then(|binding| {
-            Some(endpoint::Target {
-                request_uri: binding.uri()?,
-                route: binding
-                    .routes()
-                    .iter()
-                    .map(|hop| format!("<{}>", hop.uri()).into())
-                    .collect(),
-                flow: binding.reached_by(),
-            })
+            Some(endpoint::Target::new(
+                binding.uri()?,
+                binding.routes().iter().map(|hop| format!("<{}>", hop.uri()).into()).collect(),
+                binding.reached_by(),
+            ))
         });
         match place {
             Some(place) => self.endpoint.start(self.now.instant, leg, &place, invitation),

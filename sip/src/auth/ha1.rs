@@ -41,7 +41,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    fn of<H: Digest>(parts: &[&[u8]]) -> Self {
+    pub(super) fn of<H: Digest>(parts: &[&[u8]]) -> Self {
         let mut hash = H::new();
         for part in parts {
             hash.update(part);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Digest authentication on the server's side (RFC 3261 §22, RFC 7616, RFC 8760), sans-IO.
+//! Digest authentication on the server's side (RFC 3261 §22, RFC 7616, RFC 8760), sans-IO; the
+//! client's side is [`client`].
 //!
 //! [`Authenticator::check`] judges the credentials of a request; [`Authenticator::answer`] makes
 //! the response to whatever was not accepted. Time is the wall clock's, in seconds since 1970.
@@ -13,6 +14,7 @@
 //! - Nothing is remembered for those who only ask; what is remembered for others is bounded.
 
 mod backoff;
+pub mod client;
 mod credentials;
 mod defects;
 mod ha1;

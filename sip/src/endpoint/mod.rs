@@ -10,6 +10,7 @@
 //! Requests inside dialogs belong to their leg, and come as [`LegEvent`]s.
 
 mod inside;
+mod on_line;
 mod outside;
 mod settings;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,6 +27,8 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use sipwitch_core::call::leg::{Carried, Invitation, LegCommand, LegEvent, LegId, Party, Replaced};
 
+pub(crate) use on_line::named;
+pub use on_line::{Hiding, Identity, IdentityField, OnLine, OwnContact};
 pub use outside::Composed;
 pub use settings::{ALLOW, SUPPORTED, Settings};
 
@@ -92,6 +96,19 @@ pub struct Target {
     pub route: Vec<Bytes>,
     /// The way to the first of them.
     pub flow: Flow,
+    /// Other ways to it, or to others that do the same: tried in this order where the first one is
+    /// broken, silent, or answers 503.
+    pub alternatives: Vec<Flow>,
+    /// As whom we speak, if this leads to a line.
+    pub line: Option<Arc<OnLine>>,
+}
+
+impl Target {
+    /// A phone, or whatever else needs no more than a way.
+    #[must_use]
+    pub const fn new(request_uri: Uri, route: Vec<Bytes>, flow: Flow) -> Self {
+        Self { request_uri, route, flow, alternatives: Vec::new(), line: None }
+    }
 }
 
 /// What [`Endpoint::accept`] found in an INVITE.

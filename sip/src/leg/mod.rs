@@ -32,6 +32,7 @@ use sipwitch_core::{
 pub(crate) use asked::Asked;
 pub(crate) use ending::{end_stray_answer, of_reasons};
 pub(crate) use incoming::Accepted;
+pub(crate) use names::contact as contact_of;
 pub(crate) use refer::Refer;
 
 use crate::{

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     dialog::{Dialog, Origin, Tag, new_call_id, with_tag},
-    endpoint::{Context, Target},
+    endpoint::{Context, Target, named},
     flow::Flow,
     transaction::{ClientId, Failure},
     wire::{Draft, Method, NameAddr, Response, name},
@@ -91,10 +91,20 @@ impl Leg {
     ) -> Self {
         let flow = target.flow;
         let local_tag = Tag::random(&mut context.random);
-        let from = names::name_addr(&invitation.from, &context.settings, &flow);
-        let user = NameAddr::parse(from.as_bytes()).ok().and_then(|from| from.uri().user());
         let request_uri = target.request_uri.for_request_line();
-        let contact = names::contact(user.as_deref(), request_uri.is_sips(), &flow);
+        let (from, to, contact) = match target.line.as_deref() {
+            Some(line) => (
+                line.from_value(),
+                named(&invitation.to.display, &request_uri),
+                line.contact_value(request_uri.is_sips(), &flow),
+            ),
+            None => {
+                let from = names::name_addr(&invitation.from, &context.settings, &flow);
+                let user = NameAddr::parse(from.as_bytes()).ok().and_then(|f| f.uri().user());
+                let to = names::name_addr(&invitation.to, &context.settings, &flow);
+                (from, to, names::contact(user.as_deref(), request_uri.is_sips(), &flow))
+            }
+        };
         let origin = Origin {
             call_id: new_call_id(&mut context.random),
             local: with_tag(from.as_bytes(), local_tag).into(),
@@ -103,13 +113,14 @@ impl Leg {
             request_uri: request_uri.to_bytes().as_ref().into(),
         };
         let mut draft = Draft::request(&Method::Invite, &request_uri);
-        for route in &target.route {
-            draft.push(&name::ROUTE, route.clone());
+        let service_route = target.line.as_deref().map_or(&[][..], |line| &line.service_route);
+        for route in target.route.iter().chain(service_route) {
+            draft.push(&name::ROUTE, route);
         }
         draft
             .push(&name::MAX_FORWARDS, invitation.hops.to_string())
             .push(&name::FROM, &origin.local)
-            .push(&name::TO, names::name_addr(&invitation.to, &context.settings, &flow))
+            .push(&name::TO, to)
             .push(&name::CALL_ID, &origin.call_id)
             .push(&name::CSEQ, "1 INVITE")
             .push(&name::CONTACT, contact.clone());
@@ -119,6 +130,9 @@ impl Leg {
             draft.push(&name::DIVERSION, names::name_addr(by, &context.settings, &flow));
         }
         context.put_product(&mut draft, &name::USER_AGENT);
+        if let Some(line) = &target.line {
+            line.put_identity(&mut draft);
+        }
         carried::put(&invitation.carried, &mut draft);
         let client = context.request(id, flow, &draft);
         context.own_tag(local_tag, id);

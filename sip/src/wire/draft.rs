@@ -135,6 +135,30 @@ impl Draft {
         self.push(name, value)
     }
 
+    /// Removes all fields of that name.
+    pub fn remove(&mut self, name: &Name) -> &mut Self {
+        self.fields.retain(|(have, _)| have != name);
+        self
+    }
+
+    /// The Request-URI as it will stand; empty in a response.
+    #[must_use]
+    pub fn request_uri(&self) -> &[u8] {
+        match self.kind {
+            Kind::Request(_) => {
+                let line = &self.text[self.start.clone()];
+                line.split(|&byte| byte == b' ').nth(1).unwrap_or_default()
+            }
+            Kind::Response(_) => &[],
+        }
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body_octets(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The first field of that name.
     #[must_use]
     pub fn value(&self, name: &Name) -> Option<&[u8]> {

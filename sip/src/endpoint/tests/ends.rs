@@ -172,11 +172,11 @@ fn a_phone_whose_connection_breaks_while_it_is_called_is_tried_over_a_new_one() 
         connection: Some(crate::flow::ConnectionId(7)),
         ..world.wire.flow(Transport::Tcp, 0, 1)
     };
-    let target = crate::endpoint::Target {
-        request_uri: crate::wire::Uri::parse("sip:102@127.0.0.2;transport=tcp").unwrap(),
-        route: Vec::new(),
+    let target = crate::endpoint::Target::new(
+        crate::wire::Uri::parse("sip:102@127.0.0.2;transport=tcp").unwrap(),
+        Vec::new(),
         flow,
-    };
+    );
     let now = world.wire.now();
     let leg = sipwitch_core::call::LegId(1);
     world.node(0).endpoint.start(now, leg, &target, &invitation(Some(OFFER)));

@@ -117,11 +117,7 @@ fn what_a_call_costs() {
         let (a, b) = (2 * call, 2 * call + 1);
         let incoming =
             bench.timed(|endpoint, now| endpoint.accept(now, &arrival, LegId(a))).unwrap();
-        let target = Target {
-            request_uri: Uri::parse("sip:103@127.0.0.3:5060").unwrap(),
-            route: Vec::new(),
-            flow: callee,
-        };
+        let target = Target::new(Uri::parse("sip:103@127.0.0.3:5060").unwrap(), Vec::new(), callee);
         let wish = Invitation {
             from: incoming.from,
             to: incoming.to,

@@ -168,11 +168,7 @@ impl World {
     pub(super) fn start(&mut self, leg: u64, invitation: &Invitation) {
         let now = self.wire.now();
         let flow = self.wire.flow(self.transport, 0, 1);
-        let target = Target {
-            request_uri: Uri::parse("sip:102@127.0.0.2:5060").unwrap(),
-            route: Vec::new(),
-            flow,
-        };
+        let target = Target::new(Uri::parse("sip:102@127.0.0.2:5060").unwrap(), Vec::new(), flow);
         let node = self.node(0);
         node.endpoint.start(now, LegId(leg), &target, invitation);
         node.hear();

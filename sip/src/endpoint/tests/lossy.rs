@@ -74,11 +74,11 @@ fn a_third_lost_a_tenth_doubled_and_all_out_of_order_ends_each_leg_once() {
         world.wire.faults.duplication_percent = 10;
         world.wire.faults.jitter = Duration::from_millis(700);
         let now = world.wire.now();
-        let target = crate::endpoint::Target {
-            request_uri: crate::wire::Uri::parse("sip:102@127.0.0.2").unwrap(),
-            route: Vec::new(),
-            flow: world.wire.flow(world.transport, 0, 1),
-        };
+        let target = crate::endpoint::Target::new(
+            crate::wire::Uri::parse("sip:102@127.0.0.2").unwrap(),
+            Vec::new(),
+            world.wire.flow(world.transport, 0, 1),
+        );
         world.node(0).endpoint.start(now, LegId(10), &target, &invitation(Some(OFFER)));
         let mut progress = Progress::default();
         for _ in 0..4000 {

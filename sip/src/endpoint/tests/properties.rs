@@ -178,11 +178,11 @@ fn run(steps: Vec<Step>, transport: Transport) {
         match step {
             Step::Start { at, offers, reliable } if seen.legs.len() < 20 => {
                 let leg = seen.made(at);
-                let target = Target {
-                    request_uri: Uri::parse("sip:102@127.0.0.2:5060").unwrap(),
-                    route: Vec::new(),
-                    flow: world.wire.flow(world.transport, at, 1 - at),
-                };
+                let target = Target::new(
+                    Uri::parse("sip:102@127.0.0.2:5060").unwrap(),
+                    Vec::new(),
+                    world.wire.flow(world.transport, at, 1 - at),
+                );
                 let mut wish = invitation(offers.then_some(OFFER));
                 wish.reliable_provisional = reliable;
                 let now = world.wire.now();

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Making the value of an Authorization field (RFC 7616 §3.4).
+
+use bytes::BufMut;
+use md5::Md5;
+use rand_core::RngCore;
+use sha2::{Sha256, Sha512_256};
+
+use super::{
+    super::ha1::{Output, write_hex},
+    Credentials,
+    challenge::{Challenge, Qop},
+};
+use crate::wire::{Draft, Method, Name, name};
+
+/// A hash, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hash {
+    Md5,
+    Sha256,
+    Sha512,
+}
+
+impl Hash {
+    const ALL: [Self; 3] = [Self::Md5, Self::Sha256, Self::Sha512];
+
+    /// The hash under an algorithm of that name, and whether it is a `-sess` one.
+    pub(super) fn from_name(named: &[u8]) -> Option<(Self, bool)> {
+        let named = std::str::from_utf8(named).ok()?;
+        Self::ALL.into_iter().find_map(|hash| {
+            let rest = named.get(hash.name().len()..)?;
+            let base = named.get(..hash.name().len())?;
+            match () {
+                () if !base.eq_ignore_ascii_case(hash.name()) => None,
+                () if rest.is_empty() => Some((hash, false)),
+                () if rest.eq_ignore_ascii_case("-sess") => Some((hash, true)),
+                () => None,
+            }
+        })
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Sha256 => "SHA-256",
+            Self::Sha512 => "SHA-512-256",
+        }
+    }
+
+    fn of(self, parts: &[&[u8]]) -> Output {
+        match self {
+            Self::Md5 => Output::of::<Md5>(parts),
+            Self::Sha256 => Output::of::<Sha256>(parts),
+            Self::Sha512 => Output::of::<Sha512_256>(parts),
+        }
+    }
+}
+
+/// One who asks: a realm of a proxy or of a far end, and what it gave us last.
+#[derive(Debug)]
+pub(super) struct Space {
+    pub(super) by_proxy: bool,
+    challenge: Challenge,
+    /// How often the nonce was used.
+    count: u32,
+    cnonce: [u8; 32],
+}
+
+impl Space {
+    pub(super) fn new(by_proxy: bool, challenge: Challenge, random: &mut impl RngCore) -> Self {
+        let mut octets = [0; 16];
+        random.fill_bytes(&mut octets);
+        let mut cnonce = [0; 32];
+        write_hex(&octets, &mut cnonce);
+        Self { by_proxy, challenge, count: 0, cnonce }
+    }
+
+    pub(super) fn is_of(&self, by_proxy: bool, realm: &[u8]) -> bool {
+        self.by_proxy == by_proxy && *self.challenge.realm == *realm
+    }
+
+    /// The field that its credentials stand in.
+    pub(super) fn field(&self) -> &'static Name {
+        if self.by_proxy { &name::PROXY_AUTHORIZATION } else { &name::AUTHORIZATION }
+    }
+
+    /// Takes the nonce for the next request. The key of a `-sess` algorithm is bound to the first
+    /// one (RFC 7616 §3.4.2), so that stays.
+    pub(super) fn renew(&mut self, nonce: Box<[u8]>) {
+        if !self.challenge.is_session && !nonce.is_empty() {
+            self.challenge.nonce = nonce;
+            self.count = 0;
+        }
+    }
+
+    /// The credentials for a request; None once the nonce is used up.
+    pub(super) fn answer(&mut self, draft: &Draft, credentials: &Credentials) -> Option<Vec<u8>> {
+        self.count = self.count.checked_add(1)?;
+        let Challenge { realm, nonce, opaque, hash, is_session, is_named, qop, .. } =
+            &self.challenge;
+        let method = draft.method().map_or(&b""[..], Method::as_bytes);
+        let uri = draft.request_uri();
+        let count = format!("{:08x}", self.count);
+        let user = credentials.user.as_bytes();
+        let mut key = hash.of(&[user, b":", realm, b":", credentials.secret.as_bytes()]).to_hex();
+        if *is_session {
+            key = hash.of(&[key.as_bytes(), b":", nonce, b":", &self.cnonce]).to_hex();
+        }
+        let about = match qop {
+            Qop::None | Qop::Auth => hash.of(&[method, b":", uri]),
+            Qop::Integrity => {
+                let body = hash.of(&[draft.body_octets()]).to_hex();
+                hash.of(&[method, b":", uri, b":", body.as_bytes()])
+            }
+        };
+        let about = about.to_hex();
+        let qop_name = match qop {
+            Qop::None => "",
+            Qop::Auth => "auth",
+            Qop::Integrity => "auth-int",
+        };
+        let response = if *qop == Qop::None {
+            hash.of(&[key.as_bytes(), b":", nonce, b":", about.as_bytes()])
+        } else {
+            hash.of(&[
+                key.as_bytes(),
+                b":",
+                nonce,
+                b":",
+                count.as_bytes(),
+                b":",
+                &self.cnonce,
+                b":",
+                qop_name.as_bytes(),
+                b":",
+                about.as_bytes(),
+            ])
+        };
+
+        let mut value = Vec::with_capacity(384);
+        value.put_slice(b"Digest username=\"");
+        for &byte in user {
+            if matches!(byte, b'"' | b'\\') {
+                value.push(b'\\');
+            }
+            value.push(byte);
+        }
+        let mut quoted = |before: &[u8], text: &[u8]| {
+            value.put_slice(before);
+            value.put_slice(text);
+        };
+        quoted(b"\", realm=\"", realm);
+        quoted(b"\", nonce=\"", nonce);
+        quoted(b"\", uri=\"", uri);
+        quoted(b"\", response=\"", response.to_hex().as_bytes());
+        quoted(b"\"", b"");
+        if *is_named {
+            quoted(b", algorithm=", hash.name().as_bytes());
+            quoted(if *is_session { b"-sess" } else { b"" }, b"");
+        }
+        if let Some(opaque) = opaque {
+            quoted(b", opaque=\"", opaque);
+            quoted(b"\"", b"");
+        }
+        if *qop != Qop::None {
+            // Neither stands in quotes (RFC 7616 §3.4), and both are what the server remembers.
+            quoted(b", qop=", qop_name.as_bytes());
+            quoted(b", nc=", count.as_bytes());
+        }
+        if *qop != Qop::None || *is_session {
+            quoted(b", cnonce=\"", &self.cnonce);
+            quoted(b"\"", b"");
+        }
+        Some(value)
+    }
+}

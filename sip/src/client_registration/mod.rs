@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Registering at somebody else's registrar (RFC 3261 §10), over one or two flows (RFC 5626),
+//! sans-IO: one [`Registration`] for each account.
+//!
+//! Answers, failures and the time come in; after every call [`Registration::poll`] is drained until
+//! it gives None, and [`Registration::next_deadline`] is asked again. What is to be sent goes
+//! through [`Endpoint::request`], and its answer comes back under the [`Ask`] it was sent for.
+//!
+//! What it holds to:
+//! - A password that was refused is not shown again until somebody changes it, or asks for it, or
+//!   the network changed and ten minutes are over: providers lock out whoever insists.
+//! - One request at a time and flow, and after a failure of all ways a pause that grows
+//!   (RFC 5626 §4.5), with chance in it, so that a thousand accounts do not come back at once.
+//! - Nothing is sent to keep a flow alive that does not need it.
+//!
+//! [`Endpoint::request`]: crate::endpoint::Endpoint::request
+
+mod account;
+mod answer;
+mod binding;
+mod pause;
+mod redirect;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+
+pub use self::{
+    account::{Account, KeepAlive, Ping},
+    told::{Action, Ask, Notice, Password, Silence, State, Trouble},
+};
+use self::{binding::Binding, redirect::Detour};
+use crate::{
+    auth::client::Credentials,
+    flow::{Flow, Transmit},
+    transaction::Failure,
+    wire::{Response, Uri},
+};
+
+/// Ways that are tried for one account.
+const MOST_WAYS: usize = 8;
+
+/// One account at its registrar.
+pub struct Registration {
+    account: Account,
+    credentials: Option<Credentials>,
+    random: ChaCha12Rng,
+    /// The ways to the registrar or its outbound proxy, the best first.
+    ways: Vec<Flow>,
+    /// Where the registrar sent us instead.
+    detour: Option<Detour>,
+    /// The first binding, and a second one where the registrar takes several flows.
+    bindings: Vec<Binding>,
+    /// What we are to do.
+    wanted: Wanted,
+    /// What was told last.
+    told: State,
+    next_ask: u64,
+    out: VecDeque<Action>,
+}
+
+/// What somebody wants of us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Off,
+    Registered,
+    /// Nothing more is sent; see [`Silence`].
+    Silent {
+        why: Silence,
+        since: Instant,
+    },
+}
+
+/// A changed network may bring another registrar; not more often than this.
+const SILENCE: Duration = Duration::from_secs(600);
+
+impl Registration {
+    /// One that does nothing yet. The seed makes ids unguessable and pauses uneven: take it from
+    /// the system.
+    #[must_use]
+    pub fn new(account: Account, credentials: Option<Credentials>, seed: [u8; 32]) -> Self {
+        Self {
+            account,
+            credentials,
+            random: ChaCha12Rng::from_seed(seed),
+            ways: Vec::new(),
+            detour: None,
+            bindings: Vec::new(),
+            wanted: Wanted::Off,
+            told: State::Off,
+            next_ask: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Registers over these ways, the best first; also to be called when the network changed, with
+    /// the ways there are now. An account whose password was refused stays silent for ten minutes
+    /// all the same.
+    pub fn register(&mut self, now: Instant, ways: &[Flow]) {
+        self.ways = ways.iter().copied().take(MOST_WAYS).collect();
+        self.detour = None;
+        match self.wanted {
+            Wanted::Silent { since, .. } if now < since + SILENCE => {}
+            Wanted::Off | Wanted::Registered | Wanted::Silent { .. } => self.begin(now),
+        }
+        self.tell_state();
+    }
+
+    /// Tries at once, whatever was before: somebody asked for it.
+    pub fn retry(&mut self, now: Instant) {
+        self.begin(now);
+        self.tell_state();
+    }
+
+    /// Takes another password, or takes it away. A new one is tried at once.
+    pub fn set_credentials(&mut self, now: Instant, credentials: Option<Credentials>) {
+        if self.credentials == credentials {
+            return;
+        }
+        self.credentials = credentials;
+        for binding in &mut self.bindings {
+            binding.answers.forget();
+        }
+        if self.wanted != Wanted::Off && self.credentials.is_some() {
+            self.begin(now);
+        }
+        self.tell_state();
+    }
+
+    /// Takes the registration back and stays off.
+    pub fn unregister(&mut self, now: Instant) {
+        self.wanted = Wanted::Off;
+        self.detour = None;
+        for at in 0..self.bindings.len() {
+            self.remove_binding(now, at);
+        }
+        self.tell_state();
+    }
+
+    /// Takes the answer to what was sent for an ask. One that is no longer waited for is ignored.
+    pub fn answered(&mut self, now: Instant, ask: Ask, response: &Response) {
+        if response.status() >= 200
+            && let Some(at) = self.bindings.iter().position(|binding| binding.waits_for(ask))
+        {
+            self.take_answer(now, at, ask, response);
+            self.tell_state();
+        }
+    }
+
+    /// What was sent for an ask has no answer.
+    pub fn failed(&mut self, now: Instant, ask: Ask, why: Failure) {
+        if let Some(at) = self.bindings.iter().position(|binding| binding.waits_for(ask)) {
+            self.take_failure(now, at, ask, why);
+            self.tell_state();
+        }
+    }
+
+    /// A connection is gone, or a socket.
+    pub fn flow_failed(&mut self, now: Instant, flow: &Flow) {
+        for at in 0..self.bindings.len() {
+            if self.bindings.get(at).is_some_and(|binding| binding.goes_over(flow)) {
+                self.lost(now, at);
+            }
+        }
+        self.tell_state();
+    }
+
+    /// The ways to where the registrar sent us ([`Action::Locate`]); none if there are none.
+    pub fn located(&mut self, now: Instant, ways: &[Flow]) {
+        self.take_detour(now, ways);
+        self.tell_state();
+    }
+
+    /// Does what is due. Harmless when called too early.
+    pub fn handle_deadline(&mut self, now: Instant) {
+        for at in 0..self.bindings.len() {
+            self.do_due(now, at);
+        }
+        self.tell_state();
+    }
+
+    /// When [`Self::handle_deadline`] wants to be called. May change with every other call.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.bindings.iter().filter_map(Binding::next_deadline).min()
+    }
+
+    /// The next thing to do. To be called until there is none, after every other call.
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Action> {
+        self.out.pop_front()
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.told.clone()
+    }
+
+    /// The flows over which the account can be reached now, the best first: calls go out over the
+    /// same ones.
+    pub fn flows(&self) -> impl Iterator<Item = Flow> {
+        self.bindings.iter().filter(|binding| binding.is_held()).map(|binding| binding.flow)
+    }
+
+    /// The proxies that requests on this line go through, as the registrar said (RFC 3608).
+    #[must_use]
+    pub fn service_route(&self) -> &[Bytes] {
+        self.held().map_or(&[], |held| &held.service_route)
+    }
+
+    /// The other addresses of the account (RFC 7315 §4.1).
+    #[must_use]
+    pub fn associated(&self) -> &[Uri] {
+        self.held().map_or(&[], |held| &held.associated)
+    }
+
+    /// The address that reaches this very device through the registrar, where it gave one
+    /// (RFC 5627).
+    #[must_use]
+    pub fn public_gruu(&self) -> Option<&Uri> {
+        self.held().and_then(|held| held.public_gruu.as_ref())
+    }
+
+    /// The same without the account's name in it.
+    #[must_use]
+    pub fn temporary_gruu(&self) -> Option<&Uri> {
+        self.held().and_then(|held| held.temporary_gruu.as_ref())
+    }
+
+    /// What the account is.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    fn held(&self) -> Option<&answer::Granted> {
+        self.bindings.iter().find(|binding| binding.is_held()).and_then(|b| b.granted.as_ref())
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.wanted = Wanted::Registered;
+        if self.ways.is_empty() {
+            self.bindings.clear();
+            return;
+        }
+        if self.bindings.is_empty() {
+            let flow = self.ways[0];
+            self.bindings.push(Binding::new(1, flow, &mut self.random));
+        }
+        self.place_bindings(now);
+    }
+
+    fn fall_silent(&mut self, now: Instant, why: Silence) {
+        self.wanted = Wanted::Silent { why, since: now };
+        self.bindings.truncate(1);
+        for binding in &mut self.bindings {
+            binding.rest();
+        }
+    }
+
+    fn new_ask(&mut self) -> Ask {
+        self.next_ask += 1;
+        Ask(self.next_ask)
+    }
+
+    fn send_raw(&mut self, flow: Flow, bytes: &'static [u8]) {
+        self.out.push_back(Action::Transmit(Transmit { flow, bytes: Bytes::from_static(bytes) }));
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.out.push_back(Action::Noticed(notice));
+    }
+
+    /// Tells the state if it is another one.
+    fn tell_state(&mut self) {
+        let state = self.present_state();
+        if state != self.told {
+            self.told = state.clone();
+            self.out.push_back(Action::State(state));
+        }
+    }
+
+    fn present_state(&self) -> State {
+        let is_held = self.bindings.iter().any(Binding::is_held);
+        match self.wanted {
+            Wanted::Off => State::Off,
+            Wanted::Silent { why: Silence::Password(why), .. } => State::NeedsPassword(why),
+            Wanted::Silent { why: Silence::Refused { status }, .. } => State::Refused { status },
+            Wanted::Registered if is_held => State::Online,
+            Wanted::Registered if self.ways.is_empty() => {
+                State::Unreachable { why: Trouble::NoWay, again: None }
+            }
+            Wanted::Registered => match self.bindings.first().map(Binding::trouble) {
+                Some(Some((why, again))) => State::Unreachable { why, again: Some(again) },
+                Some(None) | None => State::Registering,
+            },
+        }
+    }
+
+    /// A moment between two shares of a span, by chance.
+    fn between(&mut self, span: Duration, from_percent: u32, to_percent: u32) -> Duration {
+        let width = span * to_percent.saturating_sub(from_percent) / 100;
+        let chance = self.random.next_u32() % 1024;
+        span * from_percent / 100 + width * chance / 1024
+    }
+}
