@@ -17,6 +17,7 @@ pub mod import;
 pub mod lifecycle;
 pub mod logging;
 pub mod memory;
+pub mod providers;
 pub mod run;
 pub mod secret;
 pub mod socket_owner;

@@ -53,7 +53,7 @@ impl std::error::Error for Mistake {}
 
 impl Mistake {
     /// What the parser or a type complained of.
-    pub(super) fn from_toml(text: &str, error: &toml::de::Error) -> Self {
+    pub(crate) fn from_toml(text: &str, error: &toml::de::Error) -> Self {
         let span = error.span().unwrap_or(0..0);
         let (line, column) = place(text, span.start);
         let key = key_around(text, &span);
@@ -68,12 +68,13 @@ impl Mistake {
     }
 
     /// What the combination of values does not allow. The first key is named; the place is that of
-    /// the first that is written.
-    pub(super) fn at_key(text: &str, section: &str, keys: &[&str], words: String) -> Self {
+    /// the first that is written. An empty section means the keys before all sections.
+    pub(crate) fn at_key(text: &str, section: &str, keys: &[&str], words: String) -> Self {
         let span = keys.iter().find_map(|key| span_of(text, section, key)).unwrap_or(0..0);
         let (line, column) = place(text, span.start);
         let key = keys.first().copied().unwrap_or_default();
-        Self { line, column, key: format!("{section}.{key}"), words }
+        let key = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+        Self { line, column, key, words }
     }
 }
 
@@ -89,6 +90,11 @@ fn place(text: &str, byte: usize) -> (usize, usize) {
 fn span_of(text: &str, section: &str, key: &str) -> Option<Range<usize>> {
     let document = DeTable::parse(text).ok()?;
     let mut sections = document.get_ref().iter();
+    if section.is_empty() {
+        return sections
+            .find(|(name, _)| name.get_ref().as_ref() == key)
+            .map(|(name, _)| name.span());
+    }
     let (_, table) = sections.find(|(name, _)| name.get_ref().as_ref() == section)?;
     let mut keys = table.get_ref().as_table()?.iter();
     keys.find(|(name, _)| name.get_ref().as_ref() == key).map(|(name, _)| name.span())
@@ -102,7 +108,13 @@ fn key_around(text: &str, span: &Range<usize>) -> String {
         if section.span() == *span {
             return section_name.to_string();
         }
-        let Some(table) = table.get_ref().as_table() else { continue };
+        let whole = table.span();
+        let Some(table) = table.get_ref().as_table() else {
+            if whole.start <= span.start && span.end <= whole.end {
+                return section_name.to_string();
+            }
+            continue;
+        };
         for (key, value) in table {
             let value = value.span();
             if key.span() == *span || (value.start <= span.start && span.end <= value.end) {
