@@ -10,7 +10,7 @@ use std::{
 use rand_core::RngCore;
 
 use super::{
-    Action, Ask, Notice, Password, Ping, Registration, Silence, Trouble, Wanted,
+    Action, Ask, MOST_WAYS, Notice, Password, Ping, Registration, Silence, Trouble, Wanted,
     answer::{Granted, Sent, mapped},
     pause::patience,
 };
@@ -32,6 +32,10 @@ const LONGEST_EXPIRES: Duration = Duration::from_secs(7 * 86_400);
 const PING_ANSWERED: Duration = Duration::from_secs(10);
 /// How long the registrar may take to take us off.
 const REMOVED: Duration = Duration::from_secs(5);
+/// A connection that was given and not used stands ready so long. The driver forgets it later.
+const FRESH: Duration = Duration::from_secs(30);
+/// How long the way to a known place may take to be told.
+const REACHED: Duration = Duration::from_secs(5);
 /// Keep-alives where the registrar names no interval (RFC 5626 §4.4.1).
 const DATAGRAM_ALIVE: Duration = Duration::from_secs(29);
 const STREAM_ALIVE: Duration = Duration::from_secs(120);
@@ -72,6 +76,8 @@ pub(super) enum Phase {
     Resting,
     /// A REGISTER is under way. With a limit if there are other ways to try.
     Asking { ask: Ask, removes: bool, give_up: Option<Instant> },
+    /// The way to the same place is asked for anew.
+    Reaching { give_up: Instant },
     /// The ways to another registrar are looked for.
     Locating { give_up: Instant },
     /// Until the refresh, or the next try.
@@ -134,7 +140,7 @@ impl Binding {
         let phase = match self.phase {
             Phase::Resting => None,
             Phase::Asking { give_up, .. } => give_up,
-            Phase::Locating { give_up } => Some(give_up),
+            Phase::Locating { give_up } | Phase::Reaching { give_up } => Some(give_up),
             Phase::Waiting { until } => Some(until),
         };
         let ping = self.ping.map(|(due, _)| due);
@@ -233,6 +239,9 @@ impl Registration {
     }
 
     fn send_register(&mut self, now: Instant, at: usize, removes: bool) {
+        if !removes && self.is_stale(now, at) {
+            return self.reach(now, at);
+        }
         let ask = self.new_ask();
         let more_ways = self.other_way(at).is_some();
         let Some(contact) = self.contact(at) else { return };
@@ -292,6 +301,54 @@ impl Registration {
         binding.phase = Phase::Asking { ask, removes, give_up };
         let flow = binding.flow;
         self.out.push_back(Action::Send { ask, flow, request: draft });
+    }
+
+    /// Ways were given: the connections among them stand ready.
+    pub(super) fn are_fresh(&mut self, now: Instant, ways: &[Flow]) {
+        self.fresh.retain(|(_, since)| now < *since + FRESH);
+        let connections = ways.iter().take(MOST_WAYS).filter(|way| way.connection.is_some());
+        self.fresh.extend(connections.map(|way| (*way, now)));
+        let excess = self.fresh.len().saturating_sub(2 * MOST_WAYS);
+        self.fresh.drain(..excess);
+    }
+
+    /// Whether the connection of a binding may be none any more. One that a binding is held over
+    /// stands, or its failure would have been told.
+    fn is_stale(&self, now: Instant, at: usize) -> bool {
+        let Some(binding) = self.bindings.get(at) else { return false };
+        let is_fresh =
+            |(flow, since): &(Flow, Instant)| *flow == binding.flow && now < *since + FRESH;
+        binding.flow.connection.is_some() && !binding.is_held() && !self.fresh.iter().any(is_fresh)
+    }
+
+    fn reach(&mut self, now: Instant, at: usize) {
+        let Some(binding) = self.bindings.get_mut(at) else { return };
+        binding.phase = Phase::Reaching { give_up: now + REACHED };
+        self.out.push_back(Action::Reach { flow: binding.flow });
+    }
+
+    /// The way that was asked for is here, or there is none.
+    pub(super) fn take_reached(&mut self, now: Instant, old: &Flow, way: Option<Flow>) {
+        if let Some(way) = way {
+            let detour = self.detour.iter_mut().flat_map(|detour| &mut detour.ways);
+            for known in self.ways.iter_mut().chain(detour).filter(|known| *known == old) {
+                *known = way;
+            }
+            self.are_fresh(now, &[way]);
+        }
+        for at in 0..self.bindings.len() {
+            let Some(binding) = self.bindings.get_mut(at) else { continue };
+            if binding.flow != *old || !matches!(binding.phase, Phase::Reaching { .. }) {
+                continue;
+            }
+            match way {
+                Some(way) => {
+                    binding.set_flow(way);
+                    self.send_register(now, at, false);
+                }
+                None => self.stumble(now, at, Trouble::Broken, None),
+            }
+        }
     }
 
     /// A way that this binding has not tried since the last pause, and no other binding has.
@@ -570,6 +627,9 @@ impl Registration {
                 binding.drop_hold();
                 self.stumble(now, at, Trouble::NoAnswer, None);
             }
+            Phase::Reaching { give_up } if give_up <= now => {
+                self.stumble(now, at, Trouble::Broken, None);
+            }
             Phase::Locating { give_up } if give_up <= now => {
                 self.give_up_ways(now, at, Trouble::Redirected, None);
             }
@@ -584,6 +644,7 @@ impl Registration {
             Phase::Resting
             | Phase::Asking { .. }
             | Phase::Locating { .. }
+            | Phase::Reaching { .. }
             | Phase::Waiting { .. } => self.keep_alive(now, at),
         }
     }

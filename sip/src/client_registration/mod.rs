@@ -55,6 +55,8 @@ pub struct Registration {
     random: ChaCha12Rng,
     /// The ways to the registrar or its outbound proxy, the best first.
     ways: Vec<Flow>,
+    /// Connections that were given lately and have not failed.
+    fresh: Vec<(Flow, Instant)>,
     /// Where the registrar sent us instead.
     detour: Option<Detour>,
     /// The first binding, and a second one where the registrar takes several flows.
@@ -92,6 +94,7 @@ impl Registration {
             credentials,
             random: ChaCha12Rng::from_seed(seed),
             ways: Vec::new(),
+            fresh: Vec::new(),
             detour: None,
             bindings: Vec::new(),
             wanted: Wanted::Off,
@@ -106,6 +109,7 @@ impl Registration {
     /// all the same.
     pub fn register(&mut self, now: Instant, ways: &[Flow]) {
         self.ways = ways.iter().copied().take(MOST_WAYS).collect();
+        self.are_fresh(now, ways);
         self.detour = None;
         match self.wanted {
             Wanted::Silent { since, .. } if now < since + SILENCE => {}
@@ -165,11 +169,18 @@ impl Registration {
 
     /// A connection is gone, or a socket.
     pub fn flow_failed(&mut self, now: Instant, flow: &Flow) {
+        self.fresh.retain(|(fresh, _)| fresh != flow);
         for at in 0..self.bindings.len() {
             if self.bindings.get(at).is_some_and(|binding| binding.goes_over(flow)) {
                 self.lost(now, at);
             }
         }
+        self.tell_state();
+    }
+
+    /// The way to a place was asked for anew ([`Action::Reach`]); none if there is none.
+    pub fn reached(&mut self, now: Instant, old: &Flow, way: Option<Flow>) {
+        self.take_reached(now, old, way);
         self.tell_state();
     }
 

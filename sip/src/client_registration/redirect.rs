@@ -58,6 +58,7 @@ impl Registration {
             return self.give_up_ways(now, 0, Trouble::Redirected, None);
         };
         detour.ways = ways.iter().copied().take(MOST_WAYS).collect();
+        self.are_fresh(now, ways);
         if let Some(binding) = self.bindings.first_mut() {
             binding.set_flow(first);
             binding.tried = 0;

@@ -29,6 +29,14 @@ pub enum Action {
     },
     /// Send these bytes as they are: a keep-alive.
     Transmit(Transmit),
+    /// The connection of this way is gone, or was never opened and may be forgotten: ask for the way
+    /// to the same place anew, and tell [`Registration::reached`].
+    ///
+    /// [`Registration::reached`]: super::Registration::reached
+    Reach {
+        /// The way as it was.
+        flow: Flow,
+    },
     /// Find the ways to this URI and tell [`Registration::located`].
     ///
     /// [`Registration::located`]: super::Registration::located

@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) states: Vec<State>,
     pub(super) notices: Vec<Notice>,
     pub(super) locate: Vec<Uri>,
+    /// Connections whose ways are asked for anew.
+    pub(super) reach: Vec<Flow>,
     /// All that was ever sent.
     pub(super) count: usize,
 }
@@ -79,6 +81,7 @@ impl World {
             states: Vec::new(),
             notices: Vec::new(),
             locate: Vec::new(),
+            reach: Vec::new(),
             count: 0,
         }
     }
@@ -106,6 +109,7 @@ impl World {
                 }
                 Action::Transmit(transmit) => self.pings.push(transmit),
                 Action::Locate { uri } => self.locate.push(uri),
+                Action::Reach { flow } => self.reach.push(flow),
                 Action::State(state) => self.states.push(state),
                 Action::Noticed(notice) => self.notices.push(notice),
             }
