@@ -6,6 +6,7 @@
 //! be asked and takes the answers; what comes of it are [`Place`]s. Answers come from strangers:
 //! what a lookup asks, follows and keeps is bounded, whatever they say.
 
+mod e164;
 mod error;
 mod failed;
 mod host;
@@ -19,6 +20,7 @@ mod service;
 mod tests;
 mod wanted;
 
+pub use e164::{NUMBER_DEADLINE, NotAnE164Number, PUBLIC_ROOT, number_addresses, number_domain};
 pub use error::{Asked, Came, LookupError};
 pub use failed::{Failed, Penance};
 pub use host::{Host, NotAHost};
