@@ -20,6 +20,7 @@ mod connection;
 mod datagram;
 mod holder;
 mod link;
+pub mod names;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use tokio::{sync::mpsc, task::AbortHandle, time::Sleep};
 
 pub use bind::{BindError, Listen};
 pub use holder::Holder;
+pub use names::{Names, NamesSettings};
 pub use settings::DriverSettings;
 pub use ways::NoWay;
 
