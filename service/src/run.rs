@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context;
 use sipwitch_sip::{
-    driver::{Driver, DriverSettings, Incoming, Listen},
+    driver::{Driver, DriverSettings, Incoming, Listen, NamesSettings},
     flow::Transport,
     wire::Limits,
 };
@@ -116,7 +116,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         asks,
         reports: opened.reports,
         inner,
-        errands: Errands::new(),
+        errands: Errands::new(NamesSettings::default()),
         notices: notices.clone(),
         lifecycle,
         logging,

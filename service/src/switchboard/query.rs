@@ -2,7 +2,10 @@
 //! OPTIONS to somebody else (RFC 3261 §11), hop by hop: with Max-Forwards counting up from 0, so
 //! that each hop answers 483 until one answers for itself.
 
-use std::{collections::HashMap, time::Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use sipwitch_core::contact::Contact;
 use sipwitch_sip::{
@@ -22,6 +25,8 @@ use super::{
 
 /// More hops than this are not asked.
 const MAX_HOPS: u8 = 10;
+/// No further place is asked when this much time has passed since the first.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Queries under way at once.
 const MAX_QUERIES: usize = 32;
 
@@ -39,6 +44,8 @@ struct Query {
     uri: Option<Uri>,
     /// What is left to be asked, the next one last.
     stops: Vec<Stop>,
+    /// When it began.
+    begun: Instant,
     asking: Option<(Stop, u8, Instant)>,
     hops: Vec<Hop>,
     reply: Reply<Vec<Hop>>,
@@ -68,8 +75,9 @@ impl Switchboard {
         };
         self.queries.last += 1;
         let id = self.queries.last;
+        let begun = self.now.instant;
         let mut query =
-            Query { uri: None, stops: Vec::new(), asking: None, hops: Vec::new(), reply };
+            Query { uri: None, stops: Vec::new(), begun, asking: None, hops: Vec::new(), reply };
         let own = match &contact {
             Contact::Sip(address) => self.settings.is_own(&address.host, address.port, None),
             _ => true,
@@ -180,10 +188,13 @@ impl Switchboard {
         self.ask_next(id);
     }
 
-    /// Asks the next place for itself, or ends.
+    /// Asks the next place for itself, or ends. A domain may have dozens of places, and each that
+    /// says nothing takes its time.
     fn ask_next(&mut self, id: u64) {
+        let now = self.now.instant;
         let Some(query) = self.queries.open.get_mut(&id) else { return };
-        match query.stops.pop() {
+        let is_late = !query.hops.is_empty() && now >= query.begun + LONGEST;
+        match query.stops.pop().filter(|stop| stop.is_phone || !is_late) {
             Some(stop) => {
                 let hops = if stop.is_phone { 70 } else { 0 };
                 self.ask_hop(id, stop, hops);
