@@ -9,6 +9,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 pub use reason::ParseReasonError;
 
 /// Why a leg or call ended.
@@ -20,6 +22,8 @@ pub struct Cause {
     pub q850: Option<u8>,
     /// Words for a person; empty means the table's.
     pub text: String,
+    /// How long whoever said so wants to be left alone (RFC 3261 §20.33).
+    pub retry_after: Option<Duration>,
 }
 
 /// What a person reads about a cause.
@@ -38,13 +42,18 @@ impl Cause {
     /// A cause known by its SIP status code.
     #[must_use]
     pub const fn from_sip(code: u16) -> Self {
-        Self { sip: code, q850: None, text: String::new() }
+        Self { sip: code, q850: None, text: String::new(), retry_after: None }
     }
 
     /// A cause known by its Q.850 value, with the SIP code of RFC 3398 §7.2.4.1.
     #[must_use]
     pub fn from_q850(value: u8) -> Self {
-        Self { sip: table::sip_of(value), q850: Some(value), text: String::new() }
+        Self {
+            sip: table::sip_of(value),
+            q850: Some(value),
+            text: String::new(),
+            retry_after: None,
+        }
     }
 
     /// The same cause in other words.
@@ -57,13 +66,13 @@ impl Cause {
     /// Somebody hung up.
     #[must_use]
     pub const fn normal() -> Self {
-        Self { sip: 200, q850: Some(16), text: String::new() }
+        Self { sip: 200, q850: Some(16), text: String::new(), retry_after: None }
     }
 
     /// Another phone took the call. Phones told so do not count it as missed.
     #[must_use]
     pub fn answered_elsewhere() -> Self {
-        Self { sip: 200, q850: Some(26), text: ANSWERED_ELSEWHERE.into() }
+        Self { sip: 200, q850: Some(26), text: ANSWERED_ELSEWHERE.into(), retry_after: None }
     }
 
     /// Whether this is [`Self::answered_elsewhere`], also as a foreign switch words it.
@@ -75,93 +84,103 @@ impl Cause {
     /// The caller gave up before anybody answered.
     #[must_use]
     pub const fn cancelled() -> Self {
-        Self { sip: 487, q850: Some(16), text: String::new() }
+        Self { sip: 487, q850: Some(16), text: String::new(), retry_after: None }
     }
 
     /// It rang for as long as it may, and nobody answered.
     #[must_use]
     pub const fn no_answer() -> Self {
-        Self { sip: 480, q850: Some(19), text: String::new() }
+        Self { sip: 480, q850: Some(19), text: String::new(), retry_after: None }
     }
 
     /// Nothing at all was heard from the far end.
     #[must_use]
     pub const fn timeout() -> Self {
-        Self { sip: 408, q850: Some(18), text: String::new() }
+        Self { sip: 408, q850: Some(18), text: String::new(), retry_after: None }
     }
 
     /// Nobody has this number or name.
     #[must_use]
     pub const fn not_found() -> Self {
-        Self { sip: 404, q850: Some(1), text: String::new() }
+        Self { sip: 404, q850: Some(1), text: String::new(), retry_after: None }
     }
 
     /// The extension exists, and none of its phones is here.
     #[must_use]
     pub const fn not_registered() -> Self {
-        Self { sip: 480, q850: Some(20), text: String::new() }
+        Self { sip: 480, q850: Some(20), text: String::new(), retry_after: None }
     }
 
     /// The contact cannot be understood as one.
     #[must_use]
     pub const fn not_a_contact() -> Self {
-        Self { sip: 484, q850: Some(28), text: String::new() }
+        Self { sip: 484, q850: Some(28), text: String::new(), retry_after: None }
     }
 
     /// The called person is busy.
     #[must_use]
     pub const fn busy() -> Self {
-        Self { sip: 486, q850: Some(17), text: String::new() }
+        Self { sip: 486, q850: Some(17), text: String::new(), retry_after: None }
     }
 
     /// No line leads to the contact: no route to the destination, which is 404 (RFC 3398 §8.2.6.1).
     /// A 503 would tell a phone that this service is down.
     #[must_use]
     pub const fn no_line() -> Self {
-        Self { sip: 404, q850: Some(3), text: String::new() }
+        Self { sip: 404, q850: Some(3), text: String::new(), retry_after: None }
     }
 
     /// The line that leads there is down, so that another may be tried.
     #[must_use]
     pub const fn line_down() -> Self {
-        Self { sip: 503, q850: Some(27), text: String::new() }
+        Self { sip: 503, q850: Some(27), text: String::new(), retry_after: None }
     }
 
     /// No line can carry an emergency call. 503, so that a phone with another account tries that.
     #[must_use]
     pub fn no_emergency_line() -> Self {
-        Self { sip: 503, q850: Some(3), text: String::new() }
+        Self { sip: 503, q850: Some(3), text: String::new(), retry_after: None }
             .with_text("No line here can carry an emergency call: use another telephone now")
     }
 
     /// The two sides share no kind of media.
     #[must_use]
     pub const fn not_acceptable() -> Self {
-        Self { sip: 488, q850: Some(65), text: String::new() }
+        Self { sip: 488, q850: Some(65), text: String::new(), retry_after: None }
     }
 
     /// The call went round too often (Max-Forwards, diversions).
     #[must_use]
     pub const fn too_many_hops() -> Self {
-        Self { sip: 483, q850: Some(25), text: String::new() }
+        Self { sip: 483, q850: Some(25), text: String::new(), retry_after: None }
     }
 
     /// The leg was connected to somebody else by a transfer or a `Replaces`.
     #[must_use]
     pub fn transferred() -> Self {
-        Self { sip: 200, q850: Some(16), text: "Call transferred".into() }
+        Self { sip: 200, q850: Some(16), text: "Call transferred".into(), retry_after: None }
     }
 
     /// The program that owned the call left the bus.
     #[must_use]
     pub fn owner_left_bus() -> Self {
-        Self { sip: 200, q850: Some(31), text: "The program that made the call is gone".into() }
+        Self {
+            sip: 200,
+            q850: Some(31),
+            text: "The program that made the call is gone".into(),
+            retry_after: None,
+        }
     }
 
     /// The service stops.
     #[must_use]
     pub fn shutdown() -> Self {
-        Self { sip: 503, q850: Some(41), text: "The telephone service is stopping".into() }
+        Self {
+            sip: 503,
+            q850: Some(41),
+            text: "The telephone service is stopping".into(),
+            retry_after: None,
+        }
     }
 
     /// The Q.850 value: the one given, else the one of RFC 3398 §8.2.6.1 for the SIP code.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Causes as values of the Reason header field (RFC 3326 §2).
 
-use super::{Cause, table};
+use super::Cause;
 
 /// Why a Reason value was not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,16 +72,14 @@ impl Cause {
             match cause.parse() {
                 Ok(sip @ 100..=699) => {
                     let q850 = (sip == 200 && text == super::ANSWERED_ELSEWHERE).then_some(26);
-                    Ok(Self { sip, q850, text })
+                    Ok(Self { sip, q850, text, retry_after: None })
                 }
                 _ => Err(bad(cause)),
             }
         } else if protocol.eq_ignore_ascii_case("Q.850") {
             let cause = cause.ok_or(ParseReasonError::NoCause)?;
             match cause.parse() {
-                Ok(number @ 1..=127) => {
-                    Ok(Self { sip: table::sip_of(number), q850: Some(number), text })
-                }
+                Ok(number @ 1..=127) => Ok(Self { text, ..Self::from_q850(number) }),
                 _ => Err(bad(cause)),
             }
         } else {

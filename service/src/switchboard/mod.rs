@@ -463,6 +463,8 @@ impl Switchboard {
                     self.answered(request, &response, &flow);
                 }
                 Event::Failed { request, why } => self.failed(request, &why),
+                // Nobody moves a leg yet.
+                Event::Moved { .. } => {}
             }
         }
     }

@@ -12,14 +12,13 @@ use rand_core::RngCore;
 use super::{
     Action, Ask, MOST_WAYS, Notice, Password, Ping, Registration, Silence, Trouble, Wanted,
     answer::{Granted, Sent, mapped},
-    pause::patience,
 };
 use crate::{
     auth::client::{Answers, Denied, Tries},
     dialog::{MAX_FORWARDS, Tag, new_call_id, with_tag},
     endpoint::{ALLOW, named},
     flow::Flow,
-    leg::contact_of,
+    leg::{contact_of, patience, seconds_of},
     transaction::Failure,
     wire::{Draft, Method, Response, Uri, name},
 };
@@ -709,10 +708,4 @@ impl Binding {
         self.start_over();
         self.is_plain = is_plain;
     }
-}
-
-/// A Retry-After, but for its comment and parameters (RFC 3261 §20.33).
-pub(crate) fn seconds_of(value: &[u8]) -> Option<Duration> {
-    let digits = value.split(|byte| !byte.is_ascii_digit()).next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok().map(Duration::from_secs)
 }

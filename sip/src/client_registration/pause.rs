@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::Registration;
-use crate::flow::Transport;
 
 /// Pauses after failures (RFC 5626 §4.5): the first one, the first one while another flow stands,
 /// and the longest.
@@ -21,14 +20,6 @@ const SHORTEST_REFRESH: Duration = Duration::from_secs(15);
 const LONGEST_REFRESH: Duration = Duration::from_secs(86_400);
 /// What a refresh may take with all its repetitions (timer F, 32 s), and a little.
 const REFRESH_TAKES: Duration = Duration::from_secs(40);
-
-/// How long a way may keep silent before the next one is tried.
-pub(super) const fn patience(transport: Transport) -> Duration {
-    match transport {
-        Transport::Udp => Duration::from_secs(4),
-        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Duration::from_secs(3),
-    }
-}
 
 impl Registration {
     /// The pause after so many failures in a row.

@@ -48,6 +48,8 @@ pub struct Dialog {
     flow: Flow,
     /// The connection of `flow` is gone: the next request opens another to the remote target.
     disconnected: bool,
+    /// It was moved to `flow` on purpose: requests go there, whatever the route says.
+    is_moved: bool,
 }
 
 /// Whether a request fits the order of the requests before it (RFC 3261 §12.2.2).
@@ -96,6 +98,7 @@ impl Dialog {
             routes: RouteSet::of_response(headers)?,
             flow,
             disconnected: false,
+            is_moved: false,
         })
     }
 
@@ -126,6 +129,7 @@ impl Dialog {
             routes: RouteSet::of_request(headers)?,
             flow,
             disconnected: false,
+            is_moved: false,
         })
     }
 
@@ -185,8 +189,12 @@ impl Dialog {
     }
 
     /// Takes note of how the far end was heard: connections come and go, address translators
-    /// change their mind.
+    /// change their mind. What still comes over the way that was left says nothing about the new
+    /// one.
     pub(crate) fn heard_on(&mut self, flow: Flow) {
+        if self.is_moved && !self.disconnected && flow.local != self.flow.local {
+            return;
+        }
         self.flow = flow;
         self.disconnected = false;
     }
@@ -197,6 +205,19 @@ impl Dialog {
             self.flow.connection = None;
             self.disconnected = true;
         }
+    }
+
+    /// Sends what comes over this flow from now on: the way that was used before is no more.
+    pub(crate) fn move_to(&mut self, flow: Flow) {
+        self.flow = flow;
+        self.disconnected = false;
+        self.is_moved = true;
+    }
+
+    /// The number for a request that is sent once more, because it was challenged.
+    pub(crate) fn next_cseq(&mut self) -> u32 {
+        self.local_cseq = self.local_cseq.wrapping_add(1) & 0x7fff_ffff;
+        self.local_cseq
     }
 
     /// Whether its connection is gone.
@@ -224,8 +245,8 @@ impl Dialog {
 
     /// The next request in this dialog, and how it goes (RFC 3261 §12.2.1.1).
     pub(crate) fn request(&mut self, method: &Method, listeners: &Listeners) -> (Draft, Flow) {
-        self.local_cseq = self.local_cseq.wrapping_add(1) & 0x7fff_ffff;
-        self.numbered(method, self.local_cseq, listeners)
+        let cseq = self.next_cseq();
+        self.numbered(method, cseq, listeners)
     }
 
     /// The ACK to a 2xx: it has the number of its INVITE (RFC 3261 §13.2.2.4).
@@ -256,7 +277,7 @@ impl Dialog {
     /// an address translator.
     fn next_hop(&self, listeners: &Listeners) -> Flow {
         let heard = self.flow;
-        if heard.transport.is_reliable() && !self.disconnected {
+        if (heard.transport.is_reliable() || self.is_moved) && !self.disconnected {
             return heard;
         }
         let (uri, routed) = match self.routes.first() {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the transactions tell, and to whom it belongs.
 
+use std::sync::Arc;
+
 use sipwitch_core::call::leg::{LegEvent, LegId};
 
-use super::{Arrival, Context, Endpoint, Event, Owner};
+use super::{Arrival, Context, Endpoint, Event, OnLine, Owner};
 use crate::{
     dialog::Tag,
     flow::Flow,
@@ -121,9 +123,10 @@ impl Endpoint {
     }
 
     fn answered(&mut self, client: ClientId, response: Response, flow: Flow) {
-        match self.context.clients.get(&client) {
-            Some(&Owner::Leg(leg)) if self.legs.contains_key(&leg) => {
-                self.with_leg(leg, |leg, context| {
+        let owner = self.context.clients.get(&client).cloned();
+        let line = match owner {
+            Some(Owner::Leg(leg)) if self.legs.contains_key(&leg) => {
+                return self.with_leg(leg, |leg, context| {
                     leg.answered(context, client, &response, flow);
                 });
             }
@@ -132,15 +135,17 @@ impl Endpoint {
                     self.context.clients.remove(&client);
                 }
                 let event = Event::Answered { request: client, response, flow };
-                self.context.events.push_back(event);
+                return self.context.events.push_back(event);
             }
-            Some(Owner::Leg(_)) | None => {
-                self.context.clients.remove(&client);
-                let is_invite = response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
-                if is_invite && (200..=299).contains(&response.status()) {
-                    end_stray_answer(&mut self.context, Some(client), &response, flow);
-                }
-            }
+            Some(Owner::OnLine) => return self.context.line_answered(client, response, flow),
+            Some(Owner::Nobody(_)) if response.status() < 200 => return,
+            Some(Owner::Nobody(line)) => Some(line),
+            Some(Owner::Leg(_)) | None => None,
+        };
+        self.context.clients.remove(&client);
+        let is_invite = response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
+        if is_invite && (200..=299).contains(&response.status()) {
+            end_stray_answer(&mut self.context, Some(client), &response, flow, line.as_ref());
         }
     }
 
@@ -153,7 +158,8 @@ impl Endpoint {
                 self.context.clients.remove(&client);
                 self.context.events.push_back(Event::Failed { request: client, why });
             }
-            Some(Owner::Leg(_)) | None => {
+            Some(Owner::OnLine) => self.context.line_failed(client, why),
+            Some(Owner::Leg(_) | Owner::Nobody(_)) | None => {
                 self.context.clients.remove(&client);
             }
         }
@@ -188,6 +194,21 @@ impl Context {
 
     pub(crate) fn disown_client(&mut self, client: ClientId) {
         self.clients.remove(&client);
+    }
+
+    /// Gives up the INVITE of a leg, and whatever may still answer it. On a line, what answers is
+    /// ended with the line's credentials.
+    pub(crate) fn leave_client(&mut self, client: ClientId, line: Option<&Arc<OnLine>>) {
+        match line {
+            Some(line) => {
+                self.clients.insert(client, Owner::Nobody(Arc::clone(line)));
+            }
+            None => self.disown_client(client),
+        }
+    }
+
+    pub(crate) fn tell_moved(&mut self, leg: LegId, moved: bool) {
+        self.events.push_back(Event::Moved { leg, moved });
     }
 
     /// Sends a request of a leg.

@@ -10,6 +10,7 @@
 //! Requests inside dialogs belong to their leg, and come as [`LegEvent`]s.
 
 mod inside;
+mod line_asks;
 mod on_line;
 mod outside;
 mod settings;
@@ -27,6 +28,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use sipwitch_core::call::leg::{Carried, Invitation, LegCommand, LegEvent, LegId, Party, Replaced};
 
+use line_asks::LineAsks;
 pub(crate) use on_line::named;
 pub use on_line::{Hiding, Identity, IdentityField, OnLine, OwnContact};
 pub use outside::Composed;
@@ -84,6 +86,13 @@ pub enum Event {
         request: ClientId,
         /// Why.
         why: Failure,
+    },
+    /// What became of [`Endpoint::move_leg`].
+    Moved {
+        /// The leg.
+        leg: LegId,
+        /// Whether its far end follows. If not, it still sends to where it did before.
+        moved: bool,
     },
 }
 
@@ -143,10 +152,14 @@ pub struct Refused {
 }
 
 /// Who waits for the answer to a request that we sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Owner {
     Leg(LegId),
     Outside,
+    /// A request on a line, which answers challenges by itself.
+    OnLine,
+    /// Nobody any more: should somebody take the call, it is ended, as this line.
+    Nobody(Arc<OnLine>),
 }
 
 /// What legs share: the transactions below them and the ears above them.
@@ -163,6 +176,7 @@ pub(crate) struct Context {
     /// Our tags, all of them random: each alone finds its leg.
     tags: HashMap<Tag, LegId>,
     clients: HashMap<ClientId, Owner>,
+    line_asks: LineAsks,
     /// First INVITEs, so that CANCEL finds their leg.
     invites: HashMap<ServerId, LegId>,
 }
@@ -195,6 +209,7 @@ impl Endpoint {
                 events: VecDeque::new(),
                 tags: HashMap::new(),
                 clients: HashMap::new(),
+                line_asks: LineAsks::default(),
                 invites: HashMap::new(),
             },
             legs: HashMap::new(),
@@ -236,6 +251,7 @@ impl Endpoint {
     pub fn handle_deadline(&mut self, now: Instant) {
         self.context.now = now;
         self.context.table.handle_deadline(now);
+        self.context.hasten_line_asks();
         self.drain();
         while let Some(&(due, leg)) = self.deadlines.first() {
             if due > now {
@@ -254,7 +270,8 @@ impl Endpoint {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let leg = self.deadlines.first().map(|(due, _)| *due);
-        [self.context.table.next_deadline(), leg].into_iter().flatten().min()
+        let ask = self.context.line_asks.next_deadline();
+        [self.context.table.next_deadline(), leg, ask].into_iter().flatten().min()
     }
 
     /// The next message to send. To be called until there is none, after every other call.
@@ -281,7 +298,22 @@ impl Endpoint {
         leg: LegId,
     ) -> Result<Incoming, Refused> {
         self.context.now = now;
-        self.accept_invite(arrival, leg)
+        self.accept_invite(arrival, leg, None)
+    }
+
+    /// The same for an INVITE that a line brought: from now on we speak there as the line.
+    ///
+    /// # Errors
+    /// Those of [`Self::accept`].
+    pub fn accept_on_line(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+        leg: LegId,
+        line: Arc<OnLine>,
+    ) -> Result<Incoming, Refused> {
+        self.context.now = now;
+        self.accept_invite(arrival, leg, Some(line))
     }
 
     /// Answers a request outside any dialog. Does nothing if it has its final answer or is gone.
@@ -328,6 +360,22 @@ impl Endpoint {
         id
     }
 
+    /// Sends a request outside any dialog on a line: the line's identity and Service-Route are put
+    /// in, a challenge is answered, and where a way is broken, silent or answers 503 the next one is
+    /// tried. All that is told under the one id that this gives.
+    pub fn request_on_line(
+        &mut self,
+        now: Instant,
+        ways: &[Flow],
+        request: Draft,
+        line: &Arc<OnLine>,
+    ) -> Option<ClientId> {
+        self.context.now = now;
+        let id = self.context.ask_on_line(ways, request, line);
+        self.drain();
+        id
+    }
+
     /// A request with all that every request must have: From with a tag, To, Call-ID, CSeq,
     /// Max-Forwards and User-Agent. `from` and `to` are name-addr values without tag.
     #[must_use]
@@ -341,6 +389,15 @@ impl Endpoint {
         let made = Leg::start(&mut self.context, leg, target, invitation);
         self.legs.insert(leg, Box::new(made));
         self.settle(leg);
+        self.drain();
+    }
+
+    /// Moves a leg to another flow: its far end is told with a re-INVITE where to send from now on
+    /// (a target refresh, RFC 3261 §12.2). The session stays as it was described last, unless a new
+    /// description is given. [`Event::Moved`] tells what became of it.
+    pub fn move_leg(&mut self, now: Instant, leg: LegId, flow: Flow, description: Option<Bytes>) {
+        self.context.now = now;
+        self.with_leg(leg, |leg, context| leg.move_to(context, flow, description));
         self.drain();
     }
 

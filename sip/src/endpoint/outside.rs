@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Requests outside dialogs: first INVITEs that become legs, and what the owner asks and answers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use sipwitch_core::call::leg::{LegId, Replaced};
 
-use super::{ALLOW, Arrival, Context, Endpoint, Incoming, Refused};
+use super::{ALLOW, Arrival, Context, Endpoint, Incoming, OnLine, Refused};
 use crate::{
     dialog::{MAX_FORWARDS, Replaces, Tag, new_call_id, with_tag},
     leg::{Accepted, Leg},
@@ -29,6 +31,7 @@ impl Endpoint {
         &mut self,
         arrival: &Arrival,
         id: LegId,
+        line: Option<Arc<OnLine>>,
     ) -> Result<Incoming, Refused> {
         if *arrival.request.method() == Method::Invite && !self.waiting.remove(&arrival.transaction)
         {
@@ -41,7 +44,7 @@ impl Endpoint {
             (self.context.response_to(&arrival.request, status, ""), Refused { status, why })
         });
         let accepted = replaces.and_then(|replaces| {
-            Leg::accept(&mut self.context, id, arrival).map(|accepted| (accepted, replaces))
+            Leg::accept(&mut self.context, id, arrival, line).map(|accepted| (accepted, replaces))
         });
         match accepted {
             Ok((Accepted { leg, mut incoming }, replaces)) => {

@@ -7,7 +7,9 @@ use sipwitch_core::{
     cause::Cause,
 };
 
-use super::{Invite, Leg, State, carried, cause_of, compose, ending, outgoing::status_of};
+use super::{
+    Invite, Leg, State, carried, cause_of, compose, ending, line::Kept, outgoing::status_of,
+};
 use crate::{
     endpoint::Context,
     flow::Flow,
@@ -19,6 +21,8 @@ use crate::{
 pub(super) struct Asking {
     pub(super) client: ClientId,
     pub(super) purpose: Purpose,
+    /// On a line, where it may be challenged.
+    pub(super) kept: Option<Box<Kept>>,
 }
 
 /// What it is for.
@@ -29,6 +33,8 @@ pub(super) enum Purpose {
     Plain { exchange: ExchangeId },
     /// A session refresh of our own.
     Refresh { method: Method },
+    /// The far end is told our new place.
+    Move { method: Method, description: Option<Bytes>, tries: u8 },
     /// The far end is told how its transfer goes.
     Notify { transfer: ExchangeId },
 }
@@ -37,7 +43,7 @@ impl Purpose {
     /// Whether it may carry an offer (RFC 3264).
     pub(super) fn changes_session(&self) -> bool {
         match self {
-            Self::Change { .. } => true,
+            Self::Change { .. } | Self::Move { .. } => true,
             Self::Refresh { method } => *method == Method::Invite,
             Self::Plain { .. } | Self::Notify { .. } => false,
         }
@@ -75,8 +81,7 @@ impl Leg {
             Some(dialog) if !is_ours => {
                 let (mut draft, flow) = compose(context, dialog, &contact, &method);
                 carried::put(carried, &mut draft);
-                let client = context.request(self.id, flow, &draft);
-                self.asking.push(Asking { client, purpose: Purpose::Plain { exchange } });
+                self.ask_far_end(context, flow, draft, Purpose::Plain { exchange });
             }
             _ => self.replied(context, exchange, Status::new(481), Carried::nothing()),
         }
@@ -98,9 +103,7 @@ impl Leg {
                     compose(context, &mut early.dialog, &contact, &Method::Prack);
                 draft.push(&name::RACK, format!("{rseq} {cseq} INVITE"));
                 carried::put(carried, &mut draft);
-                let client = context.request(self.id, flow, &draft);
-                self.asking.push(Asking { client, purpose: Purpose::Plain { exchange } });
-                return;
+                return self.ask_far_end(context, flow, draft, Purpose::Plain { exchange });
             }
         }
         // The final answer was faster: it acknowledges by itself all that came before.
@@ -135,7 +138,7 @@ impl Leg {
         {
             // Repeated until the switch confirms; or one more far end that answered.
             if *response.to_tag().unwrap_or_default() != *standing.dialog.remote_tag() {
-                ending::end_stray_answer(context, Some(client), response, flow);
+                ending::end_stray_answer(context, Some(client), response, flow, self.line());
             }
             return;
         }
@@ -144,17 +147,22 @@ impl Leg {
             return;
         }
         if self.is_leaving_by(client) {
-            return self.bye_answered(context, client);
+            return self.bye_answered(context, client, response);
         }
         let Some(at) = self.asking.iter().position(|asking| asking.client == client) else {
             return context.disown_client(client);
         };
-        let Asking { purpose, .. } = self.asking.swap_remove(at);
+        let asking = self.asking.swap_remove(at);
         if let State::Standing(standing) = &mut self.state {
             standing.dialog.heard_on(flow);
         }
+        let Some(asking) = self.asked_again(context, asking, response) else {
+            return context.disown_client(client);
+        };
         // A 2xx to a re-INVITE is repeated until it is acknowledged.
         let is_kept = status < 300 && response.cseq().is_ok_and(|c| c.method == Method::Invite);
+        self.heed(&asking, response, is_kept);
+        let Asking { purpose, .. } = asking;
         if !is_kept {
             context.disown_client(client);
         }
@@ -172,6 +180,9 @@ impl Leg {
             }
             Purpose::Refresh { method } => {
                 return self.refreshed(context, client, &method, response);
+            }
+            Purpose::Move { method, description, tries } => {
+                return self.move_answered(context, client, response, (method, description, tries));
             }
             Purpose::Notify { transfer } => {
                 return self.transfer_told(context, transfer, status);
@@ -202,6 +213,7 @@ impl Leg {
                 self.replied(context, exchange, Status::new(status), Carried::nothing());
             }
             Purpose::Refresh { .. } => self.refresh_failed(context),
+            Purpose::Move { .. } => return context.tell_moved(self.id, false),
             Purpose::Notify { transfer } => return self.transfer_told(context, transfer, status),
         }
         self.end_if_gone(context, cause);

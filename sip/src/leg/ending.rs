@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Ending: CANCEL, refusal or BYE, whatever the state asks for; and answers nobody waits for.
 
+use std::sync::Arc;
+
 use sipwitch_core::{
     call::leg::{Carried, LegEvent},
     cause::Cause,
@@ -8,8 +10,9 @@ use sipwitch_core::{
 
 use super::{Invite, Leg, State, compose};
 use crate::{
+    auth::client::Tries,
     dialog::{Dialog, Origin, Tag, split_list},
-    endpoint::Context,
+    endpoint::{Context, OnLine},
     flow::Flow,
     transaction::{ClientId, Failure, ServerId},
     wire::{Headers, Method, Response, name},
@@ -28,7 +31,7 @@ enum Waits {
     /// The ACK to our 2xx, before which no BYE may go (RFC 3261 §15).
     Ack { server: ServerId, cseq: u32 },
     /// The answer to our BYE.
-    Bye { client: ClientId, repeated: bool },
+    Bye { client: ClientId, repeated: bool, tries: Tries },
 }
 
 impl Leg {
@@ -36,7 +39,7 @@ impl Leg {
     pub(super) fn end(&mut self, context: &mut Context, cause: Cause) {
         match &self.state {
             State::Calling(calling) => {
-                calling.cancel(context, &cause);
+                calling.cancel(context, &cause, self.line());
                 self.finish(context, cause);
             }
             State::Ringing(_) => {
@@ -61,7 +64,7 @@ impl Leg {
             Invite::Unacknowledged { server, cseq, .. } => Waits::Ack { server, cseq },
             Invite::Idle | Invite::Unconfirmed { .. } => {
                 let client = self.send_bye(context, &mut dialog, &cause);
-                Waits::Bye { client, repeated: false }
+                Waits::Bye { client, repeated: false, tries: Tries::default() }
             }
         };
         let leaving = Leaving { dialog, cause: cause.clone(), waits };
@@ -129,14 +132,37 @@ impl Leg {
         }
         context.table.acknowledged(server);
         context.disown_invite(server);
-        self.bye_again(context, false);
+        self.bye_again(context, false, Tries::default());
     }
 
-    /// Our BYE was answered at last: nothing is left to wait for.
-    pub(super) fn bye_answered(&mut self, context: &mut Context, client: ClientId) {
-        if self.is_leaving_by(client) {
-            context.disown_client(client);
+    /// Our BYE was answered at last: unless that asks for credentials, nothing is left to wait for.
+    pub(super) fn bye_answered(
+        &mut self,
+        context: &mut Context,
+        client: ClientId,
+        response: &Response,
+    ) {
+        let State::Leaving(leaving) = &self.state else { return };
+        let Waits::Bye { client: ours, repeated, mut tries } = leaving.waits else { return };
+        if ours != client {
+            return;
+        }
+        context.disown_client(client);
+        if let Some(speaker) = &mut self.speaker
+            && speaker.takes_challenge(context, &mut tries, response)
+        {
+            self.bye_again(context, repeated, tries);
+        } else {
             self.close(context);
+        }
+    }
+
+    /// The flow that our BYE went over is no more: over another it may arrive.
+    pub(super) fn leave_over_new_flow(&mut self, context: &mut Context) {
+        let State::Leaving(leaving) = &self.state else { return };
+        if let Waits::Bye { client, repeated: false, tries } = leaving.waits {
+            context.disown_client(client);
+            self.bye_again(context, true, tries);
         }
     }
 
@@ -144,10 +170,10 @@ impl Leg {
     pub(super) fn bye_failed(&mut self, context: &mut Context, client: ClientId, why: Failure) {
         let State::Leaving(leaving) = &self.state else { return };
         match leaving.waits {
-            Waits::Bye { client: ours, repeated } if ours == client => {
+            Waits::Bye { client: ours, repeated, tries } if ours == client => {
                 context.disown_client(client);
                 if why == Failure::Unreachable && !repeated && leaving.dialog.is_disconnected() {
-                    self.bye_again(context, true);
+                    self.bye_again(context, true, tries);
                 } else {
                     self.close(context);
                 }
@@ -164,18 +190,21 @@ impl Leg {
         )
     }
 
-    fn bye_again(&mut self, context: &mut Context, repeated: bool) {
+    fn bye_again(&mut self, context: &mut Context, repeated: bool, tries: Tries) {
         let State::Leaving(mut leaving) = std::mem::replace(&mut self.state, State::Over) else {
             return;
         };
         let client = self.send_bye(context, &mut leaving.dialog, &leaving.cause);
-        leaving.waits = Waits::Bye { client, repeated };
+        leaving.waits = Waits::Bye { client, repeated, tries };
         self.state = State::Leaving(leaving);
     }
 
-    fn send_bye(&self, context: &mut Context, dialog: &mut Dialog, cause: &Cause) -> ClientId {
+    fn send_bye(&mut self, context: &mut Context, dialog: &mut Dialog, cause: &Cause) -> ClientId {
         let (mut bye, flow) = compose(context, dialog, &self.contact, &Method::Bye);
         bye.push(&name::REASON, cause.reason());
+        if let Some(speaker) = &mut self.speaker {
+            speaker.put(&mut bye);
+        }
         context.request(self.id, flow, &bye)
     }
 
@@ -229,6 +258,7 @@ pub(crate) fn end_stray_answer(
     client: Option<ClientId>,
     response: &Response,
     flow: Flow,
+    line: Option<&Arc<OnLine>>,
 ) {
     let headers = response.headers();
     let (Some(from), Some(contact), Ok(cseq), Ok(call_id)) = (
@@ -253,7 +283,12 @@ pub(crate) fn end_stray_answer(
     context.table.send_ack(client, way, &ack);
     let (mut bye, way) = compose(context, &mut dialog, &[], &Method::Bye);
     bye.push(&name::REASON, Cause::answered_elsewhere().reason());
-    context.table.request(context.now, way, &bye);
+    match line {
+        Some(line) => context.bye_on_line(way, bye, line),
+        None => {
+            context.table.request(context.now, way, &bye);
+        }
+    }
 }
 
 /// Refines a cause by the Reason fields of a message (RFC 3326): the first that is understood says

@@ -9,13 +9,15 @@ use sipwitch_core::{
 };
 
 use super::{
-    Early, Invite, Leg, Standing, State, carried, names, of_reasons,
+    Early, Invite, Leg, Standing, State, carried,
+    line::Speaker,
+    names, of_reasons,
     reliable::Shown,
     session_timer::{self, SessionTimer},
 };
 use crate::{
     dialog::{Dialog, Tag},
-    endpoint::{Arrival, Context, Incoming, Refused},
+    endpoint::{Arrival, Context, Incoming, OnLine, Refused},
     flow::Flow,
     transaction::ServerId,
     wire::{Draft, Headers, Method, Request, name},
@@ -61,6 +63,7 @@ impl Leg {
         context: &mut Context,
         id: LegId,
         arrival: &Arrival,
+        line: Option<Arc<OnLine>>,
     ) -> Result<Accepted, (Draft, Refused)> {
         let request = &arrival.request;
         let headers = request.headers();
@@ -85,7 +88,10 @@ impl Leg {
             Err(fault) => return Err(refuse(context, fault.status, fault.what)),
         };
         let uri = request.uri();
-        let contact = names::contact(uri.user().as_deref(), uri.is_sips(), &arrival.flow);
+        let contact = match &line {
+            Some(line) => line.contact_value(uri.is_sips(), &arrival.flow),
+            None => names::contact(uri.user().as_deref(), uri.is_sips(), &arrival.flow),
+        };
         let reliable_only = headers.has_token(&name::REQUIRE, "100rel");
         let takes_reliable = reliable_only || headers.has_token(&name::SUPPORTED, "100rel");
         let hops = headers
@@ -114,6 +120,7 @@ impl Leg {
         let contact: Arc<[u8]> = contact.into_bytes().into();
         let mut leg = Self::new(id, State::Ringing(Box::new(ringing)), contact);
         leg.learn(headers);
+        leg.speaker = line.as_ref().map(Speaker::new);
         Ok(Accepted { leg, incoming })
     }
 
@@ -174,8 +181,9 @@ impl Leg {
             timer,
             description: None,
             transfers: Vec::new(),
+            moving: None,
         };
-        standing.describe(self.takes_update, carried.sdp());
+        standing.describe(self.keeps(), carried.sdp());
         self.state = State::Standing(Box::new(standing));
     }
 
@@ -242,7 +250,7 @@ impl Leg {
     /// Takes the ACK to our 2xx.
     pub(crate) fn acknowledged(&mut self, context: &mut Context, ack: &Request, flow: Flow) {
         let Ok(acked) = ack.cseq() else { return };
-        let takes_update = self.takes_update;
+        let keeps = self.keeps();
         match &mut self.state {
             State::Standing(standing) if standing.dialog.owns(ack) => {
                 let Invite::Unacknowledged { server, exchange, cseq } = standing.invite else {
@@ -253,7 +261,7 @@ impl Leg {
                 }
                 standing.dialog.heard_on(flow);
                 standing.invite = Invite::Idle;
-                standing.describe(takes_update, None);
+                standing.describe(keeps, None);
                 context.table.acknowledged(server);
                 context.disown_invite(server);
                 let carried = carried::take(ack.headers(), ack.body());

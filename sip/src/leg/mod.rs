@@ -14,6 +14,8 @@ mod asking;
 mod carried;
 mod ending;
 mod incoming;
+mod line;
+mod moving;
 mod names;
 mod outgoing;
 mod refer;
@@ -21,7 +23,10 @@ mod reinvite;
 mod reliable;
 mod session_timer;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sipwitch_core::{
@@ -32,6 +37,7 @@ use sipwitch_core::{
 pub(crate) use asked::Asked;
 pub(crate) use ending::{end_stray_answer, of_reasons};
 pub(crate) use incoming::Accepted;
+pub(crate) use line::patience;
 pub(crate) use names::contact as contact_of;
 pub(crate) use refer::Refer;
 
@@ -58,6 +64,8 @@ pub(crate) struct Leg {
     /// What we asked and the far end has not answered yet.
     asking: Vec<asking::Asking>,
     next_exchange: u32,
+    /// What there is besides on a line.
+    speaker: Option<Box<line::Speaker>>,
 }
 
 enum State {
@@ -81,6 +89,18 @@ struct Standing {
     /// What we last described, kept only where a refresh has to repeat it.
     description: Option<Box<[u8]>>,
     transfers: Vec<refer::Transfer>,
+    /// Our new place, which the far end is still to be told.
+    moving: Option<Box<moving::Move>>,
+}
+
+/// Whether our description is kept, to be said once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    /// A line's leg may be moved to another flow at any time.
+    Always,
+    /// Where refreshes are ours and have to repeat it.
+    ForRefresh,
+    Never,
 }
 
 /// What the latest INVITE of a standing dialog still lacks.
@@ -112,6 +132,7 @@ impl Leg {
             asked: Vec::new(),
             asking: Vec::new(),
             next_exchange: 0,
+            speaker: None,
         }
     }
 
@@ -191,8 +212,13 @@ impl Leg {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Ringing(ringing) => ringing.next_deadline(),
-            State::Standing(standing) => Some(standing.timer.next_deadline()),
-            State::Calling(_) | State::Leaving(_) | State::Over => None,
+            State::Standing(standing) => {
+                let timer = standing.timer.next_deadline();
+                let moving = standing.moving.as_ref().map(|moving| moving.due());
+                Some(moving.map_or(timer, |moving| moving.min(timer)))
+            }
+            State::Calling(calling) => calling.patience,
+            State::Leaving(_) | State::Over => None,
         }
     }
 
@@ -200,8 +226,24 @@ impl Leg {
     pub(crate) fn handle_deadline(&mut self, context: &mut Context) {
         match &self.state {
             State::Ringing(_) => self.repeat_reliable(context),
-            State::Standing(_) => self.keep_alive(context),
-            State::Calling(_) | State::Leaving(_) | State::Over => {}
+            State::Standing(_) => {
+                self.move_if_due(context);
+                self.keep_alive(context);
+            }
+            State::Calling(calling) => {
+                if calling.patience.is_some_and(|until| until <= context.now) {
+                    self.try_next_place(context, true);
+                }
+            }
+            State::Leaving(_) | State::Over => {}
+        }
+    }
+
+    fn keeps(&self) -> Keeps {
+        match () {
+            () if self.speaker.is_some() => Keeps::Always,
+            () if self.takes_update => Keeps::Never,
+            () => Keeps::ForRefresh,
         }
     }
 
@@ -260,8 +302,13 @@ impl Leg {
 
 impl Standing {
     /// Keeps what we describe, if a refresh will have to repeat it.
-    fn describe(&mut self, takes_update: bool, description: Option<&Bytes>) {
-        if takes_update || self.timer.role() == session_timer::Role::Theirs {
+    fn describe(&mut self, keeps: Keeps, description: Option<&Bytes>) {
+        let is_kept = match keeps {
+            Keeps::Always => true,
+            Keeps::ForRefresh => self.timer.role() == session_timer::Role::Ours,
+            Keeps::Never => false,
+        };
+        if !is_kept {
             self.description = None;
         } else if let Some(description) = description {
             self.description = Some(description.as_ref().into());
@@ -293,7 +340,16 @@ fn compose(
 
 /// The cause that goes with a status, refined by the message's Reason (RFC 3326).
 fn cause_of(status: u16, headers: Headers<'_>) -> Cause {
-    of_reasons(Cause::from_sip(status), headers)
+    let cause = of_reasons(Cause::from_sip(status), headers);
+    let is_for_now = matches!(status, 404 | 413 | 480 | 486 | 500 | 503 | 600 | 603);
+    let retry_after = headers.value(&name::RETRY_AFTER).filter(|_| is_for_now);
+    Cause { retry_after: retry_after.and_then(|value| seconds_of(&value)), ..cause }
+}
+
+/// A Retry-After, but for its comment and parameters (RFC 3261 §20.33).
+pub(crate) fn seconds_of(value: &[u8]) -> Option<Duration> {
+    let digits = value.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok().map(|n: u32| Duration::from_secs(n.into()))
 }
 
 #[cfg(test)]

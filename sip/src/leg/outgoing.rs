@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Calling: our INVITE until its final answer (RFC 3261 §13.2).
 
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
 use bytes::Bytes;
 use sipwitch_core::{
     call::leg::{Carried, ExchangeId, Fork, Invitation, LegEvent, LegId, Status},
@@ -8,16 +10,19 @@ use sipwitch_core::{
 };
 
 use super::{
-    Early, Invite, Leg, Standing, State, carried, cause_of, ending, names,
+    Early, Invite, Leg, Standing, State, carried, cause_of, ending,
+    line::{Speaker, patience},
+    names,
     reliable::Heard,
     session_timer::{self, SessionTimer},
 };
 use crate::{
+    auth::client::Tries,
     dialog::{Dialog, Origin, Tag, new_call_id, with_tag},
-    endpoint::{Context, Target, named},
+    endpoint::{Context, OnLine, Target, named},
     flow::Flow,
     transaction::{ClientId, Failure},
-    wire::{Draft, Method, NameAddr, Response, name},
+    wire::{Draft, Method, NameAddr, Response, Uri, name},
 };
 
 /// Far ends that one INVITE may be forked to. More are answered and ended, never shown.
@@ -32,11 +37,16 @@ const MAX_RETRIES: u8 = 2;
 /// An INVITE of ours under way.
 pub(super) struct Calling {
     origin: Origin,
-    client: ClientId,
-    /// Kept to be sent once more after a 422 or on a new connection.
-    draft: Draft,
+    pub(super) client: ClientId,
+    /// Kept to be sent once more: after a challenge or a 422, on a new connection, elsewhere.
+    pub(super) draft: Draft,
     description: Option<Bytes>,
     flow: Flow,
+    /// Other places that do the same, the best first.
+    pub(super) alternatives: VecDeque<Flow>,
+    /// When the next place is tried if nothing is heard.
+    pub(super) patience: Option<Instant>,
+    tries: Tries,
     retries: u8,
     reliable_offered: bool,
     pub(super) early: Vec<Early<Heard>>,
@@ -136,12 +146,15 @@ impl Leg {
         carried::put(&invitation.carried, &mut draft);
         let client = context.request(id, flow, &draft);
         context.own_tag(local_tag, id);
-        let calling = Calling {
+        let mut calling = Calling {
             origin,
             client,
             draft,
             description: invitation.carried.sdp().cloned(),
             flow,
+            alternatives: target.alternatives.iter().copied().take(MAX_TARGETS).collect(),
+            patience: None,
+            tries: Tries::default(),
             retries: 0,
             reliable_offered: invitation.reliable_provisional,
             early: Vec::new(),
@@ -149,7 +162,10 @@ impl Leg {
             next_fork: 0,
             next_reliable: 0,
         };
-        Self::new(id, State::Calling(Box::new(calling)), contact.into_bytes().into())
+        calling.arm(context.now);
+        let mut leg = Self::new(id, State::Calling(Box::new(calling)), contact.into_bytes().into());
+        leg.speaker = target.line.as_ref().map(Speaker::new);
+        leg
     }
 
     /// Whether this is the transaction of our first INVITE.
@@ -164,6 +180,9 @@ impl Leg {
         response: &Response,
         flow: Flow,
     ) {
+        if let State::Calling(calling) = &mut self.state {
+            calling.patience = None;
+        }
         match response.status() {
             ..=100 => {}
             101..=199 => self.progressed(context, response, flow),
@@ -206,12 +225,18 @@ impl Leg {
         let cseq = calling.origin.cseq;
         let Some(early) = calling.early_of(response, flow) else {
             // Nothing that could be talked to.
-            ending::end_stray_answer(context, Some(client), response, flow);
+            let line = self.speaker.as_ref().map(|speaker| &speaker.line);
+            ending::end_stray_answer(context, Some(client), response, flow, line);
             context.disown_client(client);
             self.finish(context, Cause::from_sip(502));
             return;
         };
         early.dialog.confirm(response, flow);
+        if let Some(speaker) = &mut self.speaker {
+            speaker.accepted(&calling.draft, response);
+        }
+        let State::Calling(calling) = &mut self.state else { return };
+        let early = &calling.early[calling.current];
         let fork = early.fork;
         let current = calling.current;
         let early = calling.early.swap_remove(current);
@@ -223,8 +248,9 @@ impl Leg {
             timer,
             description: None,
             transfers: Vec::new(),
+            moving: None,
         };
-        standing.describe(self.takes_update, description.as_ref());
+        standing.describe(self.keeps(), description.as_ref());
         self.state = State::Standing(Box::new(standing));
         let carried = carried::take(response.headers(), response.body());
         self.tell(context, LegEvent::Answered { fork, carried });
@@ -237,12 +263,24 @@ impl Leg {
         let min_se = response.headers().number(&name::MIN_SE).filter(|_| status == 422);
         if let Some(min_se) = min_se.filter(|_| calling.retries < MAX_RETRIES) {
             session_timer::ask(&mut calling.draft, &context.settings, min_se);
+            calling.retries += 1;
             calling.again(context, self.id);
+            return;
+        }
+        if let Some(speaker) = &mut self.speaker
+            && speaker.takes_challenge(context, &mut calling.tries, response)
+        {
+            speaker.put(&mut calling.draft);
+            calling.again(context, self.id);
+            return;
+        }
+        if matches!(status, 430 | 503) && self.try_next_place(context, false) {
             return;
         }
         let cause = cause_of(status, response.headers());
         if (300..=399).contains(&status) {
-            let targets = targets_of(response);
+            let State::Calling(calling) = &self.state else { return };
+            let targets = targets_of(response, calling);
             self.tell(context, LegEvent::Redirected { targets, cause: cause.clone() });
         }
         self.finish(context, cause);
@@ -250,6 +288,10 @@ impl Leg {
 
     /// Our first INVITE will not be answered.
     pub(super) fn invite_failed(&mut self, context: &mut Context, why: Failure) {
+        if self.try_next_place(context, false) {
+            return;
+        }
+        let is_on_line = self.speaker.is_some();
         let State::Calling(calling) = &mut self.state else { return };
         context.disown_client(calling.client);
         match why {
@@ -257,10 +299,12 @@ impl Leg {
             // The connection the phone registered on is gone: one of our own may still reach it.
             Failure::Unreachable
                 if calling.flow.connection.is_some()
+                    && !is_on_line
                     && calling.early.is_empty()
                     && calling.retries < MAX_RETRIES =>
             {
                 calling.flow.connection = None;
+                calling.retries += 1;
                 calling.again(context, self.id);
             }
             Failure::Unreachable => {
@@ -277,19 +321,22 @@ impl Leg {
         confirmed: Option<ExchangeId>,
         carried: &Carried,
     ) {
-        let takes_update = self.takes_update;
+        let keeps = self.keeps();
         let State::Standing(standing) = &mut self.state else { return };
         let Invite::Unconfirmed { client, exchange, cseq } = standing.invite else { return };
         if exchange != confirmed {
             return;
         }
         let (mut ack, flow) = standing.dialog.ack(cseq, &context.listeners);
+        if let Some(speaker) = &self.speaker {
+            speaker.put_into_ack(&mut ack);
+        }
         carried::put(carried, &mut ack);
         context.table.send_ack(Some(client), flow, &ack);
         // From here on the table repeats the ACK; a 2xx from another far end belongs to nobody.
         context.disown_client(client);
         standing.invite = Invite::Idle;
-        standing.describe(takes_update, carried.sdp());
+        standing.describe(keeps, carried.sdp());
     }
 }
 
@@ -308,27 +355,44 @@ impl Leg {
             && dialog.is(&call_id, dialog.local_tag(), &response.to_tag().unwrap_or_default())
         {
             dialog.heard_on(flow);
-            let (ack, flow) = dialog.ack(cseq.number, &context.listeners);
+            let (mut ack, flow) = dialog.ack(cseq.number, &context.listeners);
+            if let Some(speaker) = &self.speaker {
+                speaker.put_into_ack(&mut ack);
+            }
             context.table.send_ack(None, flow, &ack);
         }
     }
 }
 
 impl Calling {
-    fn again(&mut self, context: &mut Context, leg: LegId) {
-        self.retries += 1;
+    /// Sends the INVITE once more, as a new one.
+    pub(super) fn again(&mut self, context: &mut Context, leg: LegId) {
         self.origin.cseq += 1;
         self.draft.set(&name::CSEQ, format!("{} INVITE", self.origin.cseq));
         self.early.clear();
         self.client = context.request(leg, self.flow, &self.draft);
     }
 
+    /// Waits so long for the present place, if there is another.
+    fn arm(&mut self, now: Instant) {
+        let has_more = !self.alternatives.is_empty();
+        self.patience = has_more.then(|| now + patience(self.flow.transport));
+    }
+
+    /// Goes to another place, where our Contact is another one.
+    pub(super) fn move_to(&mut self, context: &Context, flow: Flow, contact: &[u8]) {
+        self.flow = flow;
+        self.draft.set(&name::CONTACT, contact);
+        self.tries = Tries::default();
+        self.arm(context.now);
+    }
+
     /// Gives the INVITE up: CANCEL now or as soon as may be (RFC 3261 §9.1).
-    pub(super) fn cancel(&self, context: &mut Context, cause: &Cause) {
+    pub(super) fn cancel(&self, context: &mut Context, cause: &Cause, line: Option<&Arc<OnLine>>) {
         let reason = (name::REASON.clone(), Bytes::from(cause.reason()));
         context.table.cancel(context.now, self.client, &[reason]);
         // An answer that crosses the CANCEL belongs to nobody: the endpoint ends it.
-        context.disown_client(self.client);
+        context.leave_client(self.client, line);
     }
 
     /// Drops the early dialog that its far end took back.
@@ -345,12 +409,21 @@ pub(super) fn status_of(response: &Response) -> Status {
     Status { code, reason: if usual { String::new() } else { reason.chars().take(128).collect() } }
 }
 
-/// The Contacts of a 3xx, the most wanted first (RFC 3261 §8.1.3.4, §20.10 `q`).
-fn targets_of(response: &Response) -> Vec<String> {
+/// The Contacts of a 3xx, the most wanted first (RFC 3261 §8.1.3.4, §20.10 `q`). Who was asked is
+/// not asked again, and we ourselves are no answer.
+fn targets_of(response: &Response, calling: &Calling) -> Vec<String> {
+    let own = calling.flow.local;
+    let leads_on = |uri: &Uri| {
+        let is_us = uri.ip() == Some(own.ip()) && uri.port().unwrap_or(5060) == own.port();
+        !is_us && *uri.to_bytes() != *calling.origin.request_uri
+    };
     let mut targets: Vec<(u16, String)> = Vec::new();
     for value in response.headers().all(&name::CONTACT) {
         for contact in NameAddr::parse_list(&value).unwrap_or_default() {
             let wanted = contact.param("q").map_or(1000, thousandths);
+            if !leads_on(&contact.uri()) {
+                continue;
+            }
             let target = contact.uri().to_string();
             if !targets.iter().any(|(_, have)| *have == target) {
                 targets.push((wanted, target));

@@ -11,7 +11,7 @@ use sipwitch_core::{
 use super::{
     Leg, State,
     asked::{Asked, Matter},
-    asking::{Asking, Purpose},
+    asking::Purpose,
     carried, compose,
 };
 use crate::{
@@ -201,8 +201,7 @@ impl Leg {
         let phrase: String = phrase.chars().filter(|c| !c.is_control()).collect();
         let fragment = format!("SIP/2.0 {} {phrase}\r\n", status.code);
         draft.body("message/sipfrag;version=2.0", Bytes::from(fragment));
-        let client = context.request(self.id, flow, &draft);
-        self.asking.push(Asking { client, purpose: Purpose::Notify { transfer: exchange } });
+        self.ask_far_end(context, flow, draft, Purpose::Notify { transfer: exchange });
     }
 
     /// A NOTIFY was answered, or never will be. A far end that does not know the subscription any

@@ -11,7 +11,7 @@ use sipwitch_core::{
 use super::{
     Invite, Leg, State,
     asked::{Asked, Matter},
-    asking::{Answered, Asking, Purpose},
+    asking::{Answered, Purpose},
     carried, cause_of, compose,
     session_timer::{self, Due, SessionTimer},
 };
@@ -71,39 +71,39 @@ impl Leg {
         method: &Method,
         carried: &Carried,
     ) {
-        match self.send_change(context, method, carried) {
-            Some(client) => {
-                let description = carried.sdp().cloned();
-                let invite = *method == Method::Invite;
-                let purpose = Purpose::Change { exchange, invite, description };
-                self.asking.push(Asking { client, purpose });
-            }
-            None => self.replied(context, exchange, Status::new(481), Carried::nothing()),
+        let description = carried.sdp().cloned();
+        let invite = *method == Method::Invite;
+        let purpose = Purpose::Change { exchange, invite, description };
+        if !self.send_change(context, method, carried, purpose) {
+            self.replied(context, exchange, Status::new(481), Carried::nothing());
         }
     }
 
-    fn send_change(
+    /// Sends a change, if there is a dialog for it.
+    pub(super) fn send_change(
         &mut self,
         context: &mut Context,
         method: &Method,
         carried: &Carried,
-    ) -> Option<ClientId> {
+        purpose: Purpose,
+    ) -> bool {
         let contact = self.contact();
         let timer = match &self.state {
             State::Standing(standing) => Some(standing.timer),
             State::Calling(_) | State::Ringing(_) | State::Leaving(_) | State::Over => None,
         };
-        let dialog = self.dialog()?;
+        let Some(dialog) = self.dialog() else { return false };
         let (mut draft, flow) = compose(context, dialog, &contact, method);
         if let Some(timer) = timer {
             timer.put(&mut draft);
         }
         carried::put(carried, &mut draft);
-        Some(context.request(self.id, flow, &draft))
+        self.ask_far_end(context, flow, draft, purpose);
+        true
     }
 
     /// A change that has not been answered yet, if any.
-    fn clash(&self) -> Option<Clash> {
+    pub(super) fn clash(&self) -> Option<Clash> {
         if self.asking.iter().any(|asking| asking.purpose.changes_session()) {
             return Some(Clash::WithOurs);
         }
@@ -168,12 +168,12 @@ impl Leg {
         let headers = asked.request.headers();
         draft.push(&name::CONTACT, &self.contact);
         context.put_abilities(draft, false);
-        let takes_update = self.takes_update;
+        let keeps = self.keeps();
         let is_reinvite = asked.matter == Matter::Reinvite;
         if let State::Standing(standing) = &mut self.state {
             standing.timer = SessionTimer::answer(context.now, headers, &context.settings, draft);
             standing.dialog.refresh_target(headers);
-            standing.describe(takes_update, carried.sdp());
+            standing.describe(keeps, carried.sdp());
             if is_reinvite && let Ok(cseq) = asked.request.cseq() {
                 standing.invite = Invite::Unacknowledged {
                     server: asked.server,
@@ -195,11 +195,11 @@ impl Leg {
     ) {
         let headers = answered.response.headers();
         self.learn(headers);
-        let takes_update = self.takes_update;
+        let keeps = self.keeps();
         let State::Standing(standing) = &mut self.state else { return };
         standing.dialog.refresh_target(headers);
         standing.timer = SessionTimer::of_response(context.now, headers, &context.settings);
-        standing.describe(takes_update, answered.description.as_ref());
+        standing.describe(keeps, answered.description.as_ref());
         if let (Some(exchange), Ok(cseq)) = (reinvite, answered.response.cseq()) {
             standing.invite = Invite::Unconfirmed {
                 client: answered.client,
@@ -233,9 +233,8 @@ impl Leg {
             // Whoever answers this is there.
             None => (Method::Options, Carried::nothing()),
         };
-        if let Some(client) = self.send_change(context, &method, &carried) {
-            self.asking.push(Asking { client, purpose: Purpose::Refresh { method } });
-        }
+        let purpose = Purpose::Refresh { method: method.clone() };
+        self.send_change(context, &method, &carried, purpose);
     }
 
     /// Takes the answer to a refresh.

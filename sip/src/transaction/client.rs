@@ -237,6 +237,13 @@ impl Client {
         }
     }
 
+    /// Sends nothing again by itself; an answer is still waited for.
+    pub(super) fn repeat_no_more(&mut self) {
+        if let State::Calling { again, .. } | State::Asking { again, .. } = &mut self.state {
+            *again = None;
+        }
+    }
+
     /// The CANCEL that waited for a provisional answer, now that there is one.
     pub(super) fn waiting_cancel(&mut self, now: Instant, timers: &Timers) -> Option<Bytes> {
         let State::Calling { request, cancel, .. } = &mut self.state else { return None };

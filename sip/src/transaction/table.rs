@@ -184,6 +184,16 @@ impl Table {
         }
     }
 
+    /// Gives a request up that another place is asked now. It is repeated no more; an INVITE is
+    /// cancelled if something answers it after all.
+    pub fn abandon(&mut self, now: Instant, transaction: ClientId, fields: &[(Name, Bytes)]) {
+        if let Some(client) = self.clients.find(transaction.slot, transaction.serial) {
+            client.repeat_no_more();
+            self.settle_client(transaction, Stands::Yes);
+        }
+        self.cancel(now, transaction, fields);
+    }
+
     /// Acknowledges a 2xx to an INVITE. The draft must have the To of that 2xx, and no Via. With
     /// the INVITE's transaction the ACK is repeated for each repetition of that 2xx; None, for a
     /// stray 2xx, sends it just once.

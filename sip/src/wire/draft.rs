@@ -141,6 +141,12 @@ impl Draft {
         self
     }
 
+    /// All fields of that name in order.
+    pub fn values(&self, name: &Name) -> impl Iterator<Item = &[u8]> {
+        let of_name = self.fields.iter().filter(move |(have, _)| have == name);
+        of_name.map(|(_, value)| &self.text[value.clone()])
+    }
+
     /// The Request-URI as it will stand; empty in a response.
     #[must_use]
     pub fn request_uri(&self) -> &[u8] {

@@ -14,7 +14,7 @@ fn calling(ways_out: &[(u64, u8, &str)]) -> Bench {
 }
 
 fn fails(bench: &mut Bench, leg: u64, sip: u16, q850: Option<u8>) {
-    let cause = Cause { sip, q850, text: String::new() };
+    let cause = Cause { q850, ..Cause::from_sip(sip) };
     bench.say(leg, LegEvent::Ended { cause });
 }
 

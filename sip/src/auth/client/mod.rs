@@ -19,13 +19,14 @@ mod tests;
 
 use std::fmt;
 
+use bytes::Bytes;
 use rand_core::RngCore;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use self::{challenge::Challenge, response::Space};
 use crate::wire::{
-    Draft, Response,
+    Draft, Name, Response,
     name::{self, PROXY_AUTHENTICATE, PROXY_AUTHENTICATION_INFO, WWW_AUTHENTICATE},
 };
 
@@ -247,6 +248,16 @@ impl Answers {
     pub fn is_empty(&self) -> bool {
         self.spaces.is_empty()
     }
+}
+
+/// The credentials in a request of ours, to be repeated in its ACK (RFC 3261 §22.1).
+pub(crate) fn in_draft(draft: &Draft) -> Vec<(Name, Bytes)> {
+    [&*name::AUTHORIZATION, &*name::PROXY_AUTHORIZATION]
+        .into_iter()
+        .flat_map(|name| {
+            draft.values(name).map(|value| (name.clone(), Bytes::copy_from_slice(value)))
+        })
+        .collect()
 }
 
 /// A response has one field for each who asks and algorithm offered, and not more of those.

@@ -139,6 +139,28 @@ impl World {
         world
     }
 
+    /// Endpoint 0 and the places 1 and 2 of a provider, of plain text.
+    pub(super) fn with_places(seed: u64) -> Self {
+        let mut world = Self::empty(seed);
+        let node = Node::new(world.wire.now(), 1, Settings::default());
+        world.wire.add(address(1), Side::Node(Box::new(node)));
+        for last in [2, 3] {
+            world.wire.add(address(last), Side::Phone(Phone::default()));
+        }
+        world
+    }
+
+    /// Endpoint 0, a place 1 where nobody is, and endpoint 2.
+    pub(super) fn with_a_dead_place(seed: u64) -> Self {
+        let mut world = Self::empty(seed);
+        let node = |world: &Self, last| Node::new(world.wire.now(), last, Settings::default());
+        let (first, last) = (node(&world, 1), node(&world, 3));
+        world.wire.add(address(1), Side::Node(Box::new(first)));
+        world.wire.add(address(2), Side::Phone(Phone::default()));
+        world.wire.add(address(3), Side::Node(Box::new(last)));
+        world
+    }
+
     fn empty(seed: u64) -> Self {
         Self { wire: VirtualWire::new(seed, Instant::now()), transport: Transport::Udp }
     }
@@ -151,9 +173,13 @@ impl World {
     }
 
     pub(super) fn phone(&mut self) -> &mut Phone {
-        match self.wire.engine(1) {
+        self.phone_at(1)
+    }
+
+    pub(super) fn phone_at(&mut self, at: usize) -> &mut Phone {
+        match self.wire.engine(at) {
             Side::Phone(phone) => phone,
-            Side::Node(_) => panic!("there is no phone"),
+            Side::Node(_) => panic!("{at} is no phone"),
         }
     }
 
@@ -236,14 +262,24 @@ impl World {
 
     /// Sends from the phone to endpoint 0.
     pub(super) fn say(&mut self, text: impl Into<Bytes>) {
-        let flow = self.wire.flow(self.transport, 1, 0);
-        self.phone().outbox.push_back(Transmit { flow, bytes: text.into() });
+        self.say_from(1, text);
+    }
+
+    /// Sends from a phone to endpoint 0.
+    pub(super) fn say_from(&mut self, at: usize, text: impl Into<Bytes>) {
+        let flow = self.wire.flow(self.transport, at, 0);
+        self.phone_at(at).outbox.push_back(Transmit { flow, bytes: text.into() });
         self.wire.settle();
     }
 
     /// The last request of a method that the phone heard.
     pub(super) fn heard(&mut self, method: &Method) -> Request {
-        let heard = self.phone().heard.iter().rev().find_map(|(_, message)| match message {
+        self.heard_at(1, method)
+    }
+
+    /// The last request of a method that a phone heard.
+    pub(super) fn heard_at(&mut self, at: usize, method: &Method) -> Request {
+        let heard = self.phone_at(at).heard.iter().rev().find_map(|(_, message)| match message {
             Message::Request(request) if request.method() == method => Some(request.clone()),
             _ => None,
         });
@@ -252,8 +288,12 @@ impl World {
 
     /// How many requests of a method the phone heard. Repetitions count for ACK alone.
     pub(super) fn count(&mut self, method: &Method) -> usize {
+        self.count_at(1, method)
+    }
+
+    pub(super) fn count_at(&mut self, at: usize, method: &Method) -> usize {
         let mut branches: Vec<_> = self
-            .phone()
+            .phone_at(at)
             .heard
             .iter()
             .filter_map(|(_, message)| match message {
@@ -293,7 +333,7 @@ impl World {
     }
 
     pub(super) fn assert_quiet(&mut self) {
-        for at in 0..2 {
+        for at in 0..self.wire.engines.len() {
             if let Side::Node(node) = self.wire.engine(at) {
                 assert!(node.told.is_empty(), "endpoint {at} told {:?}", node.told);
             }
@@ -303,13 +343,14 @@ impl World {
     /// Lets all timers run out; then nothing may be left.
     pub(super) fn assert_forgotten(&mut self) {
         self.run(400);
-        for at in 0..2 {
+        for at in 0..self.wire.engines.len() {
             if let Side::Node(node) = self.wire.engine(at) {
                 let context = &node.endpoint.context;
                 assert_eq!(node.endpoint.leg_count(), 0, "legs of {at}");
                 assert!(context.tags.is_empty(), "tags of {at}");
                 assert!(context.clients.is_empty(), "clients of {at}: {:?}", context.clients);
                 assert!(context.invites.is_empty(), "invites of {at}");
+                assert!(context.line_asks.is_empty(), "requests on lines of {at}");
                 assert!(node.endpoint.deadlines.is_empty(), "deadlines of {at}");
                 assert!(node.endpoint.waiting.is_empty(), "INVITEs of {at}");
             }

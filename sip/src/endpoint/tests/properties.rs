@@ -138,7 +138,10 @@ impl Seen {
                         }
                     }
                     Event::Leg { leg, event } => self.told(leg.0, event),
-                    Event::Withdrawn { .. } | Event::Answered { .. } | Event::Failed { .. } => {}
+                    Event::Withdrawn { .. }
+                    | Event::Answered { .. }
+                    | Event::Failed { .. }
+                    | Event::Moved { .. } => {}
                 }
             }
         }
