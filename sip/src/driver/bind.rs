@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -14,6 +14,7 @@ use super::{
     connection::FromTask,
     datagram::Datagrams,
     holder::{Holder, holder_of},
+    tls::BadCredentials,
     ways::Heard,
 };
 use crate::flow::Transport;
@@ -74,6 +75,9 @@ pub enum BindError {
         /// The transport.
         transport: Transport,
     },
+    /// TLS needs a certificate.
+    #[error("cannot listen for tls: {0}")]
+    Credentials(#[from] BadCredentials),
     /// Anything else.
     #[error("cannot listen at {}:{address}: {error}", transport.name())]
     Other {
@@ -164,13 +168,16 @@ impl Driver {
                         datagrams.push(socket);
                     }
                 }
-                Transport::Tcp => {
-                    let listener = bind_stream(address)?;
+                Transport::Tcp | Transport::Tls => {
+                    if transport == Transport::Tls {
+                        self.tls.accepting(Instant::now())?;
+                    }
+                    let listener = bind_stream(transport, address)?;
                     let failed = |error| BindError::Other { transport, address, error };
                     address.set_port(listener.local_addr().map_err(failed)?.port());
-                    listeners.push((listener, address));
+                    listeners.push((transport, listener, address));
                 }
-                Transport::Tls | Transport::Ws | Transport::Wss => {
+                Transport::Ws | Transport::Wss => {
                     return Err(BindError::Unsupported { transport });
                 }
             }
@@ -180,10 +187,11 @@ impl Driver {
             bound.push((Transport::Udp, socket.local));
             self.datagrams.push(socket);
         }
-        for (listener, local) in listeners {
-            bound.push((Transport::Tcp, local));
-            let task = tokio::spawn(accept(listener, local, self.to_driver.clone())).abort_handle();
-            self.listeners.push(Listener { transport: Transport::Tcp, local, task });
+        for (transport, listener, local) in listeners {
+            bound.push((transport, local));
+            let accepting = accept(transport, listener, local, self.to_driver.clone());
+            let task = tokio::spawn(accepting).abort_handle();
+            self.listeners.push(Listener { transport, local, task });
         }
         Ok(bound)
     }
@@ -259,7 +267,7 @@ pub(super) fn bind_client_stream(local: IpAddr) -> io::Result<(Socket, SocketAdd
     Ok((socket, bound))
 }
 
-fn bind_stream(address: SocketAddr) -> Result<TcpListener, BindError> {
+fn bind_stream(transport: Transport, address: SocketAddr) -> Result<TcpListener, BindError> {
     let make = || {
         let socket = new_socket(address, Type::STREAM, Protocol::TCP)?;
         // Connections of an earlier run that still linger do not count as somebody listening.
@@ -268,7 +276,7 @@ fn bind_stream(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.listen(1024)?;
         TcpListener::from_std(socket.into())
     };
-    make().map_err(|error| classify(Transport::Tcp, address, error))
+    make().map_err(|error| classify(transport, address, error))
 }
 
 fn new_socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
@@ -293,11 +301,16 @@ fn classify(transport: Transport, address: SocketAddr, error: io::Error) -> Bind
     }
 }
 
-async fn accept(listener: TcpListener, listening: SocketAddr, to_driver: mpsc::Sender<FromTask>) {
+async fn accept(
+    transport: Transport,
+    listener: TcpListener,
+    listening: SocketAddr,
+    to_driver: mpsc::Sender<FromTask>,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let accepted = FromTask::Accepted { stream, listening };
+                let accepted = FromTask::Accepted { stream, transport, listening };
                 if to_driver.send(accepted).await.is_err() {
                     return;
                 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    future::Future,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -15,12 +16,17 @@ use tokio::{
     io::Interest,
     net::{TcpSocket, TcpStream},
     sync::{Notify, mpsc},
-    time::Sleep,
+    time::{Sleep, timeout},
 };
 
-use super::{DriverSettings, Incoming, link::Link};
+use super::{
+    DriverSettings, Incoming,
+    link::Link,
+    tls::{self, Accepting, Client, TlsStream},
+};
 use crate::{
-    flow::{ConnectionId, Flow},
+    flow::{ConnectionId, Flow, Transport},
+    peer::PeerIdentity,
     resolver::Place,
     wire::StreamReader,
 };
@@ -52,7 +58,7 @@ struct State {
 
 /// What tasks tell the driver.
 pub(super) enum FromTask {
-    Accepted { stream: TcpStream, listening: SocketAddr },
+    Accepted { stream: TcpStream, transport: Transport, listening: SocketAddr },
     Incoming(Incoming),
     Closed { id: ConnectionId, was_open: bool, why: String },
 }
@@ -98,7 +104,7 @@ impl Connection {
         // An error shows itself to the task, which is woken by it.
         let _ = state.flush();
         let fits = state.waiting_bytes <= most;
-        if !state.waiting.is_empty() {
+        if state.is_behind() {
             self.changed.notify_one();
         }
         fits
@@ -112,6 +118,12 @@ impl Connection {
     /// Whether it is about to end.
     pub(super) fn is_closing(&self) -> bool {
         self.state().closing.is_some()
+    }
+
+    /// Whether it stands on a TLS session of before.
+    #[cfg(test)]
+    pub(super) fn is_resumed(&self) -> bool {
+        matches!(self.state().link.as_deref(), Some(Link::Tls(stream)) if stream.is_resumed())
     }
 
     fn open(&self, link: Arc<Link>) {
@@ -140,7 +152,12 @@ impl State {
         if self.waiting.capacity() > 64 {
             self.waiting = VecDeque::new();
         }
-        Ok(())
+        link.try_flush()
+    }
+
+    /// Whether something waits to be written.
+    fn is_behind(&self) -> bool {
+        !self.waiting.is_empty() || self.link.as_ref().is_some_and(|link| link.wants_write())
     }
 }
 
@@ -148,18 +165,35 @@ impl State {
 pub(super) fn spawn_accepted(
     connection: &Arc<Connection>,
     stream: TcpStream,
+    tls: Option<Accepting>,
     settings: &Arc<DriverSettings>,
     to_driver: mpsc::Sender<FromTask>,
 ) {
-    let link = tuned(stream);
-    connection.open(Arc::clone(&link));
-    tokio::spawn(serve(Arc::clone(connection), link, Arc::clone(settings), to_driver));
+    tune(&stream);
+    let (connection, settings) = (Arc::clone(connection), Arc::clone(settings));
+    let Some(tls) = tls else {
+        let link = Arc::new(Link::Tcp(stream));
+        connection.open(Arc::clone(&link));
+        tokio::spawn(serve(connection, link, settings, to_driver));
+        return;
+    };
+    tokio::spawn(async move {
+        let agreed = agree(&settings, tls::accept(&tls, stream)).await;
+        drop(tls);
+        match agreed {
+            Ok((stream, identity)) => {
+                serve_secured(connection, stream, identity, settings, to_driver).await;
+            }
+            Err(why) => never_opened(&connection, why, &to_driver).await,
+        }
+    });
 }
 
-/// Makes a connection and runs it.
+/// Makes a connection and runs it; over TLS if there is a client for that.
 pub(super) fn spawn_connect(
     connection: &Arc<Connection>,
     socket: Option<Socket>,
+    tls: Option<Arc<Client>>,
     settings: &Arc<DriverSettings>,
     to_driver: mpsc::Sender<FromTask>,
 ) {
@@ -167,21 +201,71 @@ pub(super) fn spawn_connect(
     tokio::spawn(async move {
         let within = settings.connect;
         // Boxed, so that the task does not keep the room for it while it serves.
-        let connected =
-            Box::pin(tokio::time::timeout(within, connect(connection.flow, socket))).await;
-        let why = match connected {
-            Ok(Ok(stream)) => {
-                let link = tuned(stream);
-                connection.open(Arc::clone(&link));
-                return serve(connection, link, settings, to_driver).await;
+        let connected = Box::pin(timeout(within, connect(connection.flow, socket))).await;
+        let stream = match connected {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                return never_opened(&connection, error.to_string(), &to_driver).await;
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("nobody answered within {} s", within.as_secs_f32()),
+            Err(_) => {
+                let why = format!("nobody answered within {} s", within.as_secs_f32());
+                return never_opened(&connection, why, &to_driver).await;
+            }
         };
-        if let Some(id) = connection.flow.connection {
-            let _ = to_driver.send(FromTask::Closed { id, was_open: false, why }).await;
+        tune(&stream);
+        let Some(tls) = tls else {
+            let link = Arc::new(Link::Tcp(stream));
+            connection.open(Arc::clone(&link));
+            return serve(connection, link, settings, to_driver).await;
+        };
+        let name = connection.place.as_ref().map(|place| Arc::clone(&place.name));
+        let name = name.unwrap_or_default();
+        let agreed = agree(&settings, tls::connect(&tls, stream, &name)).await;
+        drop(tls);
+        match agreed {
+            Ok((stream, identity)) => {
+                serve_secured(connection, stream, identity, settings, to_driver).await;
+            }
+            Err(why) => {
+                never_opened(&connection, format!("TLS with {name}: {why}"), &to_driver).await
+            }
         }
     });
+}
+
+/// Waits for a handshake, but not for ever.
+async fn agree<T>(
+    settings: &DriverSettings,
+    handshake: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let within = settings.handshake;
+    // Boxed for the same reason.
+    match Box::pin(timeout(within, handshake)).await {
+        Ok(agreed) => agreed,
+        Err(_) => Err(format!("it was not agreed within {} s", within.as_secs_f32())),
+    }
+}
+
+async fn never_opened(connection: &Connection, why: String, to_driver: &mpsc::Sender<FromTask>) {
+    if let Some(id) = connection.flow.connection {
+        let _ = to_driver.send(FromTask::Closed { id, was_open: false, why }).await;
+    }
+}
+
+async fn serve_secured(
+    connection: Arc<Connection>,
+    stream: TlsStream,
+    identity: PeerIdentity,
+    settings: Arc<DriverSettings>,
+    to_driver: mpsc::Sender<FromTask>,
+) {
+    let link = Arc::new(Link::Tls(Box::new(stream)));
+    let secured = Incoming::Secured { flow: connection.flow, identity };
+    // Before the first message, and before anything is sent that could be answered.
+    if to_driver.send(FromTask::Incoming(secured)).await.is_ok() {
+        connection.open(Arc::clone(&link));
+        serve(connection, link, settings, to_driver).await;
+    }
 }
 
 async fn connect(flow: Flow, bound: Option<Socket>) -> io::Result<TcpStream> {
@@ -195,7 +279,7 @@ async fn connect(flow: Flow, bound: Option<Socket>) -> io::Result<TcpStream> {
     socket.connect(flow.remote).await
 }
 
-fn tuned(stream: TcpStream) -> Arc<Link> {
+fn tune(stream: &TcpStream) {
     // Messages are small and each one matters at once. The kernel finds out by itself, without
     // waking anyone, when a far end is gone for good.
     let _ = stream.set_nodelay(true);
@@ -203,8 +287,7 @@ fn tuned(stream: TcpStream) -> Arc<Link> {
         .with_time(Duration::from_secs(120))
         .with_interval(Duration::from_secs(30))
         .with_retries(4);
-    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&probes);
-    Arc::new(Link::Tcp(stream))
+    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
 async fn serve(
@@ -217,6 +300,7 @@ async fn serve(
     // From here on nothing is kept for sending.
     connection.close("closed");
     connection.state().link = None;
+    link.shut();
     if let Some(id) = connection.flow.connection {
         let _ = to_driver.send(FromTask::Closed { id, was_open: true, why }).await;
     }
@@ -240,8 +324,11 @@ async fn exchange(
             if let Some(why) = state.closing {
                 return why.to_owned();
             }
-            let writes = !state.waiting.is_empty();
-            if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
+            if state.is_behind() {
+                Interest::READABLE | Interest::WRITABLE
+            } else {
+                Interest::READABLE
+            }
         };
         let ready = tokio::select! {
             ready = link.ready(interest) => ready,

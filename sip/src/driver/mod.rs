@@ -24,6 +24,7 @@ pub mod names;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod ways;
 
 use std::{
@@ -44,15 +45,18 @@ pub use bind::{BindError, Listen};
 pub use holder::Holder;
 pub use names::{Names, NamesSettings};
 pub use settings::DriverSettings;
+pub use tls::{BadCertificate, BadCredentials, Credentials, Defect, TlsSettings};
 pub use ways::NoWay;
 
 use crate::{
     flow::{ConnectionId, Flow, Transmit, Transport},
+    peer::PeerIdentity,
     resolver::Place,
     wire::{Malformed, Message},
 };
 use connection::{Connection, FromTask};
 use datagram::Datagrams;
+use tls::Tls;
 use ways::{Opening, WAYS, Ways};
 
 /// What came in.
@@ -74,6 +78,13 @@ pub enum Incoming {
         /// What is wrong with it.
         fault: Malformed,
     },
+    /// TLS is agreed on a connection, and this is who the far end is. Comes before the first message.
+    Secured {
+        /// Which connection.
+        flow: Flow,
+        /// Who.
+        identity: PeerIdentity,
+    },
     /// A connection is gone or could not be made, or a datagram could not be sent.
     FlowFailed {
         /// Which way is closed. Without a connection, all that goes to that address.
@@ -92,6 +103,7 @@ pub struct Driver {
     by_remote: BTreeMap<(Transport, SocketAddr), ConnectionId>,
     by_source: BTreeMap<IpAddr, usize>,
     ways: Ways,
+    tls: Tls,
     last_id: u64,
     /// Counts what client sockets are used for.
     last_use: u64,
@@ -128,6 +140,7 @@ impl Driver {
             by_remote: BTreeMap::new(),
             by_source: BTreeMap::new(),
             ways: Ways::default(),
+            tls: Tls::new(TlsSettings::default()),
             last_id: 0,
             last_use: 0,
             checks: BinaryHeap::new(),
@@ -137,6 +150,11 @@ impl Driver {
             told: VecDeque::new(),
             buffer: vec![0; 65_535].into(),
         }
+    }
+
+    /// Takes other settings for TLS, for connections from now on; its files are read again.
+    pub fn set_tls(&mut self, settings: TlsSettings) {
+        self.tls.set(settings);
     }
 
     /// Where it listens.
@@ -212,12 +230,11 @@ impl Driver {
         if !flow.transport.is_reliable() {
             return self.send_datagram(flow, bytes);
         }
-        let id =
-            flow.connection.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied());
-        let connection = match (id.and_then(|id| self.connections.get(&id)), flow.connection) {
-            (Some(connection), _) => Arc::clone(connection),
-            (None, named) => {
-                let opening = match named {
+        let id = flow.connection.or_else(|| self.connection_to(&flow));
+        let connection = match id.and_then(|id| self.connections.get(&id)) {
+            Some(connection) => Arc::clone(connection),
+            None => {
+                let opening = match id {
                     Some(id) => self.ways.open(id),
                     None => Some(Opening { flow, place: None, socket: None }),
                 };
@@ -233,6 +250,18 @@ impl Driver {
         if !connection.send(bytes, self.settings.send_bytes) {
             connection.close("it does not take what is sent");
         }
+    }
+
+    /// The connection for a flow that names none: one to the place that the address was last used
+    /// for, opened anew if need be, or else any to that address.
+    fn connection_to(&mut self, flow: &Flow) -> Option<ConnectionId> {
+        if flow.transport == Transport::Tls
+            && let Some(place) = self.ways.last_place(flow.remote)
+            && let Ok(way) = self.way_to(&place)
+        {
+            return way.connection;
+        }
+        self.by_remote.get(&(flow.transport, flow.remote)).copied()
     }
 
     /// Closes a connection; [`Incoming::FlowFailed`] follows.
@@ -268,18 +297,27 @@ impl Driver {
 
     fn connect(&mut self, opening: Opening) -> Result<Arc<Connection>, &'static str> {
         let Opening { flow, place, socket } = opening;
-        if flow.transport != Transport::Tcp {
-            return Err("this transport cannot be opened from here");
-        }
+        let tls = match (flow.transport, &place) {
+            (Transport::Tcp, _) => None,
+            (Transport::Tls, Some(_)) => Some(self.tls.client()),
+            (Transport::Tls, None) => return Err("nobody says whom a certificate must show there"),
+            _ => return Err("this transport cannot be opened from here"),
+        };
         if self.connections.len() >= self.settings.connections {
             return Err("there are too many connections");
         }
         let connection = self.insert(flow, true, place);
-        connection::spawn_connect(&connection, socket, &self.settings, self.to_driver.clone());
+        let to_driver = self.to_driver.clone();
+        connection::spawn_connect(&connection, socket, tls, &self.settings, to_driver);
         Ok(connection)
     }
 
-    fn accept(&mut self, stream: tokio::net::TcpStream, listening: SocketAddr) {
+    fn accept(
+        &mut self,
+        stream: tokio::net::TcpStream,
+        transport: Transport,
+        listening: SocketAddr,
+    ) {
         let (Ok(remote), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
         let source = source_of(remote.ip());
         let of_source = self.by_source.get(&source).copied().unwrap_or_default();
@@ -290,11 +328,19 @@ impl Driver {
             tracing::debug!("a connection is refused: too many of this source or of all");
             return;
         }
+        let tls = match transport {
+            Transport::Tls => match self.tls.accepting(Instant::now()) {
+                Ok(accepting) => Some(accepting),
+                Err(error) => return tracing::warn!("a connection is refused: {error}"),
+            },
+            _ => None,
+        };
         let local = SocketAddr::new(local.ip().to_canonical(), listening.port());
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-        let flow = Flow { transport: Transport::Tcp, local, remote, connection: None };
+        let flow = Flow { transport, local, remote, connection: None };
         let connection = self.insert(flow, false, None);
-        connection::spawn_accepted(&connection, stream, &self.settings, self.to_driver.clone());
+        let to_driver = self.to_driver.clone();
+        connection::spawn_accepted(&connection, stream, tls, &self.settings, to_driver);
     }
 
     fn insert(&mut self, asked: Flow, is_ours: bool, place: Option<Arc<Place>>) -> Arc<Connection> {
@@ -306,7 +352,10 @@ impl Driver {
         let now = Instant::now();
         let connection = Arc::new(Connection::new(flow, asked, now, is_ours, place));
         self.connections.insert(id, Arc::clone(&connection));
-        self.by_remote.insert((flow.transport, flow.remote), id);
+        // Over TLS an address is not enough: connections that are to show a name are found by it.
+        if connection.place.is_none() || flow.transport == Transport::Tcp {
+            self.by_remote.insert((flow.transport, flow.remote), id);
+        }
         *self.by_source.entry(source_of(flow.remote.ip())).or_default() += 1;
         self.checks.push(Reverse((connection.check_at(&self.settings), id)));
         connection
@@ -338,10 +387,16 @@ impl Driver {
 
     fn take(&mut self, event: FromTask, batch: &mut Vec<Incoming>) {
         match event {
-            FromTask::Accepted { stream, listening } => self.accept(stream, listening),
+            FromTask::Accepted { stream, transport, listening } => {
+                self.accept(stream, transport, listening);
+            }
             FromTask::Incoming(incoming) => batch.push(incoming),
             FromTask::Closed { id, was_open, why } => {
                 if let Some(connection) = self.remove(id) {
+                    // Nobody knows of a stranger who never came in.
+                    if !was_open && !connection.is_ours {
+                        return tracing::debug!(flow = %connection.flow, "{why}");
+                    }
                     // What never was open is told as it was asked for.
                     let flow = if was_open { connection.flow } else { connection.asked };
                     batch.push(Incoming::FlowFailed { flow, why });

@@ -22,6 +22,8 @@ pub struct DriverSettings {
     pub whole_message: Duration,
     /// How long a connection of ours may take to stand.
     pub connect: Duration,
+    /// How long TLS may take to be agreed.
+    pub handshake: Duration,
     /// Octets that may wait for a far end that does not read. Beyond that it is disconnected.
     pub send_bytes: usize,
 }
@@ -36,6 +38,7 @@ impl Default for DriverSettings {
             first_message: Duration::from_secs(60),
             whole_message: Duration::from_secs(10),
             connect: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
             send_bytes: 512 * 1024,
         }
     }

@@ -10,7 +10,7 @@ use super::*;
 use crate::wire::{Draft, Method, Uri, name};
 
 /// Longer than anything here takes.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
 pub(super) fn listening(transports: &[Transport], address: &str) -> (Driver, SocketAddr) {
     listening_with(transports, address, DriverSettings::default())

@@ -10,7 +10,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -70,6 +70,9 @@ const MOST_PREPARED: usize = 1_024;
 /// Whoever asks for a way sends soon.
 pub(super) const FORGET_PREPARED: Duration = Duration::from_secs(60);
 
+/// Addresses of which it is remembered what a certificate has to show there.
+const MOST_REMEMBERED: usize = 4_096;
+
 /// No connection: among what is to be looked at, it stands for the ways that were not used.
 pub(super) const WAYS: ConnectionId = ConnectionId(0);
 
@@ -83,6 +86,10 @@ pub(super) struct Ways {
     prepared: BTreeMap<ConnectionId, Prepared>,
     /// Prepared and standing ones.
     by_place: HashMap<Arc<Place>, ConnectionId>,
+    /// What a TLS connection to an address had to show when it was last opened, so that a dialog
+    /// whose connection broke finds its way again. The oldest make room.
+    last_places: HashMap<SocketAddr, Arc<Place>>,
+    last_order: VecDeque<SocketAddr>,
     /// Whether the driver's clock is set for the prepared ones.
     is_watched: bool,
 }
@@ -108,7 +115,26 @@ impl Ways {
     /// The connection, if it is one that was prepared; it is to be opened now.
     pub(super) fn open(&mut self, id: ConnectionId) -> Option<Opening> {
         let Prepared { flow, place, socket, .. } = self.prepared.remove(&id)?;
+        if place.transport == Transport::Tls {
+            self.remember(&place);
+        }
         Some(Opening { flow, place: Some(place), socket })
+    }
+
+    fn remember(&mut self, place: &Arc<Place>) {
+        if self.last_places.insert(place.address, Arc::clone(place)).is_none() {
+            self.last_order.push_back(place.address);
+        }
+        if self.last_places.len() > MOST_REMEMBERED
+            && let Some(oldest) = self.last_order.pop_front()
+        {
+            self.last_places.remove(&oldest);
+        }
+    }
+
+    /// The place that a TLS connection to that address led to.
+    pub(super) fn last_place(&self, address: SocketAddr) -> Option<Arc<Place>> {
+        self.last_places.get(&address).cloned()
     }
 
     /// A connection to that place is gone.
@@ -163,10 +189,8 @@ impl Driver {
         }
         match place.transport {
             Transport::Udp => self.datagrams_to(remote),
-            Transport::Tcp => self.stream_to(place, remote),
-            transport @ (Transport::Tls | Transport::Ws | Transport::Wss) => {
-                Err(NoWay::Unsupported { transport })
-            }
+            Transport::Tcp | Transport::Tls => self.stream_to(place, remote),
+            transport @ (Transport::Ws | Transport::Wss) => Err(NoWay::Unsupported { transport }),
         }
     }
 

@@ -60,6 +60,8 @@ pub(crate) fn contact(user: Option<&str>, secure: bool, flow: &Flow) -> String {
     let uri = if secure { uri.replacen("sip:", "sips:", 1) } else { uri };
     match flow.transport {
         Transport::Udp => format!("<{uri}>"),
+        // `sips:` says it already, and `transport=tls` is of old beside it (RFC 5630 §3.1.4).
+        Transport::Tls if secure => format!("<{uri}>"),
         other => format!("<{uri};transport={}>", other.name()),
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn date(unix_us: i64) -> String {
 
 /// The Gregorian date of a day counted from 1970-01-01. Years begin in March here, so that the leap
 /// day is their last.
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_TO_1970: i64 = 719_468;
     const DAYS_OF_400_YEARS: i64 = 146_097;
     let days = days + DAYS_TO_1970;

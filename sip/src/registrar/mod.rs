@@ -14,7 +14,7 @@
 
 mod binding;
 mod contact;
-mod date;
+pub(crate) mod date;
 mod gruu;
 mod register;
 mod table;

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+mod authority;
+mod certificates;
+mod connections;
+mod credentials;
+mod hostile;
+
+use authority::{Authority, names};
