@@ -438,6 +438,9 @@ fn arrived(switchboard: &mut Switchboard, incoming: Incoming) {
             tracing::debug!(source = %flow, "unreadable: {fault}");
             switchboard.receive_malformed(now(), flow, &bytes, &fault);
         }
+        Incoming::Secured { flow, identity } => {
+            tracing::debug!(%flow, "TLS is agreed with {identity:?}");
+        }
         Incoming::FlowFailed { flow, why } => {
             tracing::debug!(%flow, "{why}");
             match flow.connection {

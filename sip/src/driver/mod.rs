@@ -12,8 +12,11 @@
 //! are needed. The price is that new addresses must be asked for with [`Driver::refresh`].
 //! Connections know their address by themselves, so a TCP wildcard stays one socket.
 //!
-//! **Room.** TLS and WebSocket come as further kinds of `link::Link`, which is all that a
-//! connection's task and queue know of what carries the octets.
+//! **Room.** What carries the octets is all that a connection's task and queue know of it: a
+//! `link::Link`. TLS is one, agreed before the link is there; WebSocket would be another.
+//!
+//! **Our own requests** go out on ways ([`Driver::way_to`]), from sockets made for them where the
+//! service does not listen.
 
 mod bind;
 mod connection;
