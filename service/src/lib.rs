@@ -8,6 +8,7 @@
 // One call into the C library, in `memory`.
 #![deny(unsafe_code)]
 
+pub mod accounts;
 pub mod arguments;
 pub mod bus;
 pub mod config;
