@@ -136,6 +136,28 @@ impl Cause {
         Self { sip: 503, q850: Some(27), text: String::new(), retry_after: None }
     }
 
+    /// The lines that lead there are down: out of order, which is 480 to a phone. It says something
+    /// of the lines, and nothing of the number.
+    #[must_use]
+    pub fn no_line_up() -> Self {
+        Self { sip: 480, q850: Some(27), text: String::new(), retry_after: None }
+            .with_text("The line that leads there is down")
+    }
+
+    /// The lines that lead there can take no more calls (RFC 3398 has 503 for 34, which would tell
+    /// a phone that this service is down).
+    #[must_use]
+    pub fn lines_in_use() -> Self {
+        Self { sip: 480, q850: Some(34), text: String::new(), retry_after: None }
+            .with_text("All lines that lead there are in use")
+    }
+
+    /// The caller may not make this call.
+    #[must_use]
+    pub const fn barred() -> Self {
+        Self { sip: 403, q850: Some(21), text: String::new(), retry_after: None }
+    }
+
     /// No line can carry an emergency call. 503, so that a phone with another account tries that.
     #[must_use]
     pub fn no_emergency_line() -> Self {

@@ -93,12 +93,6 @@ impl Line {
         if self.display.is_empty() { &self.name } else { &self.display }
     }
 
-    /// Whether an emergency call can leave by it now.
-    #[must_use]
-    pub const fn carries_emergency(&self) -> bool {
-        self.voice && !matches!(self.state, LineState::Down(_))
-    }
-
     /// Whether this domain is in its own network.
     #[must_use]
     pub fn is_on_net(&self, domain: &str) -> bool {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Numbers of the world: countries and international numbers (E.164).
 
+mod format;
+mod plan;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+
+pub use plan::{forget, is_loaded};
 
 /// A country (ISO 3166-1 alpha-2, upper case): `DE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,5 +116,84 @@ impl FromStr for E164 {
 impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What a dialled number turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Understood {
+    /// The number as the whole world dials it.
+    pub e164: E164,
+    /// What it is to the house.
+    pub class: Class,
+    /// Its country code.
+    code: u16,
+    /// As it is dialled within its own country.
+    national: Box<str>,
+}
+
+impl Understood {
+    /// Understands a number that was dialled in this region: `030123456` in Germany, and any with
+    /// a `+` anywhere. None for what the world does not dial: short numbers, codes of a network.
+    #[must_use]
+    pub fn read(dialled: &str, region: Region) -> Option<Self> {
+        plan::understand(dialled, region)
+    }
+
+    /// The number without its country code.
+    fn significant(&self) -> &str {
+        let digits = self.e164.digits();
+        digits.strip_prefix(&*self.code.to_string()).unwrap_or(digits)
+    }
+}
+
+/// What calling a contact is to the house. Rules and toll levels go by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A number that costs its caller nothing, in the house's own country.
+    Freephone,
+    /// Within the house.
+    Internal,
+    /// Somebody at a domain, over the Internet.
+    Internet,
+    /// A number of another country.
+    International,
+    /// A mobile telephone of the house's own country, where numbers tell.
+    Mobile,
+    /// Any other number of the house's own country.
+    National,
+    /// A number that costs more than a call: premium and shared rates, satellites.
+    Premium,
+    /// A number that only one network knows: directory enquiries, service codes.
+    Short,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Freephone,
+        Self::Internal,
+        Self::Internet,
+        Self::International,
+        Self::Mobile,
+        Self::National,
+        Self::Premium,
+        Self::Short,
+    ];
+
+    /// Its stable lower-case name, for programs and files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Freephone => "freephone",
+            Self::Internal => "internal",
+            Self::Internet => "internet",
+            Self::International => "international",
+            Self::Mobile => "mobile",
+            Self::National => "national",
+            Self::Premium => "premium",
+            Self::Short => "short",
+        }
     }
 }

@@ -4,21 +4,29 @@
 
 pub mod emergency;
 mod group;
+mod local;
+pub mod outward;
+mod route;
 pub mod rules;
 #[cfg(test)]
 mod tests;
+mod time;
+pub mod toll;
 mod words;
 
 use std::{borrow::Cow, time::Duration};
 
 use crate::{
-    cause::Cause,
     contact::{Address, Contact},
-    extension::{Extension, ExtensionNumber, Kind},
+    extension::{Extension, ExtensionNumber},
     line::{Line, LineId},
     number::{E164, Region},
 };
+
+pub use outward::{Choice, MAX_ATTEMPTS, Reason};
+pub use route::{Attempt, Because, Persistence, Rejected, Route, Target, Why};
 pub use rules::Rules;
+pub use time::{Hours, LocalTime, ParseHoursError, Weekday};
 
 /// How long a phone rings where nothing else was said.
 pub const RING_TIME: Duration = Duration::from_secs(60);
@@ -107,6 +115,8 @@ pub struct Caller {
     pub extension: Option<ExtensionNumber>,
     /// Where the call comes from.
     pub origin: Origin,
+    /// What it is for.
+    pub wants: Wants,
 }
 
 /// Where a call comes from. Only the house calls out: a stranger is never connected to a line.
@@ -121,212 +131,64 @@ pub enum Origin {
     Peer,
 }
 
-/// A time on the user's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LocalTime {
-    /// The day.
-    pub weekday: Weekday,
-    /// Minutes since midnight, below 1440.
-    pub minute: u16,
-}
-
-/// A day of the week.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the days speak for themselves")]
-pub enum Weekday {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
-}
-
-/// The ordered attempts for a contact, each with the reason for its place, and the rejected ones
-/// with theirs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Route {
-    /// Tried in this order; the destinations of one attempt ring together.
-    pub attempts: Vec<Attempt>,
-    /// What was considered and left out.
-    pub rejected: Vec<Rejected>,
-}
-
-/// One attempt: everything in it rings together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// What rings. Never empty, no destination twice, at most [`MAX_FORKS`].
-    pub targets: Vec<Target>,
-    /// Why it has this place.
-    pub because: Because,
-    /// How long it rings.
-    pub ring: Duration,
-    /// Which of the addresses of the person called it is for, counting from 0: what one line says
-    /// of an address, another need not be asked about.
-    pub address: u8,
-    /// How long it may stay silent, without ringing; none for as long as it rings.
-    pub patience: Option<Duration>,
-    /// Whether the next attempt follows when this one fails.
-    pub persistence: Persistence,
-}
-
-impl Attempt {
-    /// An attempt in this house: it may ring silently, and the next follows unless somebody
-    /// declines for everybody.
-    #[must_use]
-    pub const fn new(targets: Vec<Target>, because: Because, ring: Duration) -> Self {
-        Self {
-            targets,
-            because,
-            ring,
-            address: 0,
-            patience: None,
-            persistence: Persistence::UntilDeclined,
-        }
-    }
-
-    /// An attempt at one way out of several to the person's address of this number.
-    #[must_use]
-    pub const fn outside(
-        target: Vec<Target>,
-        because: Because,
-        ring: Duration,
-        address: u8,
-    ) -> Self {
-        Self {
-            targets: target,
-            because,
-            ring,
-            address,
-            patience: Some(PATIENCE),
-            persistence: Persistence::ByCause,
-        }
-    }
-}
-
-/// Whether the next attempt follows when one has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Persistence {
-    /// Whatever happened, unless the caller gave up: emergency calls.
-    Always,
-    /// Only where the cause says that another way may succeed (`call::fail_over`).
-    ByCause,
-    /// Unless somebody declines for everybody (6xx): members of a group in turn.
-    UntilDeclined,
-}
-
-/// One thing that rings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Where the leg leads.
-    pub destination: Destination,
-    /// What is dialled there: the extension whose phone it is, the number or address as the line
-    /// takes it, or the whole address of a peer.
-    pub dialled: Box<str>,
-}
-
-/// Why an attempt is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Because {
-    /// The contact is this extension.
-    Extension(ExtensionNumber),
-    /// The contact is this group.
-    Group(ExtensionNumber),
-    /// It is the turn of this member of the group.
-    Member {
-        /// The group.
-        group: ExtensionNumber,
-        /// The member.
-        member: ExtensionNumber,
-    },
-    /// The contact is this service number.
-    Service(ExtensionNumber),
-}
-
-/// What was left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
-    /// What was considered: an extension, a phone's extension, or the contact itself.
-    pub what: String,
-    /// Why it was left out.
-    pub why: Why,
-}
-
-/// Why something was left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// It is the phone that calls.
-    CallersOwnPhone,
-    /// It is an emergency number, and nothing here can carry it.
-    EmergencyWithoutLine,
-    /// A group without members.
-    EmptyGroup,
-    /// The contact leads out of the house, and no line leads there.
-    NoLine,
-    /// The extension exists, and no phone is registered for it.
-    NotRegistered,
-    /// More groups within groups, or more phones, than are rung.
-    TooLarge,
-    /// No extension of this name or number.
-    Unknown,
-}
-
-impl Route {
-    /// A route that leads nowhere.
-    #[must_use]
-    pub fn refused(what: impl Into<String>, why: Why) -> Self {
-        Self { attempts: Vec::new(), rejected: vec![Rejected { what: what.into(), why }] }
-    }
-
-    /// Why the route leads nowhere, as the caller is told: the best of the rejected. Not found if
-    /// nothing was even considered.
-    #[must_use]
-    pub fn refusal(&self) -> Cause {
-        self.rejected
-            .iter()
-            .map(|rejected| rejected.why.cause())
-            .reduce(Cause::preferred)
-            .unwrap_or_else(Cause::not_found)
-    }
+/// What a caller wants of a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Wants {
+    /// To talk.
+    #[default]
+    Call,
+    /// To send a text.
+    Text,
 }
 
 /// Finds the route for a contact.
 ///
 /// Emergency numbers come before every other rule: no extension, barring or preference stands in
-/// their way, and where no line can carry them the refusal says so.
+/// their way, and where no line can carry them the refusal says so. Then come the extensions of
+/// the house, direct calls to other domains, and the lines in the order of [`outward`].
 #[must_use]
 pub fn route(contact: &Contact, caller: &Caller, world: &impl World) -> Route {
+    if let Some(dialled) = emergency::call_for(contact, world) {
+        return emergency::route(contact, &dialled, caller, world);
+    }
     let here = contact.at_home(world);
-    if emergency::is_emergency(contact, world) {
-        return Route::refused(contact.to_string(), Why::EmergencyWithoutLine);
+    if let Some(route) = local::route(&here, caller, world) {
+        return route;
     }
-    let local = match &*here {
-        Contact::Name(name) => name.as_str(),
-        // An international number is never an extension.
-        Contact::Number(number) if !number.is_international() => number.as_str(),
-        Contact::Number(_) | Contact::Service(_) => return no_line(contact),
-        Contact::Sip(address) if !world.is_own_domain(&address.host, address.port) => {
-            return no_line(contact);
+    outward::route(&here, caller, world)
+}
+
+/// Finds the route for one person who has several addresses, the more wanted first: the attempts
+/// of all, in the order of their kind (extensions, direct calls, lines), nothing tried twice.
+#[must_use]
+pub fn route_any(contacts: &[Contact], caller: &Caller, world: &impl World) -> Route {
+    let mut whole = Route::default();
+    let mut addresses = 0u8;
+    for contact in contacts {
+        let mut one = route(contact, caller, world);
+        // Each attempt says which of all the addresses it is for.
+        let before = addresses;
+        for attempt in &mut one.attempts {
+            attempt.address = attempt.address.saturating_add(before);
+            addresses = addresses.max(attempt.address.saturating_add(1));
         }
-        Contact::Sip(address) => &address.user,
-    };
-    let found = local.parse().ok().and_then(|number| world.extension(&number));
-    let Some(extension) = found else {
-        return Route::refused(local, Why::Unknown);
-    };
-    match &extension.kind {
-        Kind::Group { members, mode } => group::route(extension, members, *mode, caller, world),
-        Kind::Person => {
-            single(extension, Because::Extension(extension.number.clone()), caller, world)
-        }
-        Kind::Service => {
-            single(extension, Because::Service(extension.number.clone()), caller, world)
+        whole.attempts.extend(one.attempts);
+        whole.rejected.extend(one.rejected);
+    }
+    whole.attempts.sort_by_key(|attempt| attempt.because.order());
+    let mut seen: Vec<Target> = Vec::new();
+    for attempt in &mut whole.attempts {
+        attempt.targets.retain(|target| !seen.contains(target));
+        seen.extend(attempt.targets.iter().cloned());
+    }
+    whole.attempts.retain(|attempt| !attempt.targets.is_empty());
+    let mut rejected: Vec<Rejected> = Vec::new();
+    for one in whole.rejected {
+        if !rejected.contains(&one) {
+            rejected.push(one);
         }
     }
+    Route { rejected, ..whole }
 }
 
 impl Contact {
@@ -343,50 +205,6 @@ impl Contact {
             Self::Name(_) | Self::Number(_) | Self::Service(_) | Self::Sip(_) => {
                 Cow::Borrowed(self)
             }
-        }
-    }
-}
-
-fn no_line(contact: &Contact) -> Route {
-    Route::refused(contact.to_string(), Why::NoLine)
-}
-
-/// The route to the phones of one extension.
-fn single(extension: &Extension, because: Because, caller: &Caller, world: &impl World) -> Route {
-    let mut route = Route::default();
-    let mut targets = Vec::new();
-    collect(extension, caller, world, &mut targets, &mut route.rejected);
-    if !targets.is_empty() {
-        let ring = extension.ring_time.unwrap_or_else(|| world.ring_time());
-        route.attempts.push(Attempt::new(targets, because, ring));
-    }
-    route
-}
-
-/// Adds the phones of one extension, without the caller's own and those already there.
-fn collect(
-    extension: &Extension,
-    caller: &Caller,
-    world: &impl World,
-    targets: &mut Vec<Target>,
-    rejected: &mut Vec<Rejected>,
-) {
-    let mut reject = |why| {
-        rejected.push(Rejected { what: extension.number.to_string(), why });
-    };
-    let phones = world.phones(&extension.number);
-    if phones.is_empty() {
-        reject(Why::NotRegistered);
-    }
-    for phone in phones {
-        let destination = Destination::Phone(phone);
-        if caller.phone == Some(phone) {
-            reject(Why::CallersOwnPhone);
-        } else if targets.len() >= MAX_FORKS {
-            reject(Why::TooLarge);
-            return;
-        } else if targets.iter().all(|target| target.destination != destination) {
-            targets.push(Target { destination, dialled: extension.number.as_str().into() });
         }
     }
 }

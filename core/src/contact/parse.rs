@@ -2,6 +2,7 @@
 //! From text to [`Contact`].
 
 use super::{Address, Contact, MAX_CONTACT, MAX_DIGITS, Number, ParseContactError as Error};
+use crate::routing::emergency;
 
 /// What people and programs put between digits (RFC 3966 §5.1.1, and the slash of Germany).
 const SEPARATORS: &[char] = &[' ', '\t', '-', '.', '(', ')', '/', '\u{a0}', '\u{2011}'];
@@ -62,14 +63,30 @@ fn number(text: &str) -> Result<Number, Error> {
     }
 }
 
-/// RFC 3966. Parameters (`phone-context`, `ext`) say in which network the number is valid; we call
-/// it from ours.
+/// RFC 3966. A local number is read in its context where that is the beginning of international
+/// numbers (§5.1.5); where it is a domain, or there is none, it is called from our own network.
 fn telephone(rest: &str) -> Result<Contact, Error> {
-    let digits = rest.split(';').next().unwrap_or_default();
+    let mut parts = rest.split(';');
+    let digits = parts.next().unwrap_or_default();
     if digits.is_empty() {
         return Err(Error::Empty);
     }
-    number(&unescape(digits)?).map(Contact::Number)
+    let digits = unescape(digits)?;
+    let context = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("phone-context").then_some(value.trim())
+    });
+    match context {
+        // An emergency number is one in whatever country the context names.
+        Some(context)
+            if context.starts_with('+')
+                && !digits.starts_with('+')
+                && !emergency::is_number_anywhere(&digits) =>
+        {
+            number(&format!("{context}{digits}")).map(Contact::Number)
+        }
+        _ => number(&digits).map(Contact::Number),
+    }
 }
 
 /// RFC 5031: emergency services alone; no other service can be called by its name.

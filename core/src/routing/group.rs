@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attempt, Because, Caller, Rejected, Route, Target, Why, World, collect};
+use super::{Attempt, Because, Caller, Rejected, Route, Target, Why, World, local::collect};
 use crate::extension::{Extension, ExtensionNumber, GroupMode, Kind};
 
 /// How deep groups may lie within groups.

@@ -4,13 +4,22 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::extension::GroupMode;
+use crate::extension::{GroupMode, Kind};
 
-#[derive(Default)]
+mod outward;
+mod properties;
+
+#[derive(Debug, Clone, Default, PartialEq)]
 struct House {
     extensions: BTreeMap<ExtensionNumber, Extension>,
     phones: BTreeMap<ExtensionNumber, Vec<PhoneId>>,
     emergency: Vec<String>,
+    lines: Vec<Line>,
+    rules: Rules,
+    region: Option<Region>,
+    now: Option<LocalTime>,
+    published: Vec<Address>,
+    calls_peers: bool,
 }
 
 fn ext(number: &str) -> ExtensionNumber {
@@ -36,11 +45,8 @@ impl House {
     }
 
     fn route_from(&self, contact: &str, phone: Option<u64>) -> Route {
-        route(
-            &contact.parse().unwrap(),
-            &Caller { phone: phone.map(PhoneId), ..Caller::default() },
-            self,
-        )
+        let phone = phone.map(PhoneId);
+        route(&contact.parse().unwrap(), &Caller { phone, ..Caller::default() }, self)
     }
 }
 
@@ -55,6 +61,30 @@ impl World for House {
 
     fn is_own_domain(&self, host: &str, _port: Option<u16>) -> bool {
         ["127.0.0.1", "localhost", "[::1]", "home.example"].contains(&host)
+    }
+
+    fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    fn region(&self) -> Region {
+        self.region.unwrap_or(Region::WORLD)
+    }
+
+    fn local_time(&self) -> Option<LocalTime> {
+        self.now
+    }
+
+    fn published(&self, _number: &E164) -> &[Address] {
+        &self.published
+    }
+
+    fn calls_peers(&self) -> bool {
+        self.calls_peers
     }
 
     fn emergency_numbers(&self) -> &[String] {
@@ -115,7 +145,7 @@ fn what_cannot_be_reached_is_refused_with_the_honest_reason() {
         ("+4930123456", Why::NoLine, 404),
         ("sip:+4930123456@localhost;user=phone", Why::NoLine, 404),
         ("sip:localhost", Why::Unknown, 404),
-        ("sip:102@elsewhere.example", Why::NoLine, 404),
+        ("sip:102@elsewhere.example", Why::PeersOff, 404),
         ("204", Why::EmptyGroup, 404),
     ] {
         let route = house.route(contact);
@@ -149,7 +179,7 @@ fn an_emergency_number_comes_before_every_rule_and_says_that_no_line_carries_it(
         assert!(route.refusal().text.contains("emergency"), "{contact}");
     }
     // At a foreign domain 112 is that domain's user.
-    assert_eq!(house.route("sip:112@elsewhere.example").rejected[0].why, Why::NoLine);
+    assert_eq!(house.route("sip:112@elsewhere.example").rejected[0].why, Why::PeersOff);
 }
 
 #[test]
