@@ -37,6 +37,8 @@ impl Errands {
     pub(crate) fn begin(&mut self, driver: &mut Driver, errand: Errand) {
         match errand {
             Errand::Close(connection) => driver.close(connection),
+            // The loop keeps secrets itself.
+            Errand::FetchSecret { .. } => {}
             Errand::FindWays { errand, wanted } => {
                 let brought = self.brought_in.clone();
                 let places = self.names.resolve(wanted);

@@ -5,7 +5,10 @@
 //! wants ([`Switchboard::poll_errand`]) and goes on; what came of it is handed to
 //! [`Switchboard::inner`] with the errand's name.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use sipwitch_sip::{
     flow::{ConnectionId, Flow},
@@ -30,6 +33,11 @@ pub enum Errand {
         errand: ErrandId,
         /// What is wanted.
         wanted: Wanted,
+    },
+    /// Fetch the password of an account. Answered by [`Inner::Secret`](super::Inner::Secret).
+    FetchSecret {
+        /// Which account.
+        account: Arc<str>,
     },
 }
 
@@ -69,6 +77,11 @@ impl Errands {
         self.waiting.insert(errand, waiter);
         self.told.push_back(Errand::FindWays { errand, wanted });
         errand
+    }
+
+    /// Has something done that is not answered here.
+    pub(super) fn tell(&mut self, errand: Errand) {
+        self.told.push_back(errand);
     }
 
     /// Whether nobody waits for anything.

@@ -10,6 +10,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`ask`], [`notice`] | what others ask, and what they are told |
+//! | `accounts` | the user's accounts, and how they stand |
 //! | `arrivals` | requests outside dialogs: who answers what |
 //! | `door` | who somebody is, and whether they may come in |
 //! | `registration` | REGISTER, and phones that come and go |
@@ -23,6 +24,7 @@
 //! | `storing` | answers that wait for the store |
 //! | `trace` | what was tried for a call |
 
+mod accounts;
 mod arrivals;
 pub mod ask;
 mod calls;
@@ -45,13 +47,14 @@ mod world;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
 use bytes::Bytes;
 use sipwitch_core::call::{CallId, LegId, LegIds};
 use sipwitch_sip::{
-    auth::Authenticator,
+    auth::{Authenticator, client::Secret},
     endpoint::{Endpoint, Event},
     flow::{ConnectionId, Flow, Transmit},
     gate::Gate,
@@ -62,6 +65,7 @@ use sipwitch_sip::{
 use tokio::sync::mpsc;
 
 use self::{
+    accounts::{Accounts, no_accounts},
     ask::{Ask, Refusal},
     directory::Directory,
     entry::CallEntry,
@@ -73,6 +77,7 @@ use self::{
     storing::Storing,
 };
 use crate::{
+    accounts::NoSecret,
     connectivity::Change,
     socket_owner::SocketOwners,
     store::{Loaded, Report, Store},
@@ -104,6 +109,13 @@ pub enum Inner {
         extension: String,
         /// The oldest first.
         messages: Vec<crate::store::records::MessageRecord>,
+    },
+    /// The password of an account, or why there is none: it was fetched, given or changed.
+    Secret {
+        /// Which account.
+        account: Arc<str>,
+        /// The password, or why there is none.
+        secret: Result<Secret, NoSecret>,
     },
     /// The ways to a place that was looked up.
     Ways {
@@ -149,6 +161,7 @@ pub struct Switchboard {
     last_call: u64,
     call_deadlines: BTreeSet<(Instant, CallId)>,
     messages: Messages,
+    accounts: Accounts,
     queries: Queries,
     errands: Errands,
     store: Store,
@@ -199,6 +212,7 @@ impl Switchboard {
             last_call: 0,
             call_deadlines: BTreeSet::new(),
             messages: Messages::new(loaded.next_message, loaded.messages_waiting),
+            accounts: Accounts::default(),
             queries: Queries::default(),
             errands: Errands::default(),
             store,
@@ -265,6 +279,7 @@ impl Switchboard {
         self.now = now;
         match inner {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
+            Inner::Secret { account, secret } => self.secret_came(&account, secret),
             Inner::Ways { errand, ways } => self.ways_found(errand, ways),
         }
         self.drain();
@@ -436,6 +451,19 @@ impl Switchboard {
             Ask::GeneratePassword { number, reply } => self.generate_password(&number, reply),
             Ask::RemoveExtension { number, reply } => self.remove_extension(&number, reply),
             Ask::ImportExtensions { csv, reply } => self.import_extensions(&csv, reply),
+            Ask::TryAccountAgain { account, reply } => {
+                let _ = reply.send(self.try_account_again(&account));
+            }
+            // Files and secrets belong to the loop around us, which answers these itself.
+            Ask::AddAccount { reply, .. } => {
+                let _ = reply.send(Err(no_accounts()));
+            }
+            Ask::ChangeAccount { reply, .. } | Ask::RemoveAccount { reply, .. } => {
+                let _ = reply.send(Err(no_accounts()));
+            }
+            Ask::SetAccountPassword { reply, .. } => {
+                let _ = reply.send(Err(no_accounts()));
+            }
             Ask::RemovePhone { phone, reply } => self.remove_phone(phone, reply),
             Ask::History { limit, reply } => self.history(limit, reply),
             Ask::Query { uri, reply } => self.query(&uri, reply),
@@ -494,6 +522,7 @@ impl Switchboard {
             service: self.service.clone(),
             calls: self.calls.values().map(|entry| entry.view()).collect(),
             phones: self.registrar.phones().map(|binding| world::phone_view(binding)).collect(),
+            accounts: self.account_views(),
             extensions: self.directory.iter().map(|entry| self.extension_view(entry)).collect(),
         }
     }
