@@ -18,10 +18,6 @@ pub const CALL_INTERFACE: &str = "org.gnutelephony.SipWitch1.Call";
 pub const PHONE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Phone";
 /// The interface of extensions.
 pub const EXTENSION_INTERFACE: &str = "org.gnutelephony.SipWitch1.Extension";
-/// The interface of accounts.
-pub const ACCOUNT_INTERFACE: &str = "org.gnutelephony.SipWitch1.Account";
-/// The interface of lines.
-pub const LINE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Line";
 
 /// What the names of our errors begin with.
 pub const ERROR_PREFIX: &str = "org.gnutelephony.SipWitch1.Error";
@@ -37,8 +33,6 @@ pub enum ObjectName {
     Phone(u64),
     /// The extension of this number or name.
     Extension(String),
-    /// The account of this id.
-    Account(String),
 }
 
 impl ObjectName {
@@ -54,7 +48,6 @@ impl ObjectName {
             "call" => number(name).map(Self::Call),
             "phone" => number(name).map(Self::Phone),
             "extension" => unescape(name).map(Self::Extension),
-            "account" => unescape(name).map(Self::Account),
             _ => None,
         }
     }
@@ -67,7 +60,6 @@ impl ObjectName {
             Self::Call(number) => format!("{ROOT}/call/{number}"),
             Self::Phone(number) => format!("{ROOT}/phone/{number}"),
             Self::Extension(number) => format!("{ROOT}/extension/{}", escape(number)),
-            Self::Account(id) => format!("{ROOT}/account/{}", escape(id)),
         };
         ObjectPath::try_from(path)
             .expect("escaping leaves only what a path element may have")
@@ -140,12 +132,7 @@ mod tests {
             assert_eq!(path.as_str(), format!("{ROOT}/extension/{element}"));
             assert_eq!(ObjectName::from_path(path.as_str()), Some(name));
         }
-        for name in [
-            ObjectName::Root,
-            ObjectName::Call(0),
-            ObjectName::Phone(u64::MAX),
-            ObjectName::Account("dus-net".into()),
-        ] {
+        for name in [ObjectName::Root, ObjectName::Call(0), ObjectName::Phone(u64::MAX)] {
             assert_eq!(ObjectName::from_path(name.path().as_str()), Some(name));
         }
     }

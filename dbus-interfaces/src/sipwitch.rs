@@ -12,8 +12,8 @@ use zbus::{
 use crate::{
     Error,
     wire::{
-        AccountProperties, CallSummary, ConnectivityChange, DialOptions, ExtensionProperties,
-        HopInfo, Imported, MessageOptions, MessageResult, NoOptions, RouteLine,
+        CallSummary, ConnectivityChange, DialOptions, ExtensionProperties, HopInfo, Imported,
+        MessageOptions, MessageResult, NoOptions, RouteLine,
     },
 };
 
@@ -52,9 +52,6 @@ pub trait SipWitch {
     /// Make and change many extensions at once: how many were added, how many changed, and the
     /// lines refused.
     fn import_extensions(&self, csv: &str, options: &NoOptions) -> Result<Imported, Error>;
-
-    /// Make an account.
-    fn add_account(&self, properties: &AccountProperties) -> Result<OwnedObjectPath, Error>;
 
     /// The calls of the past, newest first.
     fn history(&self, limit: u32, options: &NoOptions) -> Result<Vec<CallSummary>, Error>;

@@ -13,10 +13,7 @@ use zbus::{
 
 use crate::{
     Error, contract, names,
-    wire::{
-        AccountState, CallState, ExtensionKind, LegRole, LegState, LineKind, LineUsable,
-        MessageState, Origin, PasswordKept,
-    },
+    wire::{CallState, ExtensionKind, LegRole, LegState, MessageState, Origin},
 };
 
 fn round_trip<W>(all: &[W])
@@ -63,10 +60,6 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(Origin::ALL);
     round_trip(ExtensionKind::ALL);
     round_trip(MessageState::ALL);
-    round_trip(AccountState::ALL);
-    round_trip(PasswordKept::ALL);
-    round_trip(LineKind::ALL);
-    round_trip(LineUsable::ALL);
 }
 
 #[test]
@@ -78,10 +71,6 @@ fn every_word_is_documented() {
         (crate::xml::CALL, Origin::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::EXTENSION, ExtensionKind::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::SIPWITCH, MessageState::ALL.iter().map(ToString::to_string).collect()),
-        (crate::xml::ACCOUNT, AccountState::ALL.iter().map(ToString::to_string).collect()),
-        (crate::xml::ACCOUNT, PasswordKept::ALL.iter().map(ToString::to_string).collect()),
-        (crate::xml::LINE, LineKind::ALL.iter().map(ToString::to_string).collect()),
-        (crate::xml::LINE, LineUsable::ALL.iter().map(ToString::to_string).collect()),
     ] {
         for word in words {
             assert!(xml.contains(&format!("\"{word}\"")), "{word} stands in no documentation");
@@ -106,10 +95,8 @@ fn the_xml_names_our_interfaces_and_documents_every_member() {
         interfaces,
         [
             names::SIPWITCH_INTERFACE,
-            names::ACCOUNT_INTERFACE,
             names::CALL_INTERFACE,
             names::EXTENSION_INTERFACE,
-            names::LINE_INTERFACE,
             names::PHONE_INTERFACE,
         ]
     );
@@ -139,7 +126,6 @@ fn every_error_has_its_name_and_the_xml_speaks_of_it() {
         Error::LimitReached(says()),
         Error::NoPhone(says()),
         Error::NoRoute(says()),
-        Error::NoSuchAccount(says()),
         Error::NoSuchCall(says()),
         Error::NoSuchExtension(says()),
         Error::NoSuchPhone(says()),

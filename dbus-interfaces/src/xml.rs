@@ -9,10 +9,6 @@ pub const CALL: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Call.xml"
 pub const PHONE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Phone.xml");
 /// `org.gnutelephony.SipWitch1.Extension`.
 pub const EXTENSION: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Extension.xml");
-/// `org.gnutelephony.SipWitch1.Account`.
-pub const ACCOUNT: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Account.xml");
-/// `org.gnutelephony.SipWitch1.Line`.
-pub const LINE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Line.xml");
 
 /// Every interface of ours.
-pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION, ACCOUNT, LINE];
+pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION];

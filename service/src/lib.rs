@@ -16,6 +16,7 @@ pub mod connectivity;
 mod errands;
 pub mod import;
 pub mod lifecycle;
+pub mod lines;
 pub mod logging;
 pub mod memory;
 pub mod providers;

@@ -6,7 +6,6 @@
 //! provider's facts it becomes a [`Plan`], which is all that a line knows of it. Passwords are
 //! elsewhere.
 
-mod account;
 pub mod file;
 mod merge;
 mod plan;
@@ -15,7 +14,6 @@ mod tests;
 mod word;
 
 pub use self::{
-    account::{Account, Kept, NoSecret},
     file::AccountFile,
     merge::NoPlan,
     plan::{Outside, Plan, Reach, Register, Server, Source, Tls},

@@ -4,7 +4,7 @@
 use sipwitch_core::{
     call::{
         Action, Call, CallId, CallState, LegCommand, LegEvent, LegId, QueryId, Report, RouteReason,
-        Side, TransferStep,
+        Side, Skipped, TransferStep,
         leg::{Invitation, Party, Replaced},
     },
     cause::Cause,
@@ -15,7 +15,7 @@ use sipwitch_sip::{
     endpoint::{self, Arrival, Incoming},
     flow::Flow,
     registrar,
-    wire::Uri,
+    wire::{Request, Uri},
 };
 
 use super::{
@@ -39,8 +39,8 @@ impl Switchboard {
         let contact = uri.to_string().parse::<Contact>();
         // Emergency calls come before every other rule: nobody need prove who he is.
         let house = self.house(Some(arrival.flow.local));
-        let is_emergency =
-            contact.as_ref().is_ok_and(|contact| emergency::is_emergency(contact, &house));
+        let is_emergency = self.lines.of_request(arrival).is_none()
+            && contact.as_ref().is_ok_and(|contact| emergency::is_emergency(contact, &house));
         let identity = if is_emergency {
             Identity::Unproven
         } else {
@@ -58,7 +58,13 @@ impl Switchboard {
             return;
         }
         let leg = self.leg_ids.allocate();
-        let incoming = match self.endpoint.accept(self.now.instant, arrival, leg) {
+        let accepted = match &identity {
+            Identity::Line(line) => self.accept_on_line(arrival, leg, *line),
+            Identity::Extension(_) | Identity::OwnProgram | Identity::Unproven => {
+                self.endpoint.accept(self.now.instant, arrival, leg)
+            }
+        };
+        let incoming = match accepted {
             Ok(incoming) => incoming,
             Err(refused) => {
                 tracing::info!(source = %arrival.flow, "{refused}");
@@ -66,18 +72,23 @@ impl Switchboard {
             }
         };
         let phone = self.phone_at(&identity, &arrival.flow);
-        let invitation = self.invitation(&identity, &incoming);
+        let invitation = self.invitation(&identity, &incoming, &arrival.request);
         match incoming.replaces {
             Some(Replaced::Leg(replaced)) => self.replace(replaced, leg, phone, invitation),
             Some(Replaced::Unknown) => self.end_orphan(leg, Cause::from_sip(481)),
             None => {
                 let extension = match &identity {
                     Identity::Extension(extension) => Some(extension.clone()),
+                    Identity::Line(line) => {
+                        let (route, dialled) = self.route_of_line(*line, &uri);
+                        return self.begin_incoming(leg, &dialled, None, invitation, route);
+                    }
                     Identity::OwnProgram | Identity::Unproven => None,
                 };
                 let caller = Caller { phone: phone.map(PhoneId), extension, ..Caller::default() };
                 let route = self.route_for(&uri, contact, &caller, &arrival.flow);
-                self.begin_incoming(leg, &uri, phone, invitation, route);
+                let dialled = uri.user().unwrap_or_else(|| uri.to_string());
+                self.begin_incoming(leg, &dialled, phone, invitation, route);
             }
         }
     }
@@ -85,7 +96,7 @@ impl Switchboard {
     fn begin_incoming(
         &mut self,
         leg: LegId,
-        uri: &Uri,
+        dialled: &str,
         phone: Option<u64>,
         invitation: Invitation,
         route: Route,
@@ -93,15 +104,14 @@ impl Switchboard {
         self.last_call += 1;
         let id = CallId(self.last_call);
         let caller = invitation.from.clone();
-        let dialled = uri.user().unwrap_or_else(|| uri.to_string());
         tracing::info!(
             call = id.0, caller = %crate::secret::Redacted(&caller.address),
-            contact = %crate::secret::Redacted(&dialled), "call"
+            contact = %crate::secret::Redacted(dialled), "call"
         );
         let words = route_words(&route);
         let now = self.now;
         let call = Call::incoming(now.instant, &mut self.leg_ids, id, leg, invitation, route);
-        let mut entry = CallEntry::new(call, &dialled, caller.clone(), &words, now.unix_us);
+        let mut entry = CallEntry::new(call, dialled, caller.clone(), &words, now.unix_us);
         entry.add_leg(leg, "caller", &caller.address, phone);
         self.legs.insert(leg, id);
         self.calls.insert(id, Box::new(entry));
@@ -133,7 +143,12 @@ impl Switchboard {
 
     /// What the callee is to be told, with the caller's identity made from what was proven and not
     /// from what was claimed.
-    fn invitation(&self, identity: &Identity, incoming: &Incoming) -> Invitation {
+    fn invitation(
+        &self,
+        identity: &Identity,
+        incoming: &Incoming,
+        request: &Request,
+    ) -> Invitation {
         let from = match identity {
             Identity::Extension(number) => {
                 let display = self
@@ -144,6 +159,7 @@ impl Switchboard {
                     .unwrap_or_else(|| incoming.from.display.clone());
                 Party { display, address: number.to_string() }
             }
+            Identity::Line(line) => self.caller_on_line(*line, incoming, request),
             Identity::OwnProgram | Identity::Unproven => incoming.from.clone(),
         };
         Invitation {
@@ -304,44 +320,61 @@ impl Switchboard {
             entry.is_changed = true;
         }
         self.legs.remove(&leg);
+        self.starting.remove(&leg);
     }
 
     fn start_leg(&mut self, id: CallId, leg: LegId, target: &Target, invitation: &Invitation) {
         let phone = match target.destination {
             Destination::Phone(PhoneId(phone)) => Some(phone),
-            // The house has no lines yet, and routing knows of none.
             Destination::Line(_) | Destination::Peer => None,
         };
-        let found = phone.and_then(|id| self.registrar.phone(registrar::PhoneId(id)).cloned());
+        let destination = self.destination_words(target);
         if let Some(entry) = self.calls.get_mut(&id) {
             // A program's call rings the user's own phones first.
             let is_users = entry.call.state() == CallState::Preparing;
             let role = if is_users { "caller" } else { "callee" };
             entry.add_leg(leg, role, &target.dialled, phone);
             if !is_users {
-                entry.trace.began(self.now.instant, leg, destination_words(target));
+                entry.trace.began(self.now.instant, leg, destination);
             }
         }
         self.legs.insert(leg, id);
-        let place = found.as_deref().and_then(|binding| {
+        let started = match target.destination {
+            Destination::Line(line) => self.start_on_line(id, leg, line, target, invitation),
+            Destination::Peer => self.start_at_peer(id, leg, target, invitation),
+            Destination::Phone(PhoneId(phone)) => self.start_at_phone(leg, phone, invitation),
+        };
+        if let Err(cause) = started {
+            if let Some(entry) = self.calls.get_mut(&id) {
+                entry.legs.retain(|known| known.id != leg);
+                entry.trace.failed(self.now.instant, leg, &cause);
+                let event = LegEvent::Ended { cause };
+                entry.call.leg_event(self.now.instant, &mut self.leg_ids, leg, event);
+            }
+            self.legs.remove(&leg);
+        }
+    }
+
+    /// Starts a leg that leads to a phone.
+    ///
+    /// # Errors
+    /// The phone went between the route and the ring.
+    fn start_at_phone(
+        &mut self,
+        leg: LegId,
+        phone: u64,
+        invitation: &Invitation,
+    ) -> Result<(), Cause> {
+        let place = self.registrar.phone(registrar::PhoneId(phone)).and_then(|binding| {
             Some(endpoint::Target::new(
                 binding.uri()?,
                 binding.routes().iter().map(|hop| format!("<{}>", hop.uri()).into()).collect(),
                 binding.reached_by(),
             ))
         });
-        match place {
-            Some(place) => self.endpoint.start(self.now.instant, leg, &place, invitation),
-            // The phone went between the route and the ring.
-            None => {
-                let event = LegEvent::Ended { cause: Cause::not_registered() };
-                if let Some(entry) = self.calls.get_mut(&id) {
-                    entry.legs.retain(|known| known.id != leg);
-                    entry.call.leg_event(self.now.instant, &mut self.leg_ids, leg, event);
-                }
-                self.legs.remove(&leg);
-            }
-        }
+        let place = place.ok_or_else(Cause::not_registered)?;
+        self.endpoint.start(self.now.instant, leg, &place, invitation);
+        Ok(())
     }
 
     fn route_wanted(
@@ -405,6 +438,9 @@ impl Switchboard {
     }
 
     fn reported(&mut self, id: CallId, report: Report) {
+        if let Report::Skipped { attempt, why } = &report {
+            self.skipped(id, attempt, *why);
+        }
         let unix_us = self.now.unix_us;
         let Some(entry) = self.calls.get_mut(&id) else { return };
         entry.is_changed = true;
@@ -438,15 +474,7 @@ impl Switchboard {
                     entry.answered_us = unix_us;
                 }
             }
-            Report::State(_) => {}
-            Report::Skipped { attempt, why } => {
-                for target in &attempt.targets {
-                    let way = crate::secret::Redacted(&target.dialled);
-                    tracing::info!(call = id.0, %way, "not tried: {why}");
-                    let (what, words) = (destination_words(target), why.to_string());
-                    entry.trace.skipped(self.now.instant, what, why.as_str(), words);
-                }
-            }
+            Report::Skipped { .. } | Report::State(_) => {}
             Report::TonesEnded { refused } => {
                 if let Some(reply) = entry.toning.take() {
                     let _ = reply.send(match refused {
@@ -462,6 +490,29 @@ impl Switchboard {
                 entry.is_transferring =
                     matches!(step, TransferStep::Trying | TransferStep::Ringing);
             }
+        }
+    }
+
+    fn skipped(&mut self, id: CallId, attempt: &Attempt, why: Skipped) {
+        for target in &attempt.targets {
+            let way = crate::secret::Redacted(&target.dialled);
+            tracing::info!(call = id.0, %way, "not tried: {why}");
+            let what = self.destination_words(target);
+            if let Some(entry) = self.calls.get_mut(&id) {
+                entry.trace.skipped(self.now.instant, what, why.as_str(), why.to_string());
+            }
+        }
+    }
+
+    /// What is tried, in words.
+    pub(super) fn destination_words(&self, target: &Target) -> String {
+        match target.destination {
+            Destination::Phone(phone) => format!("phone {} of {}", phone.0, target.dialled),
+            Destination::Line(line) => {
+                let title = self.lines.title(line).unwrap_or("that is gone");
+                format!("{} by line {title}", target.dialled)
+            }
+            Destination::Peer => format!("{} directly", target.dialled),
         }
     }
 
@@ -523,15 +574,6 @@ impl Switchboard {
             }
             self.pump(id);
         }
-    }
-}
-
-/// What is tried, in words.
-pub(super) fn destination_words(target: &Target) -> String {
-    match target.destination {
-        Destination::Phone(phone) => format!("phone {} of {}", phone.0, target.dialled),
-        Destination::Line(line) => format!("{} by line {}", target.dialled, line.0),
-        Destination::Peer => format!("{} directly", target.dialled),
     }
 }
 

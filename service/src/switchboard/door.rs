@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use sipwitch_core::extension::ExtensionNumber;
+use sipwitch_core::{extension::ExtensionNumber, line::LineId};
 use sipwitch_sip::{
     auth::{Ha1, Hash, Refusal, Verdict},
     endpoint::Arrival,
@@ -21,6 +21,8 @@ pub(super) enum Identity {
     /// A program of the user we run for, which may say what it likes about itself: it could do the
     /// same over the bus.
     OwnProgram,
+    /// Whoever calls through this line: its provider answers for him, as far as anybody does.
+    Line(LineId),
     /// Nobody in particular. Only emergency calls get so far.
     Unproven,
 }
@@ -53,6 +55,9 @@ impl Switchboard {
     /// # Errors
     /// The answer to give instead: a challenge, or a refusal.
     pub(super) fn identify(&mut self, arrival: &Arrival) -> Result<Identity, Draft> {
+        if let Some(line) = self.lines.of_request(arrival) {
+            return Ok(Identity::Line(line));
+        }
         if self.is_own_program(arrival) {
             let named =
                 arrival.request.from().ok().and_then(|from| self.extension_in(&from, arrival));

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use sipwitch_core::call::LegId;
 use sipwitch_sip::{
     flow::{ConnectionId, Flow},
     resolver::{Place, Wanted},
@@ -34,6 +35,13 @@ pub enum Errand {
         /// What is wanted.
         wanted: Wanted,
     },
+    /// Find our way to each of these places, whose connections may be gone. Answered as the other.
+    Reach {
+        /// Which errand.
+        errand: ErrandId,
+        /// The places.
+        places: Vec<Place>,
+    },
     /// Fetch the password of an account. Answered by [`Inner::Secret`](super::Inner::Secret).
     FetchSecret {
         /// Which account.
@@ -50,6 +58,17 @@ pub struct Way {
     pub flow: Flow,
 }
 
+impl Way {
+    /// Whether this flow is its own.
+    #[must_use]
+    pub fn is_over(&self, flow: &Flow) -> bool {
+        (self.flow.transport, self.flow.remote) == (flow.transport, flow.remote)
+            && (self.flow.connection == flow.connection
+                || self.flow.connection.is_none()
+                || flow.connection.is_none())
+    }
+}
+
 /// What came of [`Errand::FindWays`]: the ways in the order they are to be tried, never none, or
 /// why there is none, in words.
 pub type Ways = Result<Vec<Way>, String>;
@@ -57,6 +76,10 @@ pub type Ways = Result<Vec<Way>, String>;
 /// Who waits for an errand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waiter {
+    /// A leg that is to be started.
+    Leg(LegId),
+    /// A line.
+    Line,
     /// A query.
     Query(u64),
 }
@@ -72,16 +95,28 @@ pub(super) struct Errands {
 impl Errands {
     /// Sends for the ways to a place.
     pub(super) fn find_ways(&mut self, wanted: Wanted, waiter: Waiter) -> ErrandId {
-        self.last += 1;
-        let errand = ErrandId(self.last);
-        self.waiting.insert(errand, waiter);
+        let errand = self.begin(waiter);
         self.told.push_back(Errand::FindWays { errand, wanted });
+        errand
+    }
+
+    /// Sends for the ways to places that are known.
+    pub(super) fn reach(&mut self, places: Vec<Place>, waiter: Waiter) -> ErrandId {
+        let errand = self.begin(waiter);
+        self.told.push_back(Errand::Reach { errand, places });
         errand
     }
 
     /// Has something done that is not answered here.
     pub(super) fn tell(&mut self, errand: Errand) {
         self.told.push_back(errand);
+    }
+
+    fn begin(&mut self, waiter: Waiter) -> ErrandId {
+        self.last += 1;
+        let errand = ErrandId(self.last);
+        self.waiting.insert(errand, waiter);
+        errand
     }
 
     /// Whether nobody waits for anything.
@@ -100,6 +135,8 @@ impl Switchboard {
     /// The ways that were sent for are known.
     pub(super) fn ways_found(&mut self, errand: ErrandId, ways: Ways) {
         match self.errands.waiting.remove(&errand) {
+            Some(Waiter::Leg(leg)) => self.leg_ways(leg, ways),
+            Some(Waiter::Line) => self.lines.ways_found(self.now.instant, errand, ways),
             Some(Waiter::Query(query)) => self.query_ways(query, ways),
             // Whoever waited is gone.
             None => {}

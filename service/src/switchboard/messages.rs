@@ -138,7 +138,13 @@ impl Switchboard {
             return;
         }
         let uri = arrival.request.uri();
-        let Ok(contact) = uri.to_string().parse::<Contact>() else {
+        let contact = match &identity {
+            Identity::Line(line) => self.texted_by(*line, &uri).map(|number| number.to_string()),
+            Identity::Extension(_) | Identity::OwnProgram | Identity::Unproven => {
+                Some(uri.to_string())
+            }
+        };
+        let Some(Ok(contact)) = contact.map(|contact| contact.parse::<Contact>()) else {
             self.refuse(arrival, 404);
             return;
         };
@@ -151,7 +157,7 @@ impl Switchboard {
         };
         let from = match identity {
             Identity::Extension(number) => self.address_of(number.as_str()),
-            Identity::OwnProgram | Identity::Unproven => arrival
+            Identity::OwnProgram | Identity::Line(_) | Identity::Unproven => arrival
                 .request
                 .from()
                 .map_or_else(|_| String::new(), |from| format!("<{}>", from.uri())),

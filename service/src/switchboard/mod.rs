@@ -10,7 +10,6 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`ask`], [`notice`] | what others ask, and what they are told |
-//! | `accounts` | the user's accounts, and how they stand |
 //! | `arrivals` | requests outside dialogs: who answers what |
 //! | `door` | who somebody is, and whether they may come in |
 //! | `registration` | REGISTER, and phones that come and go |
@@ -19,12 +18,12 @@
 //! | `calls` | the table of calls, and what their state machines want done |
 //! | `steering` | what programs ask of calls |
 //! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
+//! | `lines` | calls that leave by lines, and requests that come by them |
 //! | `messages` | texts, delivered or kept |
 //! | `query` | OPTIONS to somebody else |
 //! | `storing` | answers that wait for the store |
 //! | `trace` | what was tried for a call |
 
-mod accounts;
 mod arrivals;
 pub mod ask;
 mod calls;
@@ -33,6 +32,7 @@ mod door;
 mod entry;
 pub mod errand;
 mod extensions;
+mod lines;
 mod messages;
 pub mod notice;
 mod query;
@@ -65,11 +65,11 @@ use sipwitch_sip::{
 use tokio::sync::mpsc;
 
 use self::{
-    accounts::{Accounts, no_accounts},
     ask::{Ask, Refusal},
     directory::Directory,
     entry::CallEntry,
     errand::{ErrandId, Errands, Ways},
+    lines::Starting,
     messages::Messages,
     notice::{Notice, ServiceView, World},
     query::Queries,
@@ -77,8 +77,8 @@ use self::{
     storing::Storing,
 };
 use crate::{
-    accounts::NoSecret,
     connectivity::Change,
+    lines::{Lines, NoSecret},
     socket_owner::SocketOwners,
     store::{Loaded, Report, Store},
 };
@@ -110,7 +110,7 @@ pub enum Inner {
         /// The oldest first.
         messages: Vec<crate::store::records::MessageRecord>,
     },
-    /// The password of an account, or why there is none: it was fetched, given or changed.
+    /// The password of an account.
     Secret {
         /// Which account.
         account: Arc<str>,
@@ -161,9 +161,13 @@ pub struct Switchboard {
     last_call: u64,
     call_deadlines: BTreeSet<(Instant, CallId)>,
     messages: Messages,
-    accounts: Accounts,
     queries: Queries,
     errands: Errands,
+    lines: Lines,
+    /// Legs whose ways are being looked for.
+    starting: HashMap<LegId, Starting>,
+    /// What goes out as it is.
+    raw: VecDeque<Transmit>,
     store: Store,
     storing: Storing,
     service: ServiceView,
@@ -212,9 +216,11 @@ impl Switchboard {
             last_call: 0,
             call_deadlines: BTreeSet::new(),
             messages: Messages::new(loaded.next_message, loaded.messages_waiting),
-            accounts: Accounts::default(),
             queries: Queries::default(),
             errands: Errands::default(),
+            lines: Lines::new(&key, seed, &settings.product),
+            starting: HashMap::new(),
+            raw: VecDeque::new(),
             store,
             storing: Storing::default(),
             service,
@@ -248,6 +254,7 @@ impl Switchboard {
     pub fn flow_failed(&mut self, now: Now, flow: &Flow) {
         self.now = now;
         self.endpoint.flow_failed(now.instant, flow);
+        self.lines.flow_failed(now.instant, flow);
         self.drain();
     }
 
@@ -257,6 +264,7 @@ impl Switchboard {
         let changes = self.registrar.connection_closed(connection);
         self.phones_changed(&changes);
         self.endpoint.flow_failed(now.instant, flow);
+        self.lines.flow_failed(now.instant, flow);
         self.drain();
     }
 
@@ -279,7 +287,9 @@ impl Switchboard {
         self.now = now;
         match inner {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
-            Inner::Secret { account, secret } => self.secret_came(&account, secret),
+            Inner::Secret { account, secret } => {
+                self.lines.secret_came(now.instant, &account, secret);
+            }
             Inner::Ways { errand, ways } => self.ways_found(errand, ways),
         }
         self.drain();
@@ -289,6 +299,7 @@ impl Switchboard {
     pub fn handle_deadline(&mut self, now: Now) {
         self.now = now;
         self.endpoint.handle_deadline(now.instant);
+        self.lines.handle_deadline(now.instant);
         self.drain();
         let changes = self.registrar.handle_deadline(now.instant);
         self.phones_changed(&changes);
@@ -312,15 +323,13 @@ impl Switchboard {
     pub fn next_deadline(&self) -> Option<Instant> {
         let call = self.call_deadlines.first().map(|(due, _)| *due);
         let text = self.messages.next_deadline();
-        [self.endpoint.next_deadline(), self.registrar.next_deadline(), call, text]
-            .into_iter()
-            .flatten()
-            .min()
+        let (phone, line) = (self.registrar.next_deadline(), self.lines.next_deadline());
+        [self.endpoint.next_deadline(), phone, call, text, line].into_iter().flatten().min()
     }
 
     /// The next message to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.endpoint.poll_transmit()
+        self.endpoint.poll_transmit().or_else(|| self.raw.pop_front())
     }
 
     /// The next thing to tell.
@@ -361,6 +370,7 @@ impl Switchboard {
         tracing::info!("the network changed: {}", change.words);
         self.service.network.clone_from(&change.words);
         self.tell(|| Notice::Connectivity(Box::new(change)));
+        self.lines.network_changed(now.instant);
         self.drain();
     }
 
@@ -385,7 +395,7 @@ impl Switchboard {
     /// Whether nothing is under way any more, so that the process can end after [`Ask::Stop`].
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.calls.is_empty() && self.endpoint.leg_count() == 0
+        self.calls.is_empty() && self.endpoint.leg_count() == 0 && self.lines.is_quiet()
     }
 
     /// How many things are under way: calls, legs, requests.
@@ -451,19 +461,6 @@ impl Switchboard {
             Ask::GeneratePassword { number, reply } => self.generate_password(&number, reply),
             Ask::RemoveExtension { number, reply } => self.remove_extension(&number, reply),
             Ask::ImportExtensions { csv, reply } => self.import_extensions(&csv, reply),
-            Ask::TryAccountAgain { account, reply } => {
-                let _ = reply.send(self.try_account_again(&account));
-            }
-            // Files and secrets belong to the loop around us, which answers these itself.
-            Ask::AddAccount { reply, .. } => {
-                let _ = reply.send(Err(no_accounts()));
-            }
-            Ask::ChangeAccount { reply, .. } | Ask::RemoveAccount { reply, .. } => {
-                let _ = reply.send(Err(no_accounts()));
-            }
-            Ask::SetAccountPassword { reply, .. } => {
-                let _ = reply.send(Err(no_accounts()));
-            }
             Ask::RemovePhone { phone, reply } => self.remove_phone(phone, reply),
             Ask::History { limit, reply } => self.history(limit, reply),
             Ask::Query { uri, reply } => self.query(&uri, reply),
@@ -481,6 +478,7 @@ impl Switchboard {
 
     /// Hands on what the engine has to tell, until it has nothing more.
     fn drain(&mut self) {
+        self.carry_out_wishes();
         while let Some(event) = self.endpoint.poll_event() {
             match event {
                 Event::Request(arrival) => self.arrived(arrival),
@@ -494,6 +492,7 @@ impl Switchboard {
                 // Nobody moves a leg yet.
                 Event::Moved { .. } => {}
             }
+            self.carry_out_wishes();
         }
     }
 
@@ -503,6 +502,7 @@ impl Switchboard {
         }
         self.is_stopping = true;
         self.end_all_calls();
+        self.lines.stop(self.now.instant);
     }
 
     fn tell(&mut self, notice: impl FnOnce() -> Notice) {
@@ -522,8 +522,8 @@ impl Switchboard {
             service: self.service.clone(),
             calls: self.calls.values().map(|entry| entry.view()).collect(),
             phones: self.registrar.phones().map(|binding| world::phone_view(binding)).collect(),
-            accounts: self.account_views(),
             extensions: self.directory.iter().map(|entry| self.extension_view(entry)).collect(),
+            lines: self.lines.seen().iter().filter_map(|line| self.line_view(line.id)).collect(),
         }
     }
 }

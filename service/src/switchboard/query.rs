@@ -224,7 +224,9 @@ impl Switchboard {
 
     /// An answer to a request outside dialogs: a text's or a query's.
     pub(super) fn answered(&mut self, request: ClientId, response: &Response, flow: &Flow) {
-        if self.text_answered(request, Some(response)) {
+        if self.lines.answered(self.now.instant, request, response)
+            || self.text_answered(request, Some(response))
+        {
             return;
         }
         if response.status() < 200 {
@@ -257,7 +259,7 @@ impl Switchboard {
 
     /// No answer will come.
     pub(super) fn failed(&mut self, request: ClientId, why: &Failure) {
-        if self.text_answered(request, None) {
+        if self.lines.failed(self.now.instant, request, *why) || self.text_answered(request, None) {
             return;
         }
         let Some(id) = self.queries.requests.remove(&request) else { return };

@@ -107,6 +107,7 @@ impl Switchboard {
     }
 
     fn tell_phones(&mut self, changes: &[BindingChange]) {
+        self.gateways_changed();
         for change in changes {
             let binding = change.binding();
             match change {

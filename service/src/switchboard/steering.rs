@@ -14,7 +14,7 @@ use sipwitch_core::{
 use super::{
     Switchboard,
     ask::{DialOptions, Refusal, Reply, RouteLine},
-    calls::{destination_words, route_words},
+    calls::route_words,
     entry::CallEntry,
 };
 use crate::store::records::CallRecord;
@@ -147,7 +147,7 @@ impl Switchboard {
         let mut lines = Vec::new();
         for (at, attempt) in route.attempts.iter().enumerate() {
             for target in &attempt.targets {
-                let destination = destination_words(target);
+                let destination = self.destination_words(target);
                 lines.push(RouteLine {
                     attempt: u32::try_from(at + 1).unwrap_or(u32::MAX),
                     destination,

@@ -8,6 +8,7 @@ mod digest;
 mod house;
 mod inside;
 mod keeping;
+mod lines;
 mod refusals;
 mod registration;
 mod soak;

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use sipwitch_core::{
     extension::{Extension, ExtensionNumber},
+    line::Line,
     routing::{self, PhoneId},
 };
 use sipwitch_sip::registrar::{Binding, Registrar};
@@ -15,12 +16,14 @@ use super::{
     notice::{ExtensionView, PhoneView},
     settings::Settings,
 };
+use crate::lines::Lines;
 
 /// The house as routing sees it.
 pub(super) struct House<'a> {
     directory: &'a Directory,
     registrar: &'a Registrar,
     settings: &'a Settings,
+    lines: &'a Lines,
     heard_at: Option<SocketAddr>,
 }
 
@@ -38,6 +41,10 @@ impl routing::World for House<'_> {
         self.settings.is_own(host, port, self.heard_at)
     }
 
+    fn lines(&self) -> &[Line] {
+        self.lines.seen()
+    }
+
     fn ring_time(&self) -> Duration {
         self.settings.ring
     }
@@ -50,6 +57,7 @@ impl Switchboard {
             directory: &self.directory,
             registrar: &self.registrar,
             settings: &self.settings,
+            lines: &self.lines,
             heard_at,
         }
     }

@@ -59,6 +59,11 @@ pub(super) fn parameter(value: &str, name: &str) -> String {
     }
 }
 
+/// MD5 of a text, in hex.
+pub(super) fn hex_md5(text: &str) -> String {
+    hex(&Md5::digest(text))
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use sipwitch_core::call::CallId;
 use sipwitch_sip::{
+    auth::client,
     flow::{Flow, Transmit, Transport},
     resolver::{Host, Place as At, Wanted},
     wire::{self, Limits},
@@ -23,12 +24,13 @@ use tokio::{
 use super::super::{
     Inner, Now, Parts, Switchboard,
     ask::{Ask, ExtensionChange, Refusal, Reply},
-    errand::{Errand, ErrandId, Way, Ways},
+    errand::{Errand, Way, Ways},
     notice::{CallEnd, CallView, Notice},
     settings::{Circumstances, Listening, Settings},
 };
 use crate::{
     config::Config,
+    lines::NoSecret,
     secret::Secret,
     socket_owner::SocketOwners,
     store::{Bounds, Place, Report, Store},
@@ -101,6 +103,8 @@ pub(super) struct House {
     pub(super) notices: Vec<Notice>,
     /// The places of names; what is not here does not exist.
     pub(super) names: HashMap<String, Vec<(Transport, SocketAddr)>>,
+    /// The passwords in the keyring; what is not here is not kept.
+    pub(super) keyring: HashMap<String, Result<client::Secret, NoSecret>>,
     /// Errands that were begun and not answered yet.
     errands: VecDeque<Errand>,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -137,6 +141,7 @@ impl House {
             disk: Disk::Good,
             notices: Vec::new(),
             names: HashMap::new(),
+            keyring: HashMap::new(),
             errands: VecDeque::new(),
             reports,
             inner,
@@ -209,17 +214,24 @@ impl House {
         while let Some(errand) = self.errands.pop_front() {
             match errand {
                 Errand::Close(_) => {}
-                Errand::FindWays { errand, wanted } => self.find_ways(errand, &wanted),
-                // No keyring is played here.
-                Errand::FetchSecret { .. } => {}
+                Errand::FindWays { errand, wanted } => {
+                    let ways = self.ways_of(&wanted);
+                    self.come_in(Inner::Ways { errand, ways });
+                }
+                Errand::Reach { errand, places } => {
+                    let way =
+                        |place: At| Way { flow: Self::flow(place.transport, place.address), place };
+                    let ways = Ok(places.into_iter().map(way).collect());
+                    self.come_in(Inner::Ways { errand, ways });
+                }
+                Errand::FetchSecret { account } => {
+                    let secret = self.keyring.get(&*account).cloned();
+                    let secret = secret.unwrap_or(Err(NoSecret::Missing));
+                    self.come_in(Inner::Secret { account, secret });
+                }
             }
         }
         is_any
-    }
-
-    fn find_ways(&mut self, errand: ErrandId, wanted: &Wanted) {
-        let ways = self.ways_of(wanted);
-        self.come_in(Inner::Ways { errand, ways });
     }
 
     fn ways_of(&self, wanted: &Wanted) -> Ways {

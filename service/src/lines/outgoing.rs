@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Calls and texts that leave by a line.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sipwitch_core::{cause::Cause, line::LineId};
+use sipwitch_sip::{
+    endpoint::{OnLine, OwnContact, Target},
+    flow::Flow,
+    wire::Uri,
+};
+
+use super::{Lines, Outside, Reach, entry::Entry};
+use crate::switchboard::errand::Way;
+
+/// How something leaves by a line.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The Request-URI.
+    pub request_uri: Uri,
+    /// Route values: the provider's outbound proxy.
+    pub route: Vec<Bytes>,
+    /// As whom we speak.
+    pub on: Arc<OnLine>,
+    /// The ways, the best first; never none.
+    pub ways: Vec<Way>,
+}
+
+impl Outgoing {
+    /// Whether its connections must be asked for first: any may be gone, or was never opened.
+    #[must_use]
+    pub fn needs_connections(&self) -> bool {
+        self.ways.iter().any(|way| way.flow.connection.is_some())
+    }
+
+    /// Where a leg begins.
+    #[must_use]
+    pub fn target(self) -> Option<Target> {
+        let mut flows = self.ways.into_iter().map(|way| way.flow);
+        let mut target = Target::new(self.request_uri, self.route, flows.next()?);
+        target.alternatives = flows.collect();
+        target.line = Some(self.on);
+        Some(target)
+    }
+}
+
+impl Lines {
+    /// How something leaves by a line to what is dialled there.
+    ///
+    /// # Errors
+    /// The line is down, is a gateway, or cannot dial that.
+    pub fn outgoing(&self, id: LineId, dialled: &str) -> Result<Outgoing, Cause> {
+        let Some(entry) = self.entries.get(&id) else { return Err(out_of_order("it is gone")) };
+        let standing = entry.standing();
+        if standing.state != "online" {
+            return Err(out_of_order(&standing.cause));
+        }
+        let outside = entry.facts.outside().ok_or_else(|| out_of_order("it is a phone"))?;
+        let request_uri = outside.request_uri(dialled)?;
+        let ways = entry.best_ways();
+        if ways.is_empty() {
+            return Err(out_of_order("no way leads to its servers"));
+        }
+        let on = Arc::new(entry.speaker(outside));
+        Ok(Outgoing { request_uri, route: outside.route.clone(), on, ways })
+    }
+
+    /// As whom we speak on a line.
+    #[must_use]
+    pub fn speaker(&self, id: LineId) -> Option<Arc<OnLine>> {
+        let entry = self.entries.get(&id)?;
+        Some(Arc::new(entry.speaker(entry.facts.outside()?)))
+    }
+
+    /// The extension whose phone a gateway is.
+    #[must_use]
+    pub fn gateway(&self, id: LineId) -> Option<&str> {
+        match &self.entries.get(&id)?.facts.reach {
+            Reach::Gateway(extension) => Some(extension),
+            Reach::Account(_) | Reach::Trunk { .. } => None,
+        }
+    }
+}
+
+impl Entry {
+    fn speaker(&self, outside: &Outside) -> OnLine {
+        let from = outside.from.clone().unwrap_or_else(|| outside.address.clone());
+        OnLine {
+            display: outside.display.clone(),
+            contact: OwnContact::AtFlow { user: self.contact_user.to_string() },
+            credentials: self.credentials.clone(),
+            identity: outside.identity.clone(),
+            hiding: outside.hiding,
+            service_route: self
+                .registration()
+                .map(|registration| registration.service_route().to_vec())
+                .unwrap_or_default(),
+            ..OnLine::new(from, &*self.contact_user)
+        }
+    }
+
+    /// The ways to its servers: those it is registered over before the others.
+    fn best_ways(&self) -> Vec<Way> {
+        let held: Vec<Flow> = match self.registration() {
+            Some(registration) => registration.flows().collect(),
+            None => self.best_of_trunk().into_iter().collect(),
+        };
+        let rank =
+            |way: &&Way| held.iter().position(|flow| way.is_over(flow)).unwrap_or(held.len());
+        let mut ways: Vec<&Way> = self.ways.iter().collect();
+        ways.sort_by_key(rank);
+        ways.into_iter().cloned().collect()
+    }
+}
+
+/// A line that cannot carry a call, so that another one is tried.
+fn out_of_order(why: &str) -> Cause {
+    Cause { q850: Some(27), text: why.to_owned(), ..Cause::from_sip(503) }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The states of a line, for people: what is the matter, and what to do next.
+
+use std::time::Instant;
+
+use sipwitch_core::line::{Down, LineState};
+use sipwitch_sip::client_registration::{Password, State, Trouble};
+
+/// How a line stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// `registering`, `online`, `needs-password`, `keyring-locked`, `refused`, `unreachable`, `off`.
+    pub state: &'static str,
+    /// Why, in words; empty where the state says it all.
+    pub cause: String,
+    /// What to do next, in words; empty where there is nothing to do.
+    pub next: String,
+    /// When it is tried again by itself.
+    pub again: Option<Instant>,
+}
+
+impl Standing {
+    pub(super) fn new(state: &'static str, cause: impl Into<String>, next: &str) -> Self {
+        Self { state, cause: cause.into(), next: next.to_owned(), again: None }
+    }
+
+    pub(super) fn off() -> Self {
+        Self::new("off", "it is switched off", "switch it on to use it")
+    }
+
+    pub(super) fn queued() -> Self {
+        Self::new("registering", "it waits for its turn", "")
+    }
+
+    pub(super) fn fetching() -> Self {
+        Self::new("registering", "its password is being fetched", "")
+    }
+
+    pub(super) fn looking() -> Self {
+        Self::new("registering", "its servers are being looked for", "")
+    }
+
+    pub(super) fn online(words: &str) -> Self {
+        Self::new("online", words, "")
+    }
+
+    pub(super) fn missing_password() -> Self {
+        Self::new("needs-password", "no password is kept for it", "give it its password")
+    }
+
+    pub(super) fn locked() -> Self {
+        Self::new(
+            "keyring-locked",
+            "the keyring that holds its password is locked",
+            "unlock the keyring; it goes on by itself",
+        )
+    }
+
+    pub(super) fn no_keyring(why: &str) -> Self {
+        Self::new(
+            "keyring-locked",
+            format!("the keyring cannot be asked for its password: {why}"),
+            "start the keyring, or give the password again",
+        )
+    }
+
+    pub(super) fn unreachable(cause: impl Into<String>, again: Option<Instant>) -> Self {
+        let next = if again.is_some() {
+            "wait: it is tried again by itself"
+        } else {
+            "see whether the network and the provider's name are right"
+        };
+        Self { again, ..Self::new("unreachable", cause, next) }
+    }
+
+    /// How a registration stands.
+    pub(super) fn of(state: &State) -> Self {
+        match state {
+            State::Off => Self::off(),
+            State::Registering => Self::new("registering", "the provider is being asked", ""),
+            State::Online => Self::online(""),
+            State::NeedsPassword(why) => Self::of_password(*why),
+            State::Refused { status } => Self::new(
+                "refused",
+                format!("the provider refuses this account ({status})"),
+                "see whether the user name is right and the account in order, then switch it off \
+                 and on",
+            ),
+            State::Unreachable { why, again } => Self::unreachable(trouble(why), *again),
+        }
+    }
+
+    fn of_password(why: Password) -> Self {
+        match why {
+            Password::Missing => Self::missing_password(),
+            Password::Denied(denied) => Self::new(
+                "needs-password",
+                format!("{denied}"),
+                "give the right password; nothing is tried before, since providers lock accounts",
+            ),
+            Password::Forbidden => Self::new(
+                "needs-password",
+                "the provider refused the account, by which it means the password",
+                "give the right password; nothing is tried before, since providers lock accounts",
+            ),
+        }
+    }
+
+    /// The same for routing.
+    pub(super) fn line_state(&self) -> LineState {
+        match self.state {
+            "online" => LineState::Up,
+            "needs-password" => LineState::Down(Down::NeedsPassword),
+            "keyring-locked" => LineState::Down(Down::KeyringLocked),
+            "refused" => LineState::Down(Down::Refused),
+            "off" => LineState::Down(Down::Off),
+            "registering" => LineState::Down(Down::Registering),
+            _ => LineState::Down(Down::Unreachable),
+        }
+    }
+}
+
+fn trouble(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::NoWay => "no network leads to the provider".to_owned(),
+        Trouble::NoAnswer => "the provider does not answer".to_owned(),
+        Trouble::Broken => "no connection to the provider can be made".to_owned(),
+        Trouble::Answered { status: 503, .. } => "the provider is busy or down (503)".to_owned(),
+        Trouble::Answered { status, .. } => format!("the provider answers {status}"),
+        Trouble::NotKept => "the provider forgot the registration at once".to_owned(),
+        Trouble::IntervalTooBrief => {
+            "the provider finds every time to register for too short (423)".to_owned()
+        }
+        Trouble::Redirected => "the provider sends us in circles".to_owned(),
+        Trouble::Challenged(denied) => format!("the provider does not let us in: {denied}"),
+    }
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Lines as the switchboard sees them: what they want done, calls that leave by them, and requests
+//! that come by them.
+
+use std::sync::Arc;
+
+use sipwitch_core::{
+    call::{
+        CallId, LegEvent, LegId,
+        leg::{Invitation, Party},
+    },
+    cause::Cause,
+    contact::Contact,
+    extension::ExtensionNumber,
+    line::LineId,
+    routing::{self, Caller, Origin, Route, Target, Why},
+};
+use sipwitch_sip::{
+    auth::client::Secret,
+    endpoint::{self, Arrival, Incoming, Refused},
+    flow::Flow,
+    registrar::Binding,
+    resolver::{Services, Wanted},
+    wire::{NameAddr, Request, Uri, name},
+};
+
+use super::{
+    Now, Switchboard,
+    errand::{Errand, Waiter, Ways},
+    notice::{LineView, Notice},
+};
+use crate::lines::{Facts, NoSecret, Outgoing, Reach, Wish};
+
+/// A leg whose ways are being looked for.
+#[derive(Debug)]
+pub(super) struct Starting {
+    call: CallId,
+    invitation: Invitation,
+    leads: Leads,
+}
+
+#[derive(Debug)]
+enum Leads {
+    /// To a line, whose connections are asked for.
+    Line(LineId, Box<Outgoing>),
+    /// To the domain of an address.
+    Peer(Uri),
+}
+
+impl Switchboard {
+    /// An account was made or changed.
+    pub fn put_line(&mut self, now: Now, facts: Facts) {
+        self.now = now;
+        self.lines.put(now.instant, facts);
+        self.gateways_changed();
+        self.drain();
+    }
+
+    /// An account is gone.
+    pub fn remove_line(&mut self, now: Now, account: &str) {
+        self.now = now;
+        self.lines.remove(now.instant, account);
+        self.drain();
+    }
+
+    /// Somebody wants an account tried at once.
+    pub fn retry_line(&mut self, now: Now, account: &str) {
+        self.now = now;
+        self.lines.retry(now.instant, account);
+        self.drain();
+    }
+
+    /// The password of an account was given or changed, or fetched.
+    pub fn secret_came(&mut self, now: Now, account: &str, secret: Result<Secret, NoSecret>) {
+        self.now = now;
+        self.lines.secret_came(now.instant, account, secret);
+        self.drain();
+    }
+
+    /// Does what lines want done, until they want nothing more.
+    pub(super) fn carry_out_wishes(&mut self) {
+        while let Some(wish) = self.lines.poll() {
+            match wish {
+                Wish::Send { line, why, flow, request } => {
+                    let client = self.endpoint.request(self.now.instant, flow, &request);
+                    self.lines.sent(client, line, why, flow);
+                }
+                Wish::Transmit(transmit) => self.raw.push_back(transmit),
+                Wish::FindWays { line, wanted, purpose } => {
+                    let errand = self.errands.find_ways(wanted, Waiter::Line);
+                    self.lines.sent_for(errand, line, purpose);
+                }
+                Wish::Reach { line, place, purpose } => {
+                    let errand = self.errands.reach(vec![place], Waiter::Line);
+                    self.lines.sent_for(errand, line, purpose);
+                }
+                Wish::FetchSecret { account } => self.errands.tell(Errand::FetchSecret { account }),
+                Wish::Changed(line) => self.tell_line(line),
+                Wish::Gone(line) => self.tell(|| Notice::LineGone(line.0)),
+                Wish::Noticed(notice) => tracing::debug!("seen by a provider: {notice:?}"),
+            }
+        }
+    }
+
+    fn tell_line(&mut self, line: LineId) {
+        if !self.is_watched {
+            return;
+        }
+        if let Some(view) = self.line_view(line) {
+            self.notices.push_back(Notice::Line(view));
+        }
+    }
+
+    /// A line as others see it.
+    pub(super) fn line_view(&self, id: LineId) -> Option<LineView> {
+        let (line, facts, standing) = self.lines.line(id)?;
+        let now = self.now;
+        let again = standing.again.map(|again| {
+            let left = again.saturating_duration_since(now.instant);
+            now.unix_us.saturating_add(i64::try_from(left.as_micros()).unwrap_or(i64::MAX))
+        });
+        Some(LineView {
+            id: id.0,
+            account: facts.account.to_string(),
+            name: line.title().to_owned(),
+            kind: line.kind.as_str(),
+            state: standing.state,
+            cause: standing.cause,
+            next_step: standing.next,
+            again_us: again.unwrap_or(0),
+            rings: facts.rings.as_deref().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Phones came or went: some may be gateways.
+    pub(super) fn gateways_changed(&mut self) {
+        let registrar = &self.registrar;
+        self.lines
+            .gateways_are(self.now.instant, |extension| !registrar.phones_of(extension).is_empty());
+    }
+
+    /// Starts a leg that leads to a line. Where its connections have to be asked for, that comes
+    /// first, and the leg waits.
+    ///
+    /// # Errors
+    /// The line cannot carry it.
+    pub(super) fn start_on_line(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        line: LineId,
+        target: &Target,
+        invitation: &Invitation,
+    ) -> Result<(), Cause> {
+        if let Some(extension) = self.lines.gateway(line) {
+            let phone = self.registrar.phones_of(extension).into_iter().next();
+            let phone = phone.ok_or_else(Cause::not_registered)?;
+            let place = at_gateway(&phone, &target.dialled).ok_or_else(|| Cause::from_sip(484))?;
+            self.endpoint.start(self.now.instant, leg, &place, invitation);
+            return Ok(());
+        }
+        let outgoing = self.lines.outgoing(line, &target.dialled)?;
+        if !outgoing.needs_connections() {
+            let target = outgoing.target().ok_or_else(|| Cause::from_sip(503))?;
+            self.endpoint.start(self.now.instant, leg, &target, invitation);
+            return Ok(());
+        }
+        let places = outgoing.ways.iter().map(|way| way.place.clone()).collect();
+        self.errands.reach(places, Waiter::Leg(leg));
+        let leads = Leads::Line(line, Box::new(outgoing));
+        let invitation = invitation.clone();
+        self.starting.insert(leg, Starting { call, invitation, leads });
+        Ok(())
+    }
+
+    /// Starts a leg that leads to the domain of an address, once its servers are found.
+    ///
+    /// # Errors
+    /// The address leads nowhere.
+    pub(super) fn start_at_peer(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        target: &Target,
+        invitation: &Invitation,
+    ) -> Result<(), Cause> {
+        let uri = Uri::parse(target.dialled.to_string()).map_err(|_| Cause::from_sip(484))?;
+        let wanted = Wanted::of(&uri).map_err(|_| Cause::from_sip(484))?;
+        // The domains of others: no file of this machine says where they are, and a web server is
+        // not called for the want of a service.
+        let wanted = Wanted { hosts_file: false, services: Services::Required, ..wanted };
+        self.errands.find_ways(wanted, Waiter::Leg(leg));
+        let (invitation, leads) = (invitation.clone(), Leads::Peer(uri));
+        self.starting.insert(leg, Starting { call, invitation, leads });
+        Ok(())
+    }
+
+    /// The ways of a leg that waits for them are known, or that there is none.
+    pub(super) fn leg_ways(&mut self, leg: LegId, ways: Ways) {
+        // It may have been given up meanwhile.
+        let Some(Starting { call, invitation, leads }) = self.starting.remove(&leg) else { return };
+        let target = match (ways, leads) {
+            (Ok(ways), Leads::Line(line, outgoing)) => {
+                self.lines.reached(line, &ways);
+                Outgoing { ways, ..*outgoing }.target()
+            }
+            (Ok(ways), Leads::Peer(uri)) => {
+                let mut flows = ways.iter().map(|way| way.flow);
+                flows.next().map(|flow| endpoint::Target {
+                    alternatives: flows.collect::<Vec<Flow>>(),
+                    ..endpoint::Target::new(uri, Vec::new(), flow)
+                })
+            }
+            (Err(why), _) => {
+                tracing::info!(call = call.0, "no way for a leg: {why}");
+                None
+            }
+        };
+        match target {
+            Some(target) => self.endpoint.start(self.now.instant, leg, &target, &invitation),
+            // No name server, no network: another way may do (RFC 3261 §8.1.3.1).
+            None => {
+                let cause = Cause { q850: Some(27), ..Cause::from_sip(503) };
+                self.leg_event(leg, LegEvent::Ended { cause });
+            }
+        }
+    }
+}
+
+/// What comes by lines.
+impl Switchboard {
+    /// Makes a leg of an INVITE that a line brought.
+    pub(super) fn accept_on_line(
+        &mut self,
+        arrival: &Arrival,
+        leg: LegId,
+        line: LineId,
+    ) -> Result<Incoming, Refused> {
+        match self.lines.speaker(line) {
+            Some(on) => self.endpoint.accept_on_line(self.now.instant, arrival, leg, on),
+            None => self.endpoint.accept(self.now.instant, arrival, leg),
+        }
+    }
+
+    /// The route of a call that a line brought, and what was dialled, for people.
+    pub(super) fn route_of_line(&self, line: LineId, uri: &Uri) -> (Route, String) {
+        let Some((seen, facts, _)) = self.lines.line(line) else {
+            return (Route::refused(uri.to_string(), Why::Unknown), uri.to_string());
+        };
+        let dialled = facts.called_as().unwrap_or_else(|| seen.title().to_owned());
+        let caller = Caller { origin: Origin::Line(line), ..Caller::default() };
+        let mut route = Route::default();
+        for number in self.rung_by(facts, uri) {
+            let Ok(contact) = number.as_str().parse::<Contact>() else { continue };
+            let found = routing::route(&contact, &caller, &self.house(None));
+            route.rejected.extend(found.rejected);
+            match (route.attempts.first_mut(), found.attempts) {
+                // The phones of several ring together.
+                (Some(first), attempts) => {
+                    let targets = attempts.into_iter().flat_map(|attempt| attempt.targets);
+                    first.targets.extend(targets);
+                    first.targets.truncate(routing::MAX_FORKS);
+                }
+                (None, attempts) => route.attempts = attempts,
+            }
+        }
+        if route.attempts.is_empty() && route.rejected.is_empty() {
+            return (Route::refused(&dialled, Why::NotRegistered), dialled);
+        }
+        (route, dialled)
+    }
+
+    /// Whom a line rings: the extension it is set to; for a trunk the one that was dialled; else
+    /// the user's own, or whoever has a phone.
+    fn rung_by(&self, facts: &Facts, uri: &Uri) -> Vec<ExtensionNumber> {
+        let known =
+            |text: &str| self.directory.find(text).map(|entry| entry.extension.number.clone());
+        if let Some(number) = facts.rings.as_deref().and_then(known) {
+            return vec![number];
+        }
+        if matches!(facts.reach, Reach::Trunk { .. })
+            && let Some(number) = uri.user().as_deref().and_then(known)
+        {
+            return vec![number];
+        }
+        let own: Vec<ExtensionNumber> =
+            self.settings.dial_from.iter().filter_map(|number| known(number)).collect();
+        if !own.is_empty() {
+            return own;
+        }
+        let mut numbers: Vec<ExtensionNumber> =
+            self.registrar.phones().filter_map(|phone| known(&phone.extension)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.truncate(routing::MAX_FORKS);
+        numbers
+    }
+
+    /// The one extension that takes a text from a line.
+    pub(super) fn texted_by(&self, line: LineId, uri: &Uri) -> Option<ExtensionNumber> {
+        let (_, facts, _) = self.lines.line(line)?;
+        self.rung_by(facts, uri).into_iter().next()
+    }
+
+    /// Who calls by a line, as its provider says it.
+    pub(super) fn caller_on_line(
+        &self,
+        line: LineId,
+        incoming: &Incoming,
+        request: &Request,
+    ) -> Party {
+        let trusts = self
+            .lines
+            .line(line)
+            .and_then(|(_, facts, _)| facts.outside())
+            .is_some_and(|outside| outside.trusts_asserted);
+        let headers = request.headers();
+        // Who hides his number hides it from us too (RFC 3325 §7).
+        let is_hidden = headers.has_token(&name::PRIVACY, "id");
+        let asserted = headers
+            .value(&name::P_ASSERTED_IDENTITY)
+            .filter(|_| trusts && !is_hidden)
+            .and_then(|value| NameAddr::parse_list(&value).ok())
+            .and_then(|addresses| addresses.into_iter().next());
+        match asserted {
+            Some(asserted) => {
+                let display = match asserted.display() {
+                    display if display.is_empty() => incoming.from.display.clone(),
+                    display => display,
+                };
+                Party { display, address: asserted.uri().for_request_line().to_string() }
+            }
+            None => incoming.from.clone(),
+        }
+    }
+}
+
+/// The target of a call through a gateway: what is dialled, at the phone that is one.
+fn at_gateway(phone: &Arc<Binding>, dialled: &str) -> Option<endpoint::Target> {
+    let contact = phone.uri()?;
+    let uri = Uri::sip(dialled, &contact.host(), contact.port()).ok()?;
+    let route = phone.routes().iter().map(|hop| format!("<{}>", hop.uri()).into()).collect();
+    Some(endpoint::Target::new(uri, route, phone.reached_by()))
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Lines: accounts at providers of plain text, in virtual time.
+
+mod accounts;
+mod calls;
+mod provider;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! A provider that does exactly what a test tells it.
+
+use std::net::SocketAddr;
+
+use sipwitch_core::line::{Line, LineId, LineKind};
+use sipwitch_sip::{auth::client::Secret, flow::Transport, resolver::Wanted, wire::Uri};
+
+use super::super::{
+    text::Text,
+    town::{Phone, Town},
+};
+use crate::{
+    lines::{Facts, Outside, Reach},
+    switchboard::notice::{LineView, Notice},
+};
+
+/// The password of every account, as its provider knows it.
+pub(super) const PASSWORD: &str = "the right one";
+
+/// An account of alice at a provider.
+pub(super) fn account(name: &str, host: &str) -> Facts {
+    Facts {
+        account: name.into(),
+        order: 0,
+        line: Line::new(LineId(0), name, LineKind::Account),
+        is_on: true,
+        reach: Reach::Account(Box::new(outside(host))),
+        rings: None,
+    }
+}
+
+pub(super) fn outside(host: &str) -> Outside {
+    let address = Uri::parse(format!("sip:alice@{host}")).unwrap();
+    let registrar = Uri::parse(format!("sip:{host}")).unwrap();
+    Outside::new(Wanted::of(&registrar).unwrap(), registrar, address)
+}
+
+impl Town {
+    /// A provider at one address.
+    pub(super) fn provider(&mut self, host: &str, at: &str) -> Phone {
+        self.provider_at(host, &[at])[0]
+    }
+
+    /// A provider with several servers, the best first.
+    pub(super) fn provider_at(&mut self, host: &str, at: &[&str]) -> Vec<Phone> {
+        let at: Vec<SocketAddr> = at.iter().map(|at| at.parse().unwrap()).collect();
+        let places = at.iter().map(|at| (Transport::Udp, *at)).collect();
+        self.names.insert(host.to_owned(), places);
+        at.into_iter().map(|at| self.stranger_at(host, at)).collect()
+    }
+
+    /// Makes an account, whose password is in the keyring.
+    pub(super) fn sign_up(&mut self, facts: Facts) {
+        let name = facts.account.to_string();
+        self.keyring.entry(name).or_insert_with(|| Ok(Secret::new(PASSWORD)));
+        let now = self.time();
+        self.board.put_line(now, facts);
+        self.collect();
+    }
+
+    /// The next REGISTER, which comes within so many seconds.
+    pub(super) fn next_register(&mut self, provider: Phone, seconds: u64) -> Text {
+        for _ in 0..seconds {
+            if let Some(register) = self.find(provider, |text| text.kind() == "REGISTER") {
+                return register;
+            }
+            self.pass_seconds(1);
+        }
+        self.fail("no REGISTER comes")
+    }
+
+    /// Challenges a request, and gives the one that answers.
+    pub(super) fn challenge(&mut self, provider: Phone, request: &Text) -> Text {
+        let more = [
+            "WWW-Authenticate: Digest realm=\"provider\", nonce=\"n1\", qop=\"auth\", algorithm=MD5",
+        ];
+        self.respond(provider, request, "401 Unauthorized", "p", &more, "");
+        let method = request.method().to_owned();
+        self.expect(provider, &method)
+    }
+
+    /// Grants a REGISTER.
+    pub(super) fn grant(&mut self, provider: Phone, register: &Text, seconds: u32) {
+        let contact = format!("Contact: <{}>;expires={seconds}", register.address("Contact"));
+        self.respond(provider, register, "200 OK", "p", &[&contact], "");
+    }
+
+    /// The account registers there, with its password; gives the REGISTER that was granted.
+    pub(super) fn let_in(&mut self, provider: Phone) -> Text {
+        let register = self.expect(provider, "REGISTER");
+        assert_eq!(register.header("Authorization"), "", "nobody asked for a password yet");
+        let register = self.challenge(provider, &register);
+        assert!(is_right(&register, PASSWORD), "{register:?}");
+        self.grant(provider, &register, 3600);
+        register
+    }
+
+    /// The latest that was told of a line.
+    pub(super) fn line(&self, account: &str) -> &LineView {
+        let told = self.notices.iter().rev().find_map(|notice| match notice {
+            Notice::Line(view) if view.account == account => Some(view),
+            _ => None,
+        });
+        told.unwrap_or_else(|| panic!("nothing was told of {account}: {:#?}", self.notices))
+    }
+}
+
+/// Whether the Authorization of a request is that of alice with this password.
+pub(super) fn is_right(request: &Text, password: &str) -> bool {
+    use super::super::digest::{hex_md5, parameter};
+    let value = request.header("Authorization");
+    let of = |name| parameter(value, name);
+    let one = hex_md5(&format!("alice:provider:{password}"));
+    let two = hex_md5(&format!("{}:{}", request.method(), of("uri")));
+    let response =
+        hex_md5(&format!("{one}:{}:{}:{}:auth:{two}", of("nonce"), of("nc"), of("cnonce")));
+    response == of("response")
+}
