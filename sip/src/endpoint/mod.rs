@@ -9,6 +9,7 @@
 //! answer: with [`Endpoint::respond`], or by making a leg of an INVITE with [`Endpoint::accept`].
 //! Requests inside dialogs belong to their leg, and come as [`LegEvent`]s.
 
+mod claims;
 mod inside;
 mod line_asks;
 mod on_line;
@@ -28,6 +29,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use sipwitch_core::call::leg::{Carried, Invitation, LegCommand, LegEvent, LegId, Party, Replaced};
 
+pub use claims::{Believed, Claims};
 use line_asks::LineAsks;
 pub(crate) use on_line::named;
 pub use on_line::{Hiding, Identity, IdentityField, OnLine, OwnContact};
@@ -129,7 +131,9 @@ pub struct Incoming {
     pub from: Party,
     /// Who is called, by the To; addressed in the same way.
     pub to: Party,
-    /// What was dialled.
+    /// What else is said about the caller.
+    pub claims: Claims,
+    /// What was dialled; on a line our Contact, whose user part says which account it is.
     pub request_uri: Uri,
     /// The offer and the fields to carry.
     pub carried: Carried,

@@ -2,6 +2,7 @@
 //! Endpoints and phones of plain text on a virtual wire.
 
 mod changes;
+mod claims;
 mod early;
 mod ends;
 mod figures;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     dialog::{Dialog, Tag},
-    endpoint::{Arrival, Context, Incoming, OnLine, Refused},
+    endpoint::{Arrival, Claims, Context, Incoming, OnLine, Refused},
     flow::Flow,
     transaction::ServerId,
     wire::{Draft, Headers, Method, Request, name},
@@ -97,8 +97,10 @@ impl Leg {
         let hops = headers
             .number(&name::MAX_FORWARDS)
             .map_or(HOPS, |hops| u8::try_from(hops).unwrap_or(u8::MAX).saturating_sub(1));
+        let from = names::party(&from, &context.settings, &arrival.flow);
         let incoming = Incoming {
-            from: names::party(&from, &context.settings, &arrival.flow),
+            claims: Claims::of(headers, &from, &context.settings, &arrival.flow),
+            from,
             to: names::party(&to, &context.settings, &arrival.flow),
             request_uri: uri,
             carried: carried::take(headers, request.body()),

@@ -38,7 +38,7 @@ pub(crate) use asked::Asked;
 pub(crate) use ending::{end_stray_answer, of_reasons};
 pub(crate) use incoming::Accepted;
 pub(crate) use line::patience;
-pub(crate) use names::contact as contact_of;
+pub(crate) use names::{contact as contact_of, party};
 pub(crate) use refer::Refer;
 
 use crate::{
