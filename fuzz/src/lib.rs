@@ -13,7 +13,11 @@ use sipwitch_core::{
     cause::Cause,
 };
 use sipwitch_sip::{
-    auth::{self, Authenticator, Credentials, Ha1Pair, Verdict},
+    auth::{
+        self, Authenticator, Credentials, Ha1Pair, Verdict,
+        client::{self, Secret},
+    },
+    client_registration::{Account, Action, Ask, Registration as ClientRegistration, State},
     endpoint::{Endpoint, Event, Settings},
     flow::{Flow, Transport},
     registrar::{Arrival, Registrar, Rules},
@@ -205,6 +209,111 @@ pub fn registration(data: &[u8]) {
         assert!(registrar.len() <= 4);
         assert_eq!(registrar.next_deadline().is_some(), !registrar.is_empty());
     }
+}
+
+fn account_at_work(now: Instant) -> AccountAtWork {
+    let uri = |text: &'static str| Uri::parse(text).expect("a constant that is a URI");
+    let account = Account {
+        instance: Some("urn:uuid:00000000-0000-4000-8000-000000000001".into()),
+        ..Account::new(uri("sip:example.net"), uri("sip:alice@example.net"), "token-7")
+    };
+    let credentials = client::Credentials::new("alice", Secret::new("not to be guessed"));
+    let ways = [1, 2].map(|last| Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5060".parse().expect("an address"),
+        remote: std::net::SocketAddr::from(([198, 51, 100, last], 5060)),
+        connection: None,
+    });
+    let mut registration = ClientRegistration::new(account, Some(credentials), [1; 32]);
+    registration.register(now, &ways);
+    AccountAtWork { registration, ways, asks: Vec::new(), sent: 0 }
+}
+
+struct AccountAtWork {
+    registration: ClientRegistration,
+    ways: [Flow; 2],
+    asks: Vec<Ask>,
+    sent: usize,
+}
+
+impl AccountAtWork {
+    /// Carries out what the registration wants, and reads what it sends.
+    fn attend(&mut self, now: Instant) {
+        while let Some(action) = self.registration.poll() {
+            match action {
+                Action::Send { ask, request, .. } => {
+                    let via = b"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1;rport";
+                    let bytes = request.encode_with_via(Some(via));
+                    let sent = parse_datagram(bytes.clone(), &Limits::default());
+                    let Ok(Message::Request(sent)) = sent else { panic!("our request: {sent:?}") };
+                    sent.check().expect("our requests are sound");
+                    let text = b"not to be guessed";
+                    assert!(!bytes.windows(text.len()).any(|window| window == text));
+                    self.sent += 1;
+                    self.asks.push(ask);
+                }
+                Action::Locate { .. } => self.registration.located(now, &self.ways),
+                Action::Reach { flow } => self.registration.reached(now, &flow, Some(flow)),
+                Action::Transmit(_) | Action::State(_) | Action::Noticed(_) => {}
+            }
+        }
+    }
+}
+
+/// Datagrams separated by a line of `--`, as they answer an account that registers: nothing panics,
+/// each answer brings two requests at most, and an account that is off is still.
+pub fn account(data: &[u8]) {
+    let mut now = Instant::now();
+    let mut account = account_at_work(now);
+    account.attend(now);
+    for part in split(data, b"\r\n--\r\n").into_iter().take(16) {
+        let before = account.sent;
+        if let Ok(Message::Response(response)) =
+            parse_datagram(Bytes::copy_from_slice(part), &Limits::default())
+            && let Some(ask) = account.asks.pop()
+        {
+            account.registration.answered(now, ask, &response);
+            account.attend(now);
+            assert!(account.sent <= before + 2, "one answer brings a storm");
+        }
+        if account.asks.is_empty()
+            && let Some(deadline) = account.registration.next_deadline()
+        {
+            now = now.max(deadline);
+            account.registration.handle_deadline(now);
+            account.attend(now);
+        }
+    }
+    account.registration.unregister(now);
+    for _ in 0..16 {
+        account.attend(now);
+        let Some(deadline) = account.registration.next_deadline() else { break };
+        now = now.max(deadline);
+        account.registration.handle_deadline(now);
+    }
+    assert_eq!(account.registration.state(), State::Off);
+    assert_eq!(account.registration.next_deadline(), None, "it is off and wakes up");
+}
+
+/// The value of a WWW-Authenticate: what is made of it stays in one field that can be read.
+pub fn challenge(data: &[u8]) {
+    let now = Instant::now();
+    let mut account = account_at_work(now);
+    account.attend(now);
+    let mut text =
+        b"SIP/2.0 401 Ask\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n\
+        To: <sip:a@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\nWWW-Authenticate: "
+            .to_vec();
+    text.extend_from_slice(data);
+    text.extend_from_slice(b"\r\nContent-Length: 0\r\n\r\n");
+    let parsed = parse_datagram(text.into(), &Limits::default());
+    let Ok(Message::Response(response)) = parsed else { return };
+    for _ in 0..8 {
+        let Some(ask) = account.asks.pop() else { break };
+        account.registration.answered(now, ask, &response);
+        account.attend(now);
+    }
+    assert!(account.sent <= 5, "challenges have no end");
 }
 
 /// Datagrams separated by a line of `--`, as they come to an endpoint whose owner takes every call

@@ -35,6 +35,16 @@ fn run(target: fn(&[u8]), folders: &[&str], places: usize) {
 const MESSAGES: [&str; 2] = ["../sip/tests/torture/rfc4475", "../sip/tests/torture/rfc5118"];
 
 #[test]
+fn account() {
+    run(crate::account, &["seeds/account"], 97);
+}
+
+#[test]
+fn challenge() {
+    run(crate::challenge, &["seeds/challenge"], 97);
+}
+
+#[test]
 fn credentials() {
     run(crate::credentials, &["seeds/credentials"], 97);
 }

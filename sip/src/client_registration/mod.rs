@@ -17,15 +17,19 @@
 
 mod account;
 mod answer;
+mod answered;
+mod asking;
 mod binding;
 mod pause;
 mod redirect;
 #[cfg(test)]
 mod tests;
 mod told;
+mod ways;
 
 use std::{
     collections::VecDeque,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -37,7 +41,10 @@ pub use self::{
     account::{Account, KeepAlive, Ping},
     told::{Action, Ask, Notice, Password, Silence, State, Trouble},
 };
-use self::{binding::Binding, redirect::Detour};
+use self::{
+    binding::{Binding, Phase},
+    redirect::Detour,
+};
 use crate::{
     auth::client::Credentials,
     flow::{Flow, Transmit},
@@ -61,6 +68,8 @@ pub struct Registration {
     detour: Option<Detour>,
     /// The first binding, and a second one where the registrar takes several flows.
     bindings: Vec<Binding>,
+    /// A second flow was refused.
+    has_one_flow: bool,
     /// What we are to do.
     wanted: Wanted,
     /// What was told last.
@@ -97,6 +106,7 @@ impl Registration {
             fresh: Vec::new(),
             detour: None,
             bindings: Vec::new(),
+            has_one_flow: false,
             wanted: Wanted::Off,
             told: State::Off,
             next_ask: 0,
@@ -118,9 +128,11 @@ impl Registration {
         self.tell_state();
     }
 
-    /// Tries at once, whatever was before: somebody asked for it.
+    /// Tries at once, whatever was before: somebody asked for it. One that is off stays off.
     pub fn retry(&mut self, now: Instant) {
-        self.begin(now);
+        if self.wanted != Wanted::Off {
+            self.begin(now);
+        }
         self.tell_state();
     }
 
@@ -210,6 +222,13 @@ impl Registration {
         self.out.pop_front()
     }
 
+    /// Whether no answer is waited for: after [`Self::unregister`], that it is taken back, or will
+    /// not be.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !self.bindings.iter().any(|binding| matches!(binding.phase, Phase::Asking { .. }))
+    }
+
     /// How it stands.
     #[must_use]
     pub fn state(&self) -> State {
@@ -259,18 +278,20 @@ impl Registration {
 
     fn begin(&mut self, now: Instant) {
         self.wanted = Wanted::Registered;
-        if self.ways.is_empty() {
-            self.bindings.clear();
-            return;
-        }
-        if self.bindings.is_empty() {
-            let flow = self.ways[0];
-            self.bindings.push(Binding::new(1, flow, &mut self.random));
+        self.has_one_flow = false;
+        if let (Some(flow), true) = (self.ways.first(), self.bindings.is_empty()) {
+            self.bindings.push(Binding::new(1, *flow, &mut self.random));
         }
         self.place_bindings(now);
     }
 
-    fn fall_silent(&mut self, now: Instant, why: Silence) {
+    fn fall_silent(&mut self, now: Instant, at: usize, why: Silence) {
+        if at > 0 && self.bindings.first().is_some_and(Binding::is_held) {
+            // The account is good; only its second flow is not wanted.
+            self.bindings.truncate(at);
+            self.has_one_flow = true;
+            return;
+        }
         self.wanted = Wanted::Silent { why, since: now };
         self.bindings.truncate(1);
         for binding in &mut self.bindings {
@@ -322,5 +343,11 @@ impl Registration {
         let width = span * to_percent.saturating_sub(from_percent) / 100;
         let chance = self.random.next_u32() % 1024;
         span * from_percent / 100 + width * chance / 1024
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration").field("state", &self.told).finish_non_exhaustive()
     }
 }

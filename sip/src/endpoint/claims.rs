@@ -123,7 +123,7 @@ impl Incoming {
 fn is_anonymous(from: &Party) -> bool {
     let address = from.address.to_ascii_lowercase();
     let address =
-        address.strip_prefix("sips:").or(address.strip_prefix("sip:")).unwrap_or(&address);
+        address.strip_prefix("sips:").or_else(|| address.strip_prefix("sip:")).unwrap_or(&address);
     let user = address.split(['@', ';']).next().unwrap_or_default();
     user == "anonymous" || address.contains("@anonymous.invalid")
 }

@@ -36,6 +36,16 @@ pub(super) enum Qop {
     Integrity,
 }
 
+impl Qop {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Auth => "auth",
+            Self::Integrity => "auth-int",
+        }
+    }
+}
+
 /// One scheme and its parameters, as they stand.
 struct Raw<'a> {
     scheme: &'a [u8],

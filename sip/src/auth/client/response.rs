@@ -62,8 +62,8 @@ pub(super) struct Space {
     pub(super) by_proxy: bool,
     challenge: Challenge,
     /// How often the nonce was used.
-    count: u32,
-    cnonce: [u8; 32],
+    pub(super) count: u32,
+    pub(super) cnonce: Box<[u8]>,
 }
 
 impl Space {
@@ -72,7 +72,7 @@ impl Space {
         random.fill_bytes(&mut octets);
         let mut cnonce = [0; 32];
         write_hex(&octets, &mut cnonce);
-        Self { by_proxy, challenge, count: 0, cnonce }
+        Self { by_proxy, challenge, count: 0, cnonce: cnonce.into() }
     }
 
     pub(super) fn is_of(&self, by_proxy: bool, realm: &[u8]) -> bool {
@@ -96,47 +96,16 @@ impl Space {
     /// The credentials for a request; None once the nonce is used up.
     pub(super) fn answer(&mut self, draft: &Draft, credentials: &Credentials) -> Option<Vec<u8>> {
         self.count = self.count.checked_add(1)?;
+        let about = About {
+            method: draft.method().map_or(&b""[..], Method::as_bytes),
+            uri: draft.request_uri(),
+            body: draft.body_octets(),
+        };
+        let response = self.response(&about, credentials);
         let Challenge { realm, nonce, opaque, hash, is_session, is_named, qop, .. } =
             &self.challenge;
-        let method = draft.method().map_or(&b""[..], Method::as_bytes);
-        let uri = draft.request_uri();
-        let count = format!("{:08x}", self.count);
         let user = credentials.user.as_bytes();
-        let mut key = hash.of(&[user, b":", realm, b":", credentials.secret.as_bytes()]).to_hex();
-        if *is_session {
-            key = hash.of(&[key.as_bytes(), b":", nonce, b":", &self.cnonce]).to_hex();
-        }
-        let about = match qop {
-            Qop::None | Qop::Auth => hash.of(&[method, b":", uri]),
-            Qop::Integrity => {
-                let body = hash.of(&[draft.body_octets()]).to_hex();
-                hash.of(&[method, b":", uri, b":", body.as_bytes()])
-            }
-        };
-        let about = about.to_hex();
-        let qop_name = match qop {
-            Qop::None => "",
-            Qop::Auth => "auth",
-            Qop::Integrity => "auth-int",
-        };
-        let response = if *qop == Qop::None {
-            hash.of(&[key.as_bytes(), b":", nonce, b":", about.as_bytes()])
-        } else {
-            hash.of(&[
-                key.as_bytes(),
-                b":",
-                nonce,
-                b":",
-                count.as_bytes(),
-                b":",
-                &self.cnonce,
-                b":",
-                qop_name.as_bytes(),
-                b":",
-                about.as_bytes(),
-            ])
-        };
-
+        let count = format!("{:08x}", self.count);
         let mut value = Vec::with_capacity(384);
         value.put_slice(b"Digest username=\"");
         for &byte in user {
@@ -151,7 +120,7 @@ impl Space {
         };
         quoted(b"\", realm=\"", realm);
         quoted(b"\", nonce=\"", nonce);
-        quoted(b"\", uri=\"", uri);
+        quoted(b"\", uri=\"", about.uri);
         quoted(b"\", response=\"", response.to_hex().as_bytes());
         quoted(b"\"", b"");
         if *is_named {
@@ -164,7 +133,7 @@ impl Space {
         }
         if *qop != Qop::None {
             // Neither stands in quotes (RFC 7616 §3.4), and both are what the server remembers.
-            quoted(b", qop=", qop_name.as_bytes());
+            quoted(b", qop=", qop.name().as_bytes());
             quoted(b", nc=", count.as_bytes());
         }
         if *qop != Qop::None || *is_session {
@@ -173,4 +142,44 @@ impl Space {
         }
         Some(value)
     }
+    /// RFC 7616 §3.4.1.
+    pub(super) fn response(&self, about: &About<'_>, credentials: &Credentials) -> Output {
+        let Challenge { realm, nonce, hash, is_session, qop, .. } = &self.challenge;
+        let user = credentials.user.as_bytes();
+        let mut key = hash.of(&[user, b":", realm, b":", credentials.secret.as_bytes()]).to_hex();
+        if *is_session {
+            key = hash.of(&[key.as_bytes(), b":", nonce, b":", &self.cnonce]).to_hex();
+        }
+        let request = match qop {
+            Qop::None | Qop::Auth => hash.of(&[about.method, b":", about.uri]),
+            Qop::Integrity => {
+                let body = hash.of(&[about.body]).to_hex();
+                hash.of(&[about.method, b":", about.uri, b":", body.as_bytes()])
+            }
+        }
+        .to_hex();
+        if *qop == Qop::None {
+            return hash.of(&[key.as_bytes(), b":", nonce, b":", request.as_bytes()]);
+        }
+        hash.of(&[
+            key.as_bytes(),
+            b":",
+            nonce,
+            b":",
+            format!("{:08x}", self.count).as_bytes(),
+            b":",
+            &self.cnonce,
+            b":",
+            qop.name().as_bytes(),
+            b":",
+            request.as_bytes(),
+        ])
+    }
+}
+
+/// What a request is about, as far as its credentials are bound to it.
+pub(super) struct About<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) uri: &'a [u8],
+    pub(super) body: &'a [u8],
 }

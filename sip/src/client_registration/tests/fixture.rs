@@ -15,6 +15,7 @@ use crate::{
 
 /// An account, the time, and what the account has wanted done.
 pub(super) struct World {
+    pub(super) begin: Instant,
     pub(super) now: Instant,
     pub(super) registration: Registration,
     /// Requests without an answer, the oldest first.
@@ -69,13 +70,22 @@ pub(super) fn challenge(nonce: &str, more: &str) -> String {
 
 impl World {
     pub(super) fn new(account: Account) -> Self {
-        Self::seeded(account, 1)
+        Self::seeded(account, [1; 32])
     }
 
-    pub(super) fn seeded(account: Account, seed: u8) -> Self {
+    /// One of many accounts.
+    pub(super) fn of_seed(seed: u32) -> Self {
+        let mut octets = [0; 32];
+        octets[..4].copy_from_slice(&seed.to_le_bytes());
+        Self::seeded(account(), octets)
+    }
+
+    fn seeded(account: Account, seed: [u8; 32]) -> Self {
+        let begin = Instant::now();
         Self {
-            now: Instant::now(),
-            registration: Registration::new(account, credentials("secret"), [seed; 32]),
+            begin,
+            now: begin,
+            registration: Registration::new(account, credentials("secret"), seed),
             sent: Vec::new(),
             pings: Vec::new(),
             states: Vec::new(),
@@ -189,6 +199,10 @@ impl World {
             self.drain();
         }
         self.now - begin
+    }
+
+    pub(super) fn request_count(&self) -> usize {
+        self.count
     }
 
     pub(super) fn state(&self) -> State {
