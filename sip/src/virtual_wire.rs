@@ -116,6 +116,7 @@ pub struct VirtualWire<E> {
     serial: u64,
     connections: BTreeMap<(SocketAddr, SocketAddr), ConnectionId>,
     unreachable: BTreeSet<SocketAddr>,
+    without_streams: BTreeSet<SocketAddr>,
     /// All that was sent.
     pub log: Vec<Sent>,
 }
@@ -134,6 +135,7 @@ impl<E: Engine> VirtualWire<E> {
             serial: 0,
             connections: BTreeMap::new(),
             unreachable: BTreeSet::new(),
+            without_streams: BTreeSet::new(),
             log: Vec::new(),
         }
     }
@@ -191,6 +193,11 @@ impl<E: Engine> VirtualWire<E> {
     /// The address can be reached again.
     pub fn plug(&mut self, address: SocketAddr) {
         self.unreachable.remove(&address);
+    }
+
+    /// From now on this address takes datagrams alone.
+    pub fn refuse_streams(&mut self, address: SocketAddr) {
+        self.without_streams.insert(address);
     }
 
     /// Puts one message on the wire towards an engine, as if it came from there.
@@ -277,8 +284,11 @@ impl<E: Engine> VirtualWire<E> {
         let there = self.engines.iter().position(|(address, _)| *address == flow.remote);
         let cut = self.unreachable.contains(&flow.remote) || self.unreachable.contains(&local);
         let is_stream = flow.transport.is_reliable();
-        let is_lost =
-            cut || there.is_none() || (!is_stream && self.chance(self.faults.loss_percent));
+        let is_refused = is_stream && self.without_streams.contains(&flow.remote);
+        let is_lost = is_refused
+            || cut
+            || there.is_none()
+            || (!is_stream && self.chance(self.faults.loss_percent));
         let at = self.elapsed();
         self.log.push(Sent { at, from: local, to: flow.remote, bytes: bytes.clone(), is_lost });
         let Some(to) = there.filter(|_| !is_lost) else {

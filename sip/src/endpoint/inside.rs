@@ -218,6 +218,13 @@ impl Context {
         client
     }
 
+    /// Sends a request of a leg to a place that was looked up.
+    pub(crate) fn request_to_place(&mut self, leg: LegId, flow: Flow, draft: &Draft) -> ClientId {
+        let client = self.table.request_to_place(self.now, flow, draft);
+        self.own_client(client, leg);
+        client
+    }
+
     /// Answers inside a dialog with this status and nothing else.
     pub(crate) fn respond(&mut self, server: ServerId, request: &Request, status: u16) {
         let mut draft = Draft::response_to(request, status, "", None);

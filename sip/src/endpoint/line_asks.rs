@@ -90,7 +90,7 @@ impl Context {
     }
 
     fn send_line_ask(&mut self, mut ask: LineAsk, is_told: bool) -> ClientId {
-        let client = self.table.request(self.now, ask.flow, &ask.draft);
+        let client = self.table.request_to_place(self.now, ask.flow, &ask.draft);
         if is_told {
             ask.told = Some(client);
         }
@@ -112,7 +112,7 @@ impl Context {
         if let Some(credentials) = &ask.line.credentials {
             ask.answers.put(&mut ask.draft, credentials);
         }
-        let client = self.table.request(self.now, ask.flow, &ask.draft);
+        let client = self.table.request_to_place(self.now, ask.flow, &ask.draft);
         self.own_line_ask(client, ask);
     }
 

@@ -110,7 +110,7 @@ impl Leg {
             return (context.request(self.id, flow, &draft), None);
         };
         speaker.put(&mut draft);
-        let client = context.request(self.id, flow, &draft);
+        let client = context.request_to_place(self.id, flow, &draft);
         (client, Some(Box::new(Kept { draft, flow, tries })))
     }
 

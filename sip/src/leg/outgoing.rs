@@ -44,6 +44,8 @@ pub(super) struct Calling {
     flow: Flow,
     /// Other places that do the same, the best first.
     pub(super) alternatives: VecDeque<Flow>,
+    /// Whether it goes to places that were looked up, not to a phone.
+    is_to_place: bool,
     /// When the next place is tried if nothing is heard.
     pub(super) patience: Option<Instant>,
     tries: Tries,
@@ -144,7 +146,8 @@ impl Leg {
             line.put_identity(&mut draft);
         }
         carried::put(&invitation.carried, &mut draft);
-        let client = context.request(id, flow, &draft);
+        let is_to_place = target.line.is_some();
+        let client = send(context, id, flow, &draft, is_to_place);
         context.own_tag(local_tag, id);
         let mut calling = Calling {
             origin,
@@ -156,6 +159,7 @@ impl Leg {
             patience: None,
             tries: Tries::default(),
             retries: 0,
+            is_to_place,
             reliable_offered: invitation.reliable_provisional,
             early: Vec::new(),
             current: 0,
@@ -370,7 +374,7 @@ impl Calling {
         self.origin.cseq += 1;
         self.draft.set(&name::CSEQ, format!("{} INVITE", self.origin.cseq));
         self.early.clear();
-        self.client = context.request(leg, self.flow, &self.draft);
+        self.client = send(context, leg, self.flow, &self.draft, self.is_to_place);
     }
 
     /// Waits so long for the present place, if there is another.
@@ -441,4 +445,18 @@ fn thousandths(q: &[u8]) -> u16 {
         .and_then(|q| q.trim().parse::<f32>().ok())
         .filter(|q| (0.0..=1.0).contains(q))
         .map_or(0, |q| (q * 1000.0).round() as u16)
+}
+
+fn send(
+    context: &mut Context,
+    leg: LegId,
+    flow: Flow,
+    draft: &Draft,
+    is_to_place: bool,
+) -> ClientId {
+    if is_to_place {
+        context.request_to_place(leg, flow, draft)
+    } else {
+        context.request(leg, flow, draft)
+    }
 }

@@ -25,6 +25,8 @@ pub(super) struct Client {
     pub(super) cancel: Option<ClientId>,
     pub(super) entered: Entered,
     state: State,
+    /// The request as a datagram, if it is tried by TCP first.
+    datagram: Option<Box<(Flow, Bytes)>>,
 }
 
 enum State {
@@ -76,7 +78,7 @@ impl Client {
             Kind::Cancel => State::Asking { request, again, give_up, is_cancel: true },
             Kind::Other => State::Asking { request, again, give_up, is_cancel: false },
         };
-        Self { flow, secret, cancel: None, entered: Entered::default(), state }
+        Self { flow, secret, cancel: None, entered: Entered::default(), state, datagram: None }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -136,6 +138,7 @@ impl Client {
     ) -> (Heard, Stands) {
         let status = response.status();
         let reliable = self.flow.transport.is_reliable();
+        self.datagram = None;
         match &mut self.state {
             State::Calling { request, .. } | State::Proceeding { request, .. } => {
                 let request = std::mem::take(request);
@@ -280,6 +283,29 @@ impl Client {
 
     pub(super) const fn is_invite(&self) -> bool {
         !matches!(self.state, State::Asking { .. } | State::Answered { .. })
+    }
+
+    /// Keeps what to send, and where, if nobody takes the request by TCP.
+    pub(super) fn keep_datagram(&mut self, flow: Flow, bytes: Bytes) {
+        self.datagram = Some(Box::new((flow, bytes)));
+    }
+
+    /// Sends as a datagram what could not be sent by TCP. False if there is none, or if the far end
+    /// has answered by TCP: then it has the request.
+    pub(super) fn fall_back(&mut self, now: Instant, timers: &Timers, out: &mut Out) -> bool {
+        let (State::Calling { request, again, give_up, .. }
+        | State::Asking { request, again, give_up, .. }) = &mut self.state
+        else {
+            return false;
+        };
+        let Some(datagram) = self.datagram.take() else { return false };
+        let (flow, bytes) = *datagram;
+        out.send(flow, &bytes);
+        self.flow = flow;
+        *request = bytes;
+        *again = Some(Again::after(now, timers.t1));
+        *give_up = now + timers.give_up();
+        true
     }
 
     /// The way to the far end is gone.

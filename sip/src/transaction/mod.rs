@@ -20,6 +20,7 @@ mod derive;
 mod key;
 mod receive;
 mod server;
+mod size;
 mod slots;
 mod table;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::{
     deadlines::{Deadlines, Who},
     key::{Key, KeyMap, Keys},
     server::{Server, Stands},
+    size::{Far, WithoutTcp},
     slots::Slots,
 };
 use crate::{
@@ -42,6 +43,8 @@ pub struct Table {
     pub(super) by_merge: KeyMap,
     /// How many transactions each far end has, so that a flow that fails without any costs nothing.
     remotes: BTreeMap<(Transport, SocketAddr), u32>,
+    /// Where a large request is not to be tried by TCP again.
+    without_tcp: WithoutTcp,
     pub(super) deadlines: Deadlines,
     pub(super) out: Out,
 }
@@ -80,6 +83,7 @@ impl Table {
             by_key: KeyMap::default(),
             by_merge: KeyMap::default(),
             remotes: BTreeMap::new(),
+            without_tcp: WithoutTcp::default(),
             deadlines: Deadlines::default(),
             out: Out::default(),
         }
@@ -161,17 +165,37 @@ impl Table {
         }
     }
 
-    /// Sends a request, which must have no Via. Its Via names `flow.local` and asks for `rport`.
-    /// Not for ACK and CANCEL.
+    /// Sends a request to somebody who is reached where he was heard. The request must have no Via:
+    /// it gets one that names `flow.local` and asks for `rport`. Not for ACK and CANCEL.
     pub fn request(&mut self, now: Instant, flow: Flow, request: &Draft) -> ClientId {
+        self.send_request(now, flow, request, Far::Heard)
+    }
+
+    /// Sends a request to a place that was looked up: as [`Table::request`], but one that is too
+    /// large for a datagram goes by TCP if the place takes that (RFC 3261 §18.1.1).
+    pub fn request_to_place(&mut self, now: Instant, flow: Flow, request: &Draft) -> ClientId {
+        self.send_request(now, flow, request, Far::Place)
+    }
+
+    fn send_request(&mut self, now: Instant, flow: Flow, request: &Draft, far: Far) -> ClientId {
         let kind = match request.method() {
             Some(Method::Invite) => Kind::Invite,
             _ => Kind::Other,
         };
         let secret = self.random.next_u64();
-        let via = self.branches.via(&flow, self.clients.next_slot(), secret);
+        let slot = self.clients.next_slot();
+        let via = self.branches.via(&flow, slot, secret);
         let bytes = request.encode_with_via(Some(&via));
-        self.insert_client(now, flow, secret, bytes, kind)
+        let Some(instead) = self.without_tcp.instead(now, &flow, bytes.len(), far) else {
+            return self.insert_client(now, flow, secret, bytes, kind);
+        };
+        let via = self.branches.via(&instead, slot, secret);
+        let by_tcp = request.encode_with_via(Some(&via));
+        let id = self.insert_client(now, instead, secret, by_tcp, kind);
+        if let Some(client) = self.clients.find(id.slot, id.serial) {
+            client.keep_datagram(flow, bytes);
+        }
+        id
     }
 
     /// Cancels an INVITE that has no final answer: at once if there was a provisional one, else as
@@ -227,10 +251,17 @@ impl Table {
             .map(|(slot, serial, _)| ClientId { slot, serial })
             .collect();
         for id in clients {
-            if let Some(client) = self.clients.find(id.slot, id.serial) {
-                let stands = client.lose_flow(id, &mut self.out);
-                self.settle_client(id, stands);
+            let Some(client) = self.clients.find(id.slot, id.serial) else { continue };
+            let before = client.flow;
+            if client.fall_back(now, &self.timers, &mut self.out) {
+                let after = client.flow;
+                self.without_tcp.note(now, after.remote);
+                self.count_moved(&before, &after);
+                self.settle_client(id, Stands::Yes);
+                continue;
             }
+            let stands = client.lose_flow(id, &mut self.out);
+            self.settle_client(id, stands);
         }
         let servers: Vec<ServerId> = self
             .servers
@@ -249,7 +280,6 @@ impl Table {
             }
             self.settle_server(id, stands);
         }
-        let _ = now;
     }
 
     /// Does what is due. Harmless when called too early.

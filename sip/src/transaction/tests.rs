@@ -5,6 +5,7 @@ mod hostile;
 mod invite;
 mod other;
 mod refusal;
+mod size;
 
 use std::time::{Duration, Instant};
 
