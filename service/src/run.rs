@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context;
 use sipwitch_sip::{
-    driver::{Driver, DriverSettings, Incoming, Listen, NamesSettings},
+    driver::{Credentials, Driver, DriverSettings, Incoming, Listen, NamesSettings, TlsSettings},
     flow::Transport,
     wire::Limits,
 };
@@ -70,6 +70,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::begin(&directories, &file)?;
 
     let mut driver = Driver::new(driver_settings(&config));
+    driver.set_tls(tls_settings(&config));
     let Listened { listening, wildcards } = listen_everywhere(&mut driver, &arguments, &config)?;
     let circumstances = Circumstances {
         listening,
@@ -196,6 +197,18 @@ fn driver_settings(config: &Config) -> DriverSettings {
     }
 }
 
+fn tls_settings(config: &Config) -> TlsSettings {
+    let sip = &config.sip;
+    TlsSettings {
+        own: sip.tls_certificate.is_set().then(|| Credentials {
+            certificate: sip.tls_certificate.as_path().to_owned(),
+            key: sip.tls_key.as_path().to_owned(),
+        }),
+        authorities: sip.tls_authorities.iter().map(|file| file.as_path().to_owned()).collect(),
+        platform: true,
+    }
+}
+
 fn bounds(config: &Config) -> Bounds {
     let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3600);
     Bounds {
@@ -225,9 +238,13 @@ fn listen_everywhere(
     for at in &addresses {
         let transport = match at.transport {
             listen::Transport::Tcp => Transport::Tcp,
+            listen::Transport::Tls => Transport::Tls,
             listen::Transport::Udp => Transport::Udp,
         };
-        let address = at.socket(listen::SIP_PORT);
+        let address = at.socket(match at.transport {
+            listen::Transport::Tls => listen::SIPS_PORT,
+            listen::Transport::Tcp | listen::Transport::Udp => listen::SIP_PORT,
+        });
         let exact = matches!(at.port, listen::Port::Exactly(_));
         let same = |have: &&mut Listen| {
             (have.address, have.exact) == (address, exact) && !have.transports.contains(&transport)
@@ -422,6 +439,8 @@ impl House {
                     let settings = Settings::of(&config, &self.circumstances);
                     self.switchboard.configure(now(), settings);
                 }
+                // Also where no word changed: what the files hold may have.
+                self.driver.set_tls(tls_settings(&config));
                 self.config = config;
                 Ok(difference.restart_lines())
             }

@@ -19,13 +19,28 @@ use std::{
 
 pub use network::{Network, NotANetwork};
 
-/// How much is allowed: a bucket that holds `burst` and is filled with `per_second`.
+/// How much is allowed: a bucket that holds `burst` and gets one more `every` so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many in a second, on average; zero allows none but the burst.
-    pub per_second: u32,
+    /// How long it takes until there is one more.
+    pub every: Duration,
     /// How many at once.
     pub burst: u32,
+}
+
+impl Rate {
+    /// So many in a second, on average; zero allows none but the burst.
+    #[must_use]
+    pub fn per_second(count: u32, burst: u32) -> Self {
+        Self { every: Duration::from_secs(1).checked_div(count).unwrap_or(FOREVER), burst }
+    }
+
+    /// So many in a minute, on average, and so many at once.
+    #[must_use]
+    pub fn per_minute(count: u32) -> Self {
+        let every = Duration::from_secs(60).checked_div(count).unwrap_or(FOREVER);
+        Self { every, burst: count }
+    }
 }
 
 /// What the gate allows.
@@ -47,10 +62,10 @@ impl Default for GateSettings {
     /// An office behind one address may all register at once. Programs on this machine may do much
     /// more, but not take the service from the others.
     fn default() -> Self {
-        let local = Some(Rate { per_second: 5_000, burst: 10_000 });
+        let local = Some(Rate::per_second(5_000, 10_000));
         Self {
-            requests: Rate { per_second: 50, burst: 500 },
-            refusals: Rate { per_second: 50, burst: 100 },
+            requests: Rate::per_second(50, 500),
+            refusals: Rate::per_second(50, 100),
             networks: vec![(Network::LOOPBACK_V4, local), (Network::LOOPBACK_V6, local)],
             sources: 16_384,
         }
@@ -111,7 +126,7 @@ struct Bucket(Option<Instant>);
 impl Bucket {
     /// Takes one out, or says how long it takes until there is one.
     fn take(&mut self, now: Instant, rate: Rate) -> Result<(), Duration> {
-        let one = Duration::from_secs(1).checked_div(rate.per_second).unwrap_or(FOREVER);
+        let one = rate.every;
         let depth = one.saturating_mul(rate.burst.saturating_sub(1));
         let full = self.0.filter(|full| *full > now).unwrap_or(now);
         let owed = full - now;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Where to listen: `udp:127.0.0.1`, `tcp:[::1]:5070`.
+//! Where to listen: `udp:127.0.0.1`, `tcp:[::1]:5070`, `tls:192.0.2.1`.
 
 use std::{
     fmt,
@@ -12,11 +12,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The port of SIP without TLS (RFC 3261 §19.1.2).
 pub const SIP_PORT: u16 = 5060;
 
+/// The port of SIP over TLS.
+pub const SIPS_PORT: u16 = 5061;
+
 /// What carries SIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// A stream.
     Tcp,
+    /// A stream inside TLS.
+    Tls,
     /// Datagrams.
     Udp,
 }
@@ -27,6 +32,7 @@ impl Transport {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
             Self::Udp => "udp",
         }
     }
@@ -37,7 +43,8 @@ impl Transport {
 pub enum Port {
     /// This one or none; 0 means any that is free.
     Exactly(u16),
-    /// 5060 if it is free, else the next that is. All addresses written so share one number.
+    /// 5060 (for TLS 5061) if it is free, else the next that is. All addresses written so share one
+    /// number, those for TLS another.
     FirstFree,
 }
 
@@ -103,14 +110,15 @@ impl FromStr for ListenAddress {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "\"{}\" is no address to listen on: write udp: or tcp:, an IP address, and perhaps \
-                 a port, as in udp:127.0.0.1:5060 or tcp:[::1]",
+                "\"{}\" is no address to listen on: write udp:, tcp: or tls:, an IP address, and \
+                 perhaps a port, as in udp:127.0.0.1:5060 or tcp:[::1]",
                 text.escape_debug()
             )
         };
         let (transport, place) = text.split_once(':').ok_or_else(wrong)?;
         let transport = match transport {
             "tcp" => Transport::Tcp,
+            "tls" => Transport::Tls,
             "udp" => Transport::Udp,
             _ => return Err(wrong()),
         };
@@ -151,6 +159,7 @@ mod tests {
             ("udp:[::1]", "[::1]:5061"),
             ("tcp:[::1]:5070", "[::1]:5070"),
             ("udp:0.0.0.0:5060", "0.0.0.0:5060"),
+            ("tls:192.0.2.1:5061", "192.0.2.1:5061"),
         ] {
             let address: ListenAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), text);

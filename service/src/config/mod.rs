@@ -26,7 +26,7 @@ pub use self::error::{ConfigError, Mistake};
 use self::{
     listen::ListenAddress,
     unit::{Bytes, Count, Days, Seconds},
-    word::{Algorithm, Domain, ExtensionName, LogLevel, LogTarget, ProductName},
+    word::{Algorithm, Domain, ExtensionName, FilePath, LogLevel, LogTarget, ProductName},
 };
 
 /// The shipped file.
@@ -43,6 +43,8 @@ pub struct Config {
     pub sip: Sip,
     /// Phones that register.
     pub registrar: Registrar,
+    /// Domains of others.
+    pub peers: Peers,
     /// Calls.
     pub calls: Calls,
     /// Calls begun by a program.
@@ -69,6 +71,12 @@ pub struct Sip {
     pub domain: Domain,
     /// What Server and User-Agent say; empty means name and version.
     pub user_agent: ProductName,
+    /// The certificate that shows who we are, for TLS; empty means none.
+    pub tls_certificate: FilePath,
+    /// Its key.
+    pub tls_key: FilePath,
+    /// Certificates of authorities to believe besides those of the system.
+    pub tls_authorities: Vec<FilePath>,
 }
 
 impl Default for Sip {
@@ -78,6 +86,9 @@ impl Default for Sip {
             lan: false,
             domain: Domain::default(),
             user_agent: ProductName::default(),
+            tls_certificate: FilePath::default(),
+            tls_key: FilePath::default(),
+            tls_authorities: Vec::new(),
         }
     }
 }
@@ -116,6 +127,24 @@ impl Default for Registrar {
             nonce_lifetime_seconds: Seconds::literal(300),
             trust_own_loopback: true,
         }
+    }
+}
+
+/// `[peers]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Peers {
+    /// Whether `sip:anyone@their.domain` is called there directly.
+    pub call_directly: bool,
+    /// Whether domains of others may call the extensions, over TLS.
+    pub accept_calls: bool,
+    /// New requests a minute from one address that is not of the house.
+    pub requests_per_minute: Count<1, 6000>,
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self { call_directly: true, accept_calls: false, requests_per_minute: Count::literal(10) }
     }
 }
 
@@ -302,6 +331,25 @@ impl Config {
                 format!("{open} can be reached by other machines: set lan = true if that is meant");
             return Some(("sip", &["listen"], words));
         }
+        match (self.sip.tls_certificate.is_set(), self.sip.tls_key.is_set()) {
+            (true, false) => {
+                let words = "a certificate without its key is of no use: set tls-key too".into();
+                return Some(("sip", &["tls-certificate", "tls-key"], words));
+            }
+            (false, true) => {
+                let words = "a key without its certificate is of no use: set tls-certificate too";
+                return Some(("sip", &["tls-key", "tls-certificate"], words.into()));
+            }
+            (false, false) if self.listens_for_tls() => {
+                let words = "tls: needs a certificate to show: set tls-certificate and tls-key";
+                return Some(("sip", &["listen", "tls-certificate"], words.into()));
+            }
+            (true, true) | (false, false) => {}
+        }
+        if self.peers.accept_calls && !self.listens_for_tls() {
+            let words = "domains of others call over TLS: name a tls: address in sip.listen".into();
+            return Some(("peers", &["accept-calls"], words));
+        }
         let (least, most) = (registrar.min_expires_seconds, registrar.max_expires_seconds);
         if least.value() > most.value() {
             let words = format!("must not be above max-expires-seconds, which is {most}");
@@ -331,6 +379,11 @@ impl Config {
             return Some(("registrar", &["digest-algorithms"], words));
         }
         None
+    }
+
+    /// Whether others may connect over TLS.
+    fn listens_for_tls(&self) -> bool {
+        self.sip.listen.iter().any(|at| at.transport == listen::Transport::Tls)
     }
 
     /// Where to listen. With `lan` an address of the loopback stands for every address of its

@@ -63,8 +63,8 @@ fn mistakes_name_line_column_key_and_a_way_out() {
         ),
         (
             "[sip]\nlisten = [\"udp:127.0.0.1\", \"udp:nowhere\"]",
-            "2:10: sip.listen: \"udp:nowhere\" is no address to listen on: write udp: or tcp:, an IP \
-             address, and perhaps a port, as in udp:127.0.0.1:5060 or tcp:[::1]",
+            "2:10: sip.listen: \"udp:nowhere\" is no address to listen on: write udp:, tcp: or tls:, \
+             an IP address, and perhaps a port, as in udp:127.0.0.1:5060 or tcp:[::1]",
         ),
         (
             "[sip]\nlisten = []",
@@ -74,6 +74,28 @@ fn mistakes_name_line_column_key_and_a_way_out() {
             "# ä\n[sip]\nlan = false\nlisten = [\"udp:192.0.2.1:5060\"]",
             "4:1: sip.listen: udp:192.0.2.1:5060 can be reached by other machines: set lan = true if \
              that is meant",
+        ),
+        (
+            "[sip]\ntls-certificate = \"own.pem\"",
+            "2:19: sip.tls-certificate: \"own.pem\" is no whole path: write it from the root, as in \
+             /home/ada/key.pem",
+        ),
+        (
+            "[sip]\ntls-certificate = \"/own.pem\"",
+            "2:1: sip.tls-certificate: a certificate without its key is of no use: set tls-key too",
+        ),
+        (
+            "[sip]\ntls-key = \"/own.key\"",
+            "2:1: sip.tls-key: a key without its certificate is of no use: set tls-certificate too",
+        ),
+        (
+            "[sip]\nlisten = [\"tls:127.0.0.1\"]",
+            "2:1: sip.listen: tls: needs a certificate to show: set tls-certificate and tls-key",
+        ),
+        (
+            "[peers]\naccept-calls = true",
+            "2:1: peers.accept-calls: domains of others call over TLS: name a tls: address in \
+             sip.listen",
         ),
         (
             "[dial]\nfrom = \"\\u0001\"",
@@ -163,10 +185,13 @@ fn what_is_not_said_is_derived() {
 fn everything_else() -> (Config, Difference) {
     let text = r#"
         [sip]
-        listen = ["udp:127.0.0.2:5080"]
+        listen = ["tls:127.0.0.2:5080"]
         lan = true
         domain = "house.example.org"
         user-agent = "other"
+        tls-certificate = "/c.pem"
+        tls-key = "/k.pem"
+        tls-authorities = ["/a.pem"]
         [registrar]
         default-expires-seconds = 3601
         min-expires-seconds = 61
@@ -176,6 +201,10 @@ fn everything_else() -> (Config, Difference) {
         digest-algorithms = ["MD5"]
         nonce-lifetime-seconds = 301
         trust-own-loopback = false
+        [peers]
+        call-directly = false
+        accept-calls = true
+        requests-per-minute = 1
         [calls]
         ring-seconds = 61
         session-expires-seconds = 1801

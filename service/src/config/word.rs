@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Settings that are words.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sipwitch_core::extension::{ExtensionNumber, ParseExtensionError};
@@ -88,6 +92,44 @@ impl FromStr for LogLevel {
         }
         let targets = Targets::from_str(text).map_err(|_| wrong())?;
         Ok(Self { text: text.to_owned(), targets })
+    }
+}
+
+/// The whole path of a file, or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FilePath(PathBuf);
+
+impl FilePath {
+    /// Whether one is named.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        !self.0.as_os_str().is_empty()
+    }
+
+    /// The path; empty if none is named.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for FilePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // Relative to what? The service is started from anywhere.
+        if !text.is_empty() && !text.starts_with('/') {
+            return Err(serde::de::Error::custom(format_args!(
+                "\"{}\" is no whole path: write it from the root, as in /home/ada/key.pem",
+                text.escape_debug()
+            )));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl Serialize for FilePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.display())
     }
 }
 

@@ -60,6 +60,12 @@ pub struct Settings {
     pub nonce_seconds: u64,
     /// What one source may ask.
     pub gate: gate::GateSettings,
+    /// What one source may ask from outside the house.
+    pub outside: gate::GateSettings,
+    /// Whether domains of others may call the extensions.
+    pub accept_calls: bool,
+    /// Whether addresses at domains of others are called there directly.
+    pub call_directly: bool,
     /// The file the settings came from; empty if none.
     pub configuration_file: String,
 }
@@ -161,14 +167,14 @@ impl Settings {
         let registrar = &config.registrar;
         let limits = &config.limits;
         let mut gate = gate::GateSettings::default();
-        gate.requests = gate::Rate {
-            per_second: limits.requests_per_second.value(),
-            burst: limits.request_burst.value(),
-        };
+        gate.requests = gate::Rate::per_second(
+            limits.requests_per_second.value(),
+            limits.request_burst.value(),
+        );
         // Programs on this machine are given more by default; the configuration can only add.
         for (_, rate) in &mut gate.networks {
             if let Some(rate) = rate {
-                rate.per_second = rate.per_second.max(gate.requests.per_second);
+                rate.every = rate.every.min(gate.requests.every);
                 rate.burst = rate.burst.max(gate.requests.burst);
             }
         }
@@ -208,6 +214,9 @@ impl Settings {
                 .collect(),
             nonce_seconds: registrar.nonce_lifetime_seconds.value().into(),
             gate,
+            outside: outside_gate(config.peers.requests_per_minute.value()),
+            accept_calls: config.peers.accept_calls,
+            call_directly: config.peers.call_directly,
             configuration_file: circumstances.configuration_file.clone(),
         }
     }
@@ -220,4 +229,10 @@ fn kernel_towards(remote: SocketAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind(any).ok()?;
     socket.connect(remote).ok()?;
     Some(socket.local_addr().ok()?.ip())
+}
+
+/// Who is not of the house is given little, wherever he is: nothing depends on him.
+fn outside_gate(per_minute: u32) -> gate::GateSettings {
+    let rate = gate::Rate::per_minute(per_minute);
+    gate::GateSettings { requests: rate, refusals: rate, networks: Vec::new(), sources: 4_096 }
 }

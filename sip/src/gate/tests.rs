@@ -4,11 +4,11 @@ use super::*;
 
 fn settings() -> GateSettings {
     GateSettings {
-        requests: Rate { per_second: 10, burst: 20 },
-        refusals: Rate { per_second: 5, burst: 3 },
+        requests: Rate::per_second(10, 20),
+        refusals: Rate::per_second(5, 3),
         networks: vec![
             ("10.0.0.0/8".parse().unwrap(), None),
-            ("192.168.1.0/24".parse().unwrap(), Some(Rate { per_second: 1, burst: 1 })),
+            ("192.168.1.0/24".parse().unwrap(), Some(Rate::per_second(1, 1))),
         ],
         sources: 100,
     }

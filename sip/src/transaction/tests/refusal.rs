@@ -215,7 +215,7 @@ fn an_ack_that_belongs_to_no_refusal_is_told_if_it_is_sound() {
 fn refusals_have_a_bound_for_each_source() {
     use crate::gate::{GateSettings, Rate};
     let mut wire = pair(1);
-    let requests = Rate { per_second: 10, burst: 20 };
+    let requests = Rate::per_second(10, 20);
     let settings = GateSettings { requests, networks: Vec::new(), ..GateSettings::default() };
     wire.engine(CALLEE).table.set_refusals(settings);
     for _ in 0..100 {
