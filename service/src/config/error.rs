@@ -54,7 +54,11 @@ impl std::error::Error for Mistake {}
 impl Mistake {
     /// What the parser or a type complained of.
     pub(crate) fn from_toml(text: &str, error: &toml::de::Error) -> Self {
-        let span = error.span().unwrap_or(0..0);
+        Self::from_toml_at(text, error, error.span().unwrap_or(0..0))
+    }
+
+    /// The same, by somebody who knows the place better.
+    pub(crate) fn from_toml_at(text: &str, error: &toml::de::Error, span: Range<usize>) -> Self {
         let (line, column) = place(text, span.start);
         let key = key_around(text, &span);
         let words = match unknown_key(error.message()) {
@@ -62,9 +66,23 @@ impl Mistake {
                 Some(near) => format!("unknown key \"{unknown}\": did you mean \"{near}\"?"),
                 None => format!("unknown key \"{unknown}\": known here are {}", known.join(", ")),
             },
-            None => error.message().trim().replace('\n', ", "),
+            None => match missing_key(error.message()) {
+                Some(missing) => format!("the key \"{missing}\" is missing"),
+                None => error.message().trim().replace('\n', ", "),
+            },
         };
         Self { line, column, key, words }
+    }
+
+    /// Something at a byte of a text.
+    pub(crate) fn at(text: &str, byte: usize, key: &str, words: String) -> Self {
+        let (line, column) = place(text, byte);
+        Self { line, column, key: key.to_owned(), words }
+    }
+
+    /// The known word that is nearest to an unknown one, if it is near enough to be meant.
+    pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+        nearest(unknown, known)
     }
 
     /// What the combination of values does not allow. The first key is named; the place is that of
@@ -129,6 +147,11 @@ fn key_around(text: &str, span: &Range<usize>) -> String {
 fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
     let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     Some((quoted.next()?, quoted.collect()))
+}
+
+/// Takes serde's words for a missing field apart.
+fn missing_key(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
 }
 
 /// The known word that is nearest, if it is near enough to be meant.

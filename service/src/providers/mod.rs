@@ -10,7 +10,10 @@
 //! describes every key, and a test compares it with [`keys`].
 
 mod answer;
+pub mod keys;
 mod read;
+pub mod shelf;
+mod survey;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -31,7 +34,8 @@ use self::word::{
 };
 pub use self::{
     answer::AnswerError,
-    read::{Parsed, Unreadable},
+    read::Parsed,
+    shelf::{Entry, Folders, Refused, Shelf, Unreadable},
     template::{HostTemplate, Template, UserTemplate},
     text::{
         AskKey, Digits, HostPort, Language, Link, Month, Pattern, PortRange, ProviderId, Realm,

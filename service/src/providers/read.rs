@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! From text to [`Provider`], and what is wrong with a text.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
+use std::ops::Range;
+
+use toml::{
+    Spanned,
+    de::{DeArray, DeTable, DeValue},
 };
 
-use super::{LARGEST_FILE, Provider, word::Method};
+use super::{Provider, keys, survey, word::Method};
 use crate::config::Mistake;
 
 /// A provider, and what was passed over while it was read.
@@ -19,20 +20,6 @@ pub struct Parsed {
     pub warnings: Vec<Mistake>,
 }
 
-/// Why a file is no provider.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// It cannot be read.
-    #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
-    /// It is too large to be one.
-    #[error("it is larger than {} KiB, too large for a provider", LARGEST_FILE / 1024)]
-    TooLarge,
-    /// It says something wrong.
-    #[error("{0}")]
-    Wrong(#[from] Mistake),
-}
-
 impl Provider {
     /// Reads text.
     ///
@@ -40,37 +27,29 @@ impl Provider {
     ///
     /// The first mistake, with its place.
     pub fn parse(text: &str) -> Result<Parsed, Mistake> {
-        let provider: Self =
-            toml::from_str(text).map_err(|error| Mistake::from_toml(text, &error))?;
+        let warnings = survey::survey(text)?;
+        let provider: Self = toml::from_str(text).map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            Mistake::from_toml_at(text, &error, pinpoint(text, &error, span))
+        })?;
         match provider.contradiction() {
             Some((section, key, words)) => Err(Mistake::at_key(text, section, &[key], words)),
-            None => Ok(Parsed { provider, warnings: Vec::new() }),
+            None => Ok(Parsed { provider, warnings }),
         }
     }
 
-    /// Reads a file, whose name must be the provider's. No more of it is read than a provider can
-    /// have.
+    /// Checks that the provider is called as its file is.
     ///
     /// # Errors
     ///
-    /// If it cannot be read or says something wrong.
-    pub fn load(path: &Path) -> Result<Parsed, Unreadable> {
-        let file = File::open(path)?;
-        if file.metadata()?.len() > LARGEST_FILE {
-            return Err(Unreadable::TooLarge);
+    /// The place of the id, if it is not.
+    pub fn check_file_name(&self, text: &str, name: &str) -> Result<(), Mistake> {
+        let id = self.id.as_str();
+        if name.strip_suffix(".toml") == Some(id) {
+            return Ok(());
         }
-        let mut text = String::new();
-        if file.take(LARGEST_FILE + 1).read_to_string(&mut text)? as u64 > LARGEST_FILE {
-            return Err(Unreadable::TooLarge);
-        }
-        let parsed = Self::parse(&text)?;
-        let stem = path.file_stem().unwrap_or_default();
-        let id = parsed.provider.id.as_str();
-        if stem != id {
-            let words = format!("the file must be called {id}.toml, or the id be that of the file");
-            return Err(Mistake::at_key(&text, "", &["id"], words).into());
-        }
-        Ok(parsed)
+        let words = format!("the file must be called {id}.toml, or the id be that of the file");
+        Err(Mistake::at_key(text, "", &["id"], words))
     }
 
     /// What each value allows and their combination does not.
@@ -78,6 +57,11 @@ impl Provider {
         let wrong = |section, key, words: &str| Some((section, key, words.to_owned()));
         if self.evidence.is_empty() {
             return wrong("", "evidence", "say where the facts are from; \"memory\" is no shame");
+        }
+        if let Some(stray) = self.unsure.iter().find(|path| keys::find(path).is_none()) {
+            let stray: String = stray.chars().take(48).collect();
+            let words = format!("{stray:?} is no key: name one with its table, as in media.srtp");
+            return Some(("", "unsure", words));
         }
         if self.auth.method == Method::Digest && self.auth.user.is_none() {
             return wrong("auth", "user", "missing: say which answer is the user name");
@@ -137,5 +121,36 @@ impl Provider {
             user.into_iter().flat_map(move |user| user.places().map(move |p| (section, key, p)))
         });
         hosts.chain(users)
+    }
+}
+
+/// The parser knows no better place for a mistake inside a list than the list, which may be as long
+/// as all questions together. To find the item, the list is read again with each item alone.
+fn pinpoint(text: &str, error: &toml::de::Error, span: Range<usize>) -> Range<usize> {
+    let Ok(file) = DeTable::parse(text) else { return span };
+    let Some(items) = list_at(file.get_ref(), &span) else { return span };
+    let alone = items.iter().take(MOST_ITEMS).map(Spanned::span).find(|item| {
+        let (before, after) = (&text[..span.start], &text[span.end..]);
+        let alone = format!("{before}[{}]{after}", &text[item.clone()]);
+        let read = toml::from_str::<Provider>(&alone);
+        read.is_err_and(|other| other.message() == error.message())
+    });
+    alone.unwrap_or(span)
+}
+
+/// So many items of a list are tried.
+const MOST_ITEMS: usize = 64;
+
+/// The list that stands at a place.
+fn list_at<'a, 'i>(table: &'a DeTable<'i>, span: &Range<usize>) -> Option<&'a DeArray<'i>> {
+    let around = table.iter().map(|(_, value)| value).find(|value| {
+        let value = value.span();
+        value.start <= span.start && span.end <= value.end
+    });
+    match around.map(|value| (value.span(), value.get_ref())) {
+        Some((at, DeValue::Array(items))) if at == *span => Some(items),
+        Some((_, DeValue::Table(table))) => list_at(table, span),
+        // A table that is written by its header spans that header alone.
+        _ => table.iter().find_map(|(_, value)| list_at(value.get_ref().as_table()?, span)),
     }
 }

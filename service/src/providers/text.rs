@@ -338,34 +338,24 @@ impl FromStr for PortRange {
 
 as_text!(PortRange);
 
-/// What answers match: a regular expression, always for the whole answer.
-#[derive(Debug, Clone)]
-pub struct Pattern {
-    text: Box<str>,
-    regex: Regex,
+text! {
+    /// What answers match: a regular expression, always for the whole answer.
+    Pattern
 }
 
 impl Pattern {
-    /// As it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
     /// Whether an answer is of this form.
     #[must_use]
     pub fn matches(&self, answer: &str) -> bool {
-        self.regex.is_match(answer)
+        // Answers are checked when an account is made: too seldom to keep what this builds.
+        Self::build(&self.0).is_ok_and(|regex| regex.is_match(answer))
+    }
+
+    /// It runs in time linear to the answer; its size is what must be bounded.
+    fn build(text: &str) -> Result<Regex, regex_lite::Error> {
+        RegexBuilder::new(&format!("^(?:{text})$")).size_limit(64 * 1024).nest_limit(20).build()
     }
 }
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for Pattern {}
 
 impl FromStr for Pattern {
     type Err = String;
@@ -375,14 +365,10 @@ impl FromStr for Pattern {
         if text.is_empty() || text.len() > 200 {
             return Err(wrong(&"use up to 200 bytes"));
         }
-        // It runs in time linear to the answer; its size is what must be bounded.
-        let regex = RegexBuilder::new(&format!("^(?:{text})$"))
-            .size_limit(64 * 1024)
-            .nest_limit(20)
-            .build()
-            .map_err(|error| wrong(&error))?;
-        Ok(Self { text: text.into(), regex })
+        // By itself too, so that no bracket of it closes one of ours.
+        match Regex::new(text).and_then(|_| Self::build(text)) {
+            Ok(_) => Ok(Self(text.into())),
+            Err(error) => Err(wrong(&error)),
+        }
     }
 }
-
-as_text!(Pattern);
