@@ -10,14 +10,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::providers::Folders;
+
 /// Our own folder inside each.
 const OURS: &str = "sipwitch";
+/// More folders than that in one variable are not looked into.
+const MOST_FOLDERS: usize = 64;
 
 /// Where the user's files are. None of these need exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directories {
     /// What the user wrote, for all programs; ours is in a folder below.
     pub config: PathBuf,
+    /// What is installed, for all programs: for the user, then for the machine; ours is in a folder
+    /// below each.
+    pub data: Vec<PathBuf>,
     /// The database and the lock, ours alone.
     pub state: PathBuf,
     /// What is true only while the service runs, ours alone.
@@ -61,21 +68,32 @@ impl Directories {
                 .ok_or(DirectoryError { variable: name })
         };
         let config = folder("XDG_CONFIG_HOME", ".config")?;
+        let of_machine = variable("XDG_DATA_DIRS").filter(|folders| !folders.is_empty());
+        let of_machine = of_machine.unwrap_or_else(|| "/usr/local/share:/usr/share".into());
+        let of_machine = env::split_paths(&of_machine).filter(|path| path.is_absolute());
+        let of_user = folder("XDG_DATA_HOME", ".local/share").ok();
+        let data = of_user.into_iter().chain(of_machine.take(MOST_FOLDERS)).collect();
         if let Some(state) = state {
             let runtime = state.join("run");
-            return Ok(Self { config, state, runtime });
+            return Ok(Self { config, data, state, runtime });
         }
         let state = folder("XDG_STATE_HOME", ".local/state")?.join(OURS);
         // Without a session there is no runtime folder; the state folder is as private.
         let runtime = named("XDG_RUNTIME_DIR")
             .map_or_else(|| state.join("run"), |runtime| runtime.join(OURS));
-        Ok(Self { config, state, runtime })
+        Ok(Self { config, data, state, runtime })
     }
 
     /// The user's configuration file.
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
         crate::config::path_in(&self.config)
+    }
+
+    /// The folders of providers, the highest first.
+    #[must_use]
+    pub fn providers(&self) -> Folders {
+        Folders::of_user(&self.config, &self.data)
     }
 
     /// The database.
@@ -128,6 +146,36 @@ mod tests {
         let own = own.unwrap();
         assert_eq!(own.database(), Path::new("/srv/sip/state.db"));
         assert_eq!(own.runtime, Path::new("/srv/sip/run"));
+    }
+
+    #[test]
+    fn providers_are_looked_for_from_the_user_down_to_what_is_installed() {
+        let folders = |variables: &[(&str, &str)]| -> Vec<String> {
+            let directories = from(variables).unwrap();
+            directories.providers().iter().map(|folder| folder.display().to_string()).collect()
+        };
+        assert_eq!(
+            folders(&[("HOME", "/home/ada")]),
+            [
+                "/home/ada/.config/sipwitch/providers.d",
+                "/etc/sipwitch/providers.d",
+                "/run/sipwitch/providers.d",
+                "/home/ada/.local/share/sipwitch/providers.d",
+                "/usr/local/share/sipwitch/providers.d",
+                "/usr/share/sipwitch/providers.d",
+            ]
+        );
+        let moved = [
+            ("HOME", "/h"),
+            ("XDG_CONFIG_HOME", "/c"),
+            ("XDG_DATA_HOME", "/d"),
+            ("XDG_DATA_DIRS", "/one:relative:/two"),
+        ];
+        assert_eq!(
+            folders(&moved),
+            ["/c", "/etc", "/run", "/d", "/one", "/two"]
+                .map(|folder| format!("{folder}/sipwitch/providers.d"))
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ fn a_life_from_lock_to_end() {
     let home = TempDir::new().unwrap();
     let directories = Directories {
         config: home.path().join("config"),
+        data: Vec::new(),
         state: home.path().join("state"),
         runtime: home.path().join("run"),
     };
@@ -49,6 +50,7 @@ fn a_runtime_folder_that_cannot_be_written_is_named() {
     fs::write(&blocked, "").unwrap();
     let directories = Directories {
         config: home.path().to_owned(),
+        data: Vec::new(),
         state: home.path().join("state"),
         runtime: blocked.join("run"),
     };

@@ -36,7 +36,23 @@ enum Watched {
 
 /// What the kernel needs to be asked for by number.
 #[derive(Debug)]
-struct Descriptor(Inotify);
+pub(crate) struct Descriptor(pub(crate) Inotify);
+
+/// A new one, which watches nothing yet. Needs a tokio runtime.
+///
+/// # Errors
+///
+/// If the system gives no more of them.
+pub(crate) fn descriptor() -> io::Result<AsyncFd<Descriptor>> {
+    let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe, to make sure of what holds here: the descriptor is \
+                  owned, never replaced, and closed after it was taken from the reactor"
+    )]
+    let inotify = AsyncFd::new(Descriptor(inotify))?;
+    Ok(inotify)
+}
 
 impl AsRawFd for Descriptor {
     fn as_raw_fd(&self) -> RawFd {
@@ -54,14 +70,8 @@ impl Watch {
         let parts = file.parent().zip(file.file_name());
         let (folder, name) = parts.ok_or(io::ErrorKind::InvalidInput)?;
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        let watched = watch(&inotify, folder)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe, to make sure of what holds here: the descriptor is \
-                      owned, never replaced, and closed after it was taken from the reactor"
-        )]
-        let inotify = AsyncFd::new(Descriptor(inotify))?;
+        let inotify = descriptor()?;
+        let watched = watch(&inotify.get_ref().0, folder)?;
         Ok(Self { inotify, folder: folder.to_owned(), name: name.to_owned(), watched })
     }
 

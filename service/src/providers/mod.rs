@@ -11,6 +11,7 @@
 
 mod answer;
 pub mod keys;
+mod library;
 mod read;
 pub mod shelf;
 mod survey;
@@ -18,6 +19,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod text;
+mod watch;
 pub mod word;
 
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ use self::word::{
 };
 pub use self::{
     answer::AnswerError,
+    library::{Closed, Library, Providers, open},
     read::Parsed,
     shelf::{Entry, Folders, Refused, Shelf, Unreadable},
     template::{HostTemplate, Template, UserTemplate},

@@ -90,6 +90,26 @@ pub struct Shelf {
     pub refused: Vec<Refused>,
 }
 
+impl Shelf {
+    /// One provider: none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If its file is refused.
+    pub fn one(&self, id: &ProviderId) -> Result<Option<Arc<Entry>>, Refused> {
+        if let Some(entry) = self.entries.get(id) {
+            return Ok(Some(Arc::clone(entry)));
+        }
+        let name = format!("{id}{ENDING}");
+        let is_its =
+            |refused: &&Refused| refused.file.file_name().is_some_and(|have| *have == *name);
+        match self.refused.iter().find(is_its) {
+            Some(refused) => Err(refused.clone()),
+            None => Ok(None),
+        }
+    }
+}
+
 impl Folders {
     /// These folders, the highest first.
     #[must_use]

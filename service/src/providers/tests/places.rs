@@ -49,7 +49,7 @@ fn provider(id: &str, name: &str) -> String {
     text.replace("\"X\"", &format!("\"{name}\""))
 }
 
-fn put(folder: &Path, id: &str, name: &str) {
+pub(super) fn put(folder: &Path, id: &str, name: &str) {
     fs::write(folder.join(format!("{id}.toml")), provider(id, name)).unwrap();
 }
 
