@@ -30,6 +30,8 @@ pub enum Error {
     NoSuchExtension(String),
     /// The phone is not registered any more.
     NoSuchPhone(String),
+    /// No provider has this id.
+    NoSuchProvider(String),
     /// The caller may not do this: only root and the user of the service may.
     NotAllowed(String),
     /// The method does not apply now: wait for the state it asks for.

@@ -16,6 +16,7 @@ mod error;
 pub mod extension;
 pub mod names;
 pub mod phone;
+pub mod providers;
 pub mod sipwitch;
 pub mod wire;
 pub mod xml;
@@ -25,6 +26,7 @@ pub use error::Error;
 pub use extension::ExtensionProxy;
 pub use names::ObjectName;
 pub use phone::PhoneProxy;
+pub use providers::ProvidersProxy;
 pub use sipwitch::SipWitchProxy;
 
 #[cfg(test)]

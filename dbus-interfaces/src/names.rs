@@ -18,6 +18,8 @@ pub const CALL_INTERFACE: &str = "org.gnutelephony.SipWitch1.Call";
 pub const PHONE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Phone";
 /// The interface of extensions.
 pub const EXTENSION_INTERFACE: &str = "org.gnutelephony.SipWitch1.Extension";
+/// The interface of what is known of providers.
+pub const PROVIDERS_INTERFACE: &str = "org.gnutelephony.SipWitch1.Providers";
 
 /// What the names of our errors begin with.
 pub const ERROR_PREFIX: &str = "org.gnutelephony.SipWitch1.Error";

@@ -13,7 +13,10 @@ use zbus::{
 
 use crate::{
     Error, contract, names,
-    wire::{CallState, ExtensionKind, LegRole, LegState, MessageState, Origin},
+    wire::{
+        CallState, EmergencyAbility, ExtensionKind, LegRole, LegState, MessageState, Origin,
+        ProviderKind, Severity,
+    },
 };
 
 fn round_trip<W>(all: &[W])
@@ -60,6 +63,9 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(Origin::ALL);
     round_trip(ExtensionKind::ALL);
     round_trip(MessageState::ALL);
+    round_trip(ProviderKind::ALL);
+    round_trip(EmergencyAbility::ALL);
+    round_trip(Severity::ALL);
 }
 
 #[test]
@@ -71,6 +77,9 @@ fn every_word_is_documented() {
         (crate::xml::CALL, Origin::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::EXTENSION, ExtensionKind::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::SIPWITCH, MessageState::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::PROVIDERS, ProviderKind::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::PROVIDERS, EmergencyAbility::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::PROVIDERS, Severity::ALL.iter().map(ToString::to_string).collect()),
     ] {
         for word in words {
             assert!(xml.contains(&format!("\"{word}\"")), "{word} stands in no documentation");
@@ -98,6 +107,7 @@ fn the_xml_names_our_interfaces_and_documents_every_member() {
             names::CALL_INTERFACE,
             names::EXTENSION_INTERFACE,
             names::PHONE_INTERFACE,
+            names::PROVIDERS_INTERFACE,
         ]
     );
     for text in crate::xml::ALL {
@@ -129,6 +139,7 @@ fn every_error_has_its_name_and_the_xml_speaks_of_it() {
         Error::NoSuchCall(says()),
         Error::NoSuchExtension(says()),
         Error::NoSuchPhone(says()),
+        Error::NoSuchProvider(says()),
         Error::NotAllowed(says()),
         Error::NotInThisState(says()),
         Error::NotStored(says()),

@@ -106,6 +106,13 @@ macro_rules! words {
     };
 }
 
+mod provider;
+
+pub use provider::{
+    CheckOptions, EmergencyAbility, LanguageOptions, ProblemInfo, ProviderFilter, ProviderInfo,
+    ProviderKind, ProviderSummary, QuestionInfo, Severity,
+};
+
 words! {
     /// How far a call is.
     CallState, "state of a call" {

@@ -9,6 +9,8 @@ pub const CALL: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Call.xml"
 pub const PHONE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Phone.xml");
 /// `org.gnutelephony.SipWitch1.Extension`.
 pub const EXTENSION: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Extension.xml");
+/// `org.gnutelephony.SipWitch1.Providers`.
+pub const PROVIDERS: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Providers.xml");
 
 /// Every interface of ours.
-pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION];
+pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION, PROVIDERS];

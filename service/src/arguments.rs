@@ -26,4 +26,7 @@ pub struct Arguments {
     /// Only check this configuration file, and say what is wrong with it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "listen", "state"])]
     pub check_config: Option<PathBuf>,
+    /// Only check these files of providers, and say what is wrong with them; may be given again.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["config", "listen", "state"])]
+    pub check_provider: Vec<PathBuf>,
 }

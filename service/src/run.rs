@@ -27,6 +27,7 @@ use crate::{
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
     memory::{self, Rush},
+    providers::{self, Providers},
     socket_owner::SocketOwners,
     store::{self, Bounds, Place, Report, Store},
     switchboard::{
@@ -56,11 +57,32 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Config::load(file)?;
         return Ok(());
     }
+    if !arguments.check_provider.is_empty() {
+        return check_providers(&arguments.check_provider);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime cannot start")?;
     runtime.block_on(serve(arguments))
+}
+
+/// Tells what is wrong with files of providers, one line for each thing.
+fn check_providers(files: &[PathBuf]) -> anyhow::Result<()> {
+    let mut refused = 0;
+    for file in files {
+        match providers::check(file) {
+            Ok(entry) => entry.warnings.iter().for_each(|mistake| {
+                eprintln!("{}:{mistake} (has no effect)", file.display());
+            }),
+            Err(error) => {
+                refused += 1;
+                eprintln!("{error}");
+            }
+        }
+    }
+    anyhow::ensure!(refused == 0, "{refused} of {} files refused", files.len());
+    Ok(())
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
@@ -133,8 +155,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     if is_watched {
         let subscribed = notices.subscribe();
         let kind = arguments.bus;
+        let (providers, library) = providers::open(directories.providers());
+        tokio::spawn(library.run());
         tokio::spawn(async move {
-            let _ = gone_in.send(serve_bus(kind, asks_in, subscribed).await);
+            let _ = gone_in.send(serve_bus(kind, asks_in, subscribed, providers).await);
         });
         drop(notices);
         house.run(Some(gone)).await
@@ -149,8 +173,9 @@ async fn serve_bus(
     kind: BusKind,
     asks: mpsc::Sender<Ask>,
     notices: broadcast::Receiver<Notice>,
+    providers: Providers,
 ) -> anyhow::Result<Gone> {
-    match bus::open(kind, asks, notices).await? {
+    match bus::open(kind, asks, notices, providers).await? {
         Some(serving) => Ok(serving.run().await),
         None => Ok(Gone::Bus),
     }

@@ -90,13 +90,15 @@ fn answer_to(
 /// Sends one signal as the XML has it.
 pub(super) async fn signal(connection: &Connection, path: &str, interface: &str, name: &str) {
     let arguments = &contract::master()[interface].signals[name];
-    let body = body(arguments).expect("our signals have arguments");
     let message = Message::signal(path, interface, name)
         .expect("valid names")
         .sender(SENDER)
-        .expect("a valid name")
-        .build(&body)
-        .expect("a valid message");
+        .expect("a valid name");
+    let message = match body(arguments) {
+        Some(body) => message.build(&body),
+        None => message.build(&()),
+    };
+    let message = message.expect("a valid message");
     connection.send(&message).await.expect("the other end listens");
 }
 
@@ -118,6 +120,28 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
         "Origin" => return "phone".into(),
         "Kind" => return "person".into(),
         "result" => return words(&[("state", "stored".into())]),
+        "provider" => {
+            let nothing = || Vec::<HashMap<String, Value<'_>>>::new().into();
+            let none = || Vec::<String>::new().into();
+            return words(&[
+                ("id", "dus-net".into()),
+                ("name", "dus.net".into()),
+                ("country", vec!["DE".to_owned()].into()),
+                ("kind", "itsp".into()),
+                ("domain", "proxy.dus.net".into()),
+                ("emergency", "unknown".into()),
+                ("origin", "/usr/share/sipwitch/providers.d/dus-net.toml".into()),
+                ("evidence", none()),
+                ("unsure", none()),
+                ("links", HashMap::<String, String>::new().into()),
+                (
+                    "facts",
+                    HashMap::from([("server.port".to_owned(), Value::from(5060_u32))]).into(),
+                ),
+                ("ask", nothing()),
+                ("warnings", nothing()),
+            ]);
+        }
         "details" => {
             return words(&[
                 ("online", true.into()),

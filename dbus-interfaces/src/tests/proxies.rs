@@ -8,8 +8,12 @@ use zbus::{Connection, proxy::CacheProperties};
 
 use super::peer;
 use crate::{
-    CallProxy, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy, contract, names,
-    wire::{CallState, DialOptions, ExtensionKind, ExtensionProperties, MessageOptions, NoOptions},
+    CallProxy, ExtensionProxy, ObjectName, PhoneProxy, ProvidersProxy, SipWitchProxy, contract,
+    names,
+    wire::{
+        CallState, CheckOptions, DialOptions, ExtensionKind, ExtensionProperties, LanguageOptions,
+        MessageOptions, NoOptions, ProviderFilter, ProviderKind,
+    },
 };
 
 macro_rules! proxy {
@@ -88,6 +92,23 @@ async fn call_everything(client: &Connection) {
         root.call_count(),
     }
 
+    let filter = ProviderFilter {
+        country: Some("DE".into()),
+        kind: Some(ProviderKind::Itsp),
+        search: Some("dus".into()),
+        language: Some("de".into()),
+    };
+    let providers = proxy!(ProvidersProxy, client, ObjectName::Root);
+    all! {
+        providers.list_providers(&filter),
+        providers.check_provider("schema = 1", &CheckOptions { file_name: Some("x.toml".into()) }),
+        providers.list_problems(&none),
+    }
+    let asked = providers.get_provider("dus-net", &LanguageOptions::default()).await;
+    let provider = asked.expect("a provider");
+    assert_eq!((provider.kind, provider.docs), (ProviderKind::Itsp, None));
+    assert_eq!(provider.facts["server.port"], 5060_u32.into());
+
     let call = proxy!(CallProxy, client, ObjectName::Call(1));
     all! {
         call.hangup(),
@@ -155,12 +176,17 @@ async fn every_signal_of_the_xml_is_understood() {
     let mut ended = call.receive_ended().await.expect("a stream");
     let mut dtmf = call.receive_dtmf_received().await.expect("a stream");
 
+    let providers = proxy!(ProvidersProxy, &client, ObjectName::Root);
+    let mut providers_changed = providers.receive_providers_changed().await.expect("a stream");
+
     let path = ObjectName::Call(1).path();
+    peer::signal(&server, names::ROOT, names::PROVIDERS_INTERFACE, "ProvidersChanged").await;
     peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "CallEnded").await;
     peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "ConnectivityChanged").await;
     peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "Ended").await;
     peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "DtmfReceived").await;
 
+    providers_changed.next().await.expect("ProvidersChanged");
     let signal = call_ended.next().await.expect("CallEnded");
     let args = signal.args().expect("its arguments");
     assert_eq!(args.call.as_str(), path.as_str());
@@ -176,7 +202,10 @@ async fn every_signal_of_the_xml_is_understood() {
 
     let promised: Vec<_> =
         contract::master().into_values().flat_map(|i| i.signals.into_keys()).collect();
-    assert_eq!(promised, ["CallEnded", "ConnectivityChanged", "DtmfReceived", "Ended"]);
+    assert_eq!(
+        promised,
+        ["CallEnded", "ConnectivityChanged", "DtmfReceived", "Ended", "ProvidersChanged"]
+    );
 }
 
 #[tokio::test]

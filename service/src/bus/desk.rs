@@ -3,7 +3,7 @@
 
 use sipwitch_core::call::leg::CallId;
 use sipwitch_dbus_interfaces::Error;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::caller::{Caller, Guard, Presence};
 use crate::switchboard::ask::{Ask, Refusal, Reply};
@@ -42,16 +42,23 @@ impl Desk {
         &self.asks
     }
 
+    /// Lets a program in that may ask, as long as there is room; it has its place until that is
+    /// dropped.
+    pub(super) async fn enter(&self, caller: &Caller<'_>) -> Result<SemaphorePermit<'_>, Error> {
+        let place = self.places.try_acquire().map_err(|_| {
+            Error::LimitReached(format!("{PLACES} requests are under way; try again later"))
+        })?;
+        self.guard.admit(caller).await?;
+        Ok(place)
+    }
+
     /// Asks something that changes nothing here.
     pub(super) async fn ask<T>(
         &self,
         caller: &Caller<'_>,
         ask: impl FnOnce(Reply<T>) -> Ask,
     ) -> Result<T, Error> {
-        let _place = self.places.try_acquire().map_err(|_| {
-            Error::LimitReached(format!("{PLACES} requests are under way; try again later"))
-        })?;
-        self.guard.admit(caller).await?;
+        let _place = self.enter(caller).await?;
         let (reply, answer) = oneshot::channel();
         self.asks.send(ask(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?.map_err(translate)
@@ -90,7 +97,7 @@ impl Desk {
     }
 }
 
-fn stopping() -> Error {
+pub(super) fn stopping() -> Error {
     translate(Refusal::Stopping)
 }
 

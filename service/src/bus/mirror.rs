@@ -30,11 +30,15 @@ use super::{
     desk::{Desk, Errand},
     extension::{self, Extension},
     phone::{self, Phone},
+    providers::Providers,
     sipwitch::{self, ServiceRecord, SipWitch},
 };
-use crate::switchboard::{
-    ask::Ask,
-    notice::{CallView, ExtensionId, ExtensionView, Notice, PhoneId, PhoneView, World},
+use crate::{
+    providers,
+    switchboard::{
+        ask::Ask,
+        notice::{CallView, ExtensionId, ExtensionView, Notice, PhoneId, PhoneView, World},
+    },
 };
 
 /// Why the mirror ended.
@@ -57,6 +61,8 @@ pub(super) struct Mirror {
     calls: HashMap<CallId, Shown>,
     phones: HashMap<PhoneId, watch::Sender<PhoneView>>,
     extensions: HashMap<ExtensionId, watch::Sender<ExtensionView>>,
+    providers: providers::Providers,
+    providers_changed: watch::Receiver<u64>,
 }
 
 /// A call on the bus.
@@ -73,6 +79,7 @@ impl Mirror {
         desk: Arc<Desk>,
         notices: broadcast::Receiver<Notice>,
         errands: mpsc::Receiver<Errand>,
+        providers: providers::Providers,
     ) -> Self {
         Self {
             connection,
@@ -83,6 +90,8 @@ impl Mirror {
             calls: HashMap::new(),
             phones: HashMap::new(),
             extensions: HashMap::new(),
+            providers_changed: providers.changes(),
+            providers,
         }
     }
 
@@ -102,6 +111,9 @@ impl Mirror {
         self.service.send_replace(service);
         let object = SipWitch { desk: Arc::clone(&self.desk), view: self.service.subscribe() };
         let server = self.connection.object_server();
+        server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
+        let (desk, providers) = (Arc::clone(&self.desk), self.providers.clone());
+        let object = Providers { desk, providers };
         server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
         self.world(*world).await.map_err(BusError::Serve)
     }
@@ -130,12 +142,17 @@ impl Mirror {
                     self.run_errand(errand);
                     Ok(())
                 }
+                Ok(()) = self.providers_changed.changed() => self.tell_of_providers().await,
             };
             if let Err(error) = result {
                 // If the connection broke, the next turn says so; anything else concerns one signal.
                 tracing::warn!(%error, "the bus did not take a signal");
             }
         }
+    }
+
+    async fn tell_of_providers(&self) -> zbus::Result<()> {
+        Providers::providers_changed(&self.root()?).await
     }
 
     async fn announce(&self) {

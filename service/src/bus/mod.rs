@@ -19,6 +19,7 @@ mod extension;
 mod mirror;
 mod options;
 mod phone;
+mod providers;
 mod sipwitch;
 
 use std::sync::Arc;
@@ -30,7 +31,10 @@ use zbus::{
     fdo::{self, RequestNameFlags},
 };
 
-use crate::switchboard::{ask::Ask, notice::Notice};
+use crate::{
+    providers::Providers,
+    switchboard::{ask::Ask, notice::Notice},
+};
 
 use caller::Guard;
 use desk::Desk;
@@ -88,6 +92,7 @@ pub async fn open(
     kind: BusKind,
     asks: mpsc::Sender<Ask>,
     notices: broadcast::Receiver<Notice>,
+    providers: Providers,
 ) -> Result<Option<Serving>, BusError> {
     let (name, builder, guard) = match kind {
         BusKind::Session => ("session", connection::Builder::session(), Guard::Everyone),
@@ -96,7 +101,7 @@ pub async fn open(
     };
     let no_bus = |error| BusError::NoBus(name, error);
     let connection = builder.map_err(no_bus)?.build().await.map_err(no_bus)?;
-    let serving = serve(connection, guard, asks, notices).await?;
+    let serving = serve(connection, guard, asks, notices, providers).await?;
     serving.take_name().await?;
     Ok(Some(serving))
 }
@@ -107,11 +112,12 @@ async fn serve(
     guard: Guard,
     asks: mpsc::Sender<Ask>,
     notices: broadcast::Receiver<Notice>,
+    providers: Providers,
 ) -> Result<Serving, BusError> {
     let (desk, errands) = Desk::new(asks, guard);
     let server = connection.object_server();
     server.at(names::ROOT, fdo::ObjectManager).await.map_err(BusError::Serve)?;
-    let mut mirror = Mirror::new(connection.clone(), Arc::new(desk), notices, errands);
+    let mut mirror = Mirror::new(connection.clone(), Arc::new(desk), notices, errands, providers);
     mirror.fill().await?;
     Ok(Serving { connection, mirror })
 }

@@ -3,13 +3,20 @@
 
 use std::collections::HashMap;
 
-use sipwitch_dbus_interfaces::{Error, wire::ExtensionKind};
+use sipwitch_core::number::Region;
+use sipwitch_dbus_interfaces::{
+    Error,
+    wire::{ExtensionKind, ProviderKind},
+};
 use zbus::zvariant::OwnedValue;
 
 use crate::{
     secret::Secret,
     switchboard::ask::{DialOptions, ExtensionChange},
 };
+
+/// More words than that of a search are not looked for.
+const SEARCH_WORDS: usize = 16;
 
 /// `a{sv}`.
 pub(super) type Dictionary = HashMap<String, OwnedValue>;
@@ -75,6 +82,46 @@ pub(super) fn message(entries: Dictionary) -> Result<Option<String>, Error> {
     let mut options = Options::new("SendMessage", entries);
     let from = options.take("from")?;
     options.finish().map(|()| from)
+}
+
+/// Which providers are wanted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ProviderFilter {
+    pub(super) country: Option<Region>,
+    pub(super) kind: Option<ProviderKind>,
+    /// In lower case.
+    pub(super) words: Vec<String>,
+    /// Empty for the usual names.
+    pub(super) language: String,
+}
+
+/// Options of `ListProviders`.
+pub(super) fn providers(entries: Dictionary) -> Result<ProviderFilter, Error> {
+    let mut options = Options::new("ListProviders", entries);
+    let country = options.take::<String>("country")?;
+    let country = country.map(|country| country.parse::<Region>()).transpose();
+    let search: String = options.take("search")?.unwrap_or_default();
+    let filter = ProviderFilter {
+        country: country.map_err(|error| Error::BadValue(error.to_string()))?,
+        kind: options.take("kind")?,
+        words: search.split_whitespace().take(SEARCH_WORDS).map(str::to_lowercase).collect(),
+        language: options.take("language")?.unwrap_or_default(),
+    };
+    options.finish().map(|()| filter)
+}
+
+/// The language that is wanted; empty for the usual one.
+pub(super) fn language(of: &'static str, entries: Dictionary) -> Result<String, Error> {
+    let mut options = Options::new(of, entries);
+    let language = options.take("language")?.unwrap_or_default();
+    options.finish().map(|()| language)
+}
+
+/// Options of `CheckProvider`: the name of the file.
+pub(super) fn file_name(entries: Dictionary) -> Result<Option<String>, Error> {
+    let mut options = Options::new("CheckProvider", entries);
+    let name = options.take("file-name")?;
+    options.finish().map(|()| name)
 }
 
 /// What an extension is to become.

@@ -7,3 +7,4 @@ mod contract;
 mod daemon;
 mod house;
 mod notices;
+mod providers;

@@ -13,7 +13,7 @@ mod answer;
 pub mod keys;
 mod library;
 mod read;
-pub mod shelf;
+mod shelf;
 mod survey;
 mod template;
 #[cfg(test)]
@@ -38,7 +38,7 @@ pub use self::{
     answer::AnswerError,
     library::{Closed, Library, Providers, open},
     read::Parsed,
-    shelf::{Entry, Folders, Refused, Shelf, Unreadable},
+    shelf::{Entry, Folders, MOST_FILES, Refused, Shelf, Unreadable, check, check_text},
     template::{HostTemplate, Template, UserTemplate},
     text::{
         AskKey, Digits, HostPort, Language, Link, Month, Pattern, PortRange, ProviderId, Realm,

@@ -243,18 +243,37 @@ fn text(file: &Path) -> Result<Option<String>, Unreadable> {
     Ok((!text.is_empty()).then_some(text))
 }
 
-/// Reads one file by itself, wherever it is, as `sipwitchd --check-provider` does.
+/// Reads one file by itself, wherever it is.
 ///
 /// # Errors
 ///
 /// If it is refused; an empty file is, since it says nothing.
 pub fn check(file: &Path) -> Result<Entry, Refused> {
-    let nothing = || {
-        let mistake = Mistake { line: 1, column: 1, key: String::new(), words: EMPTY.into() };
-        Refused { file: file.to_owned(), why: Unreadable::Wrong(mistake) }
-    };
+    let nothing = || Refused { file: file.to_owned(), why: nothing() };
     read(file)?.ok_or_else(nothing)
 }
 
-/// What is said of an empty file that is to be checked.
-pub(super) const EMPTY: &str = "an empty file takes away the provider of its name, and is none";
+/// Reads a text that may become a file of this name.
+///
+/// # Errors
+///
+/// If it would be refused.
+pub fn check_text(text: &str, file_name: Option<&str>) -> Result<Parsed, Unreadable> {
+    if text.is_empty() {
+        return Err(nothing());
+    }
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(Unreadable::TooLarge);
+    }
+    let parsed = Provider::parse(text).map_err(Unreadable::Wrong)?;
+    if let Some(name) = file_name {
+        parsed.provider.check_file_name(text, name).map_err(Unreadable::Wrong)?;
+    }
+    Ok(parsed)
+}
+
+/// What is said of an empty file.
+fn nothing() -> Unreadable {
+    let words = "an empty file takes away the provider of its name, and is none".into();
+    Unreadable::Wrong(Mistake { line: 1, column: 1, key: String::new(), words })
+}

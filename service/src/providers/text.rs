@@ -173,11 +173,13 @@ pub(super) fn in_language<'a>(
     texts: &'a BTreeMap<Language, Words>,
     language: &str,
 ) -> Option<&'a Words> {
+    // A locale, as in de_AT.UTF-8, names a language too.
+    let language = language.split(['.', '@']).next()?.replace('_', "-");
     let exactly = |wanted: &str| {
         let found = texts.iter().find(|(have, _)| have.0.eq_ignore_ascii_case(wanted));
         found.map(|(_, words)| words)
     };
-    exactly(language).or_else(|| exactly(language.split('-').next()?))
+    exactly(&language).or_else(|| exactly(language.split('-').next()?))
 }
 
 text! {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What every test here stands in: the served objects, a client, and the switchboard's channels.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt as _;
 use sipwitch_core::call::leg::CallId;
@@ -17,6 +17,7 @@ use zbus::{
 
 use crate::{
     bus::{Gone, Guard, Serving, serve},
+    providers::{self, Folders},
     switchboard::{
         ask::Ask,
         notice::{
@@ -52,6 +53,15 @@ impl House {
 
     /// The same, with room for only so many notices.
     pub(super) async fn with_room(world: World, notices: usize) -> Self {
+        Self::built(world, notices, Vec::new()).await
+    }
+
+    /// The same, with providers in some folders.
+    pub(super) async fn with_providers(folders: Vec<PathBuf>) -> Self {
+        Self::built(world(), 64, folders).await
+    }
+
+    async fn built(world: World, notices: usize, folders: Vec<PathBuf>) -> Self {
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let guid = Guid::generate();
         let server =
@@ -59,7 +69,8 @@ impl House {
         let client = connection::Builder::unix_stream(theirs).p2p().build();
         let (server, client) = tokio::join!(server, client);
         let (server, client) = (server.expect("our end"), client.expect("the program's end"));
-        let (asks, notices, serving) = served(server, Guard::Everyone, world, notices).await;
+        let (asks, notices, serving) =
+            served_with(server, Guard::Everyone, world, notices, folders).await;
         let running = tokio::spawn(serving.run());
         // What was told while serving began has come when the answer comes.
         let peer = "org.freedesktop.DBus.Peer";
@@ -100,6 +111,17 @@ pub(super) async fn served(
     world: World,
     room: usize,
 ) -> (mpsc::Receiver<Ask>, broadcast::Sender<Notice>, Serving) {
+    served_with(connection, guard, world, room, Vec::new()).await
+}
+
+/// The same, with providers in some folders.
+async fn served_with(
+    connection: Connection,
+    guard: Guard,
+    world: World,
+    room: usize,
+    folders: Vec<PathBuf>,
+) -> (mpsc::Receiver<Ask>, broadcast::Sender<Notice>, Serving) {
     let (ask, mut asks) = mpsc::channel(8);
     let (notices, listener) = broadcast::channel(room);
     let announcing = async {
@@ -110,8 +132,12 @@ pub(super) async fn served(
             other => panic!("the bus begins with {other:?}"),
         }
     };
-    let (serving, ()) =
-        soon(async { tokio::join!(serve(connection, guard, ask, listener), announcing) }).await;
+    let (serving, ()) = soon(async {
+        let (providers, library) = providers::open(Folders::new(folders));
+        tokio::spawn(library.run());
+        tokio::join!(serve(connection, guard, ask, listener, providers), announcing)
+    })
+    .await;
     (asks, notices, serving.expect("served"))
 }
 

@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{FULL, least};
-use crate::providers::{Folders, LARGEST_FILE, shelf};
+use crate::providers::{Folders, LARGEST_FILE, MOST_FILES, check};
 
 /// Three folders, the highest first.
 struct Room {
@@ -142,11 +142,11 @@ fn there_may_be_no_folder_and_too_many_files() {
     fs::remove_dir(etc).unwrap();
     fs::write(etc, "no folder").unwrap();
     assert_eq!(room.read(), (Vec::new(), Vec::new()));
-    for number in 0..=shelf::MOST_FILES {
+    for number in 0..=MOST_FILES {
         put(usr, &format!("p{number:04}"), "P");
     }
     let (found, refused) = room.read();
-    assert_eq!(found.len(), shelf::MOST_FILES);
+    assert_eq!(found.len(), MOST_FILES);
     assert_eq!(refused.len(), 1);
     let words = "p1000.toml: is one too many: more than 1000 providers are not read";
     assert!(refused[0].ends_with(words), "{refused:?}");
@@ -157,10 +157,10 @@ fn one_file_is_checked_by_itself() {
     let room = Room::new();
     let file = room.folders[0].join("house-net.toml");
     fs::write(&file, FULL).unwrap();
-    assert_eq!(shelf::check(&file).unwrap().provider.id.as_str(), "house-net");
+    assert_eq!(check(&file).unwrap().provider.id.as_str(), "house-net");
     fs::write(&file, "").unwrap();
-    let said = shelf::check(&file).unwrap_err().to_string();
+    let said = check(&file).unwrap_err().to_string();
     assert!(said.contains("house-net.toml:1:1: an empty file takes away"), "{said}");
     fs::write(&file, "#".repeat(usize::try_from(LARGEST_FILE).unwrap() + 1)).unwrap();
-    assert!(shelf::check(&file).is_err());
+    assert!(check(&file).is_err());
 }
