@@ -6,7 +6,7 @@
 //!
 //! From below to above: [`wire`] reads and writes messages · [`transaction`] repeats and matches
 //! them · `leg` and [`dialog`] make conversations of them, [`endpoint`] holds it all · `auth`, `registrar` and `gate` decide who
-//! may have one.
+//! may have one · `client_registration` makes an account of ours known at somebody else's registrar.
 //!
 //! [`Transmit`]: flow::Transmit
 

@@ -4,7 +4,8 @@
 //! A leg is an enum of what it is doing, and each thing it does has its file: it calls
 //! (`outgoing`), is called (`incoming`), changes the session (`reinvite`), asks and is asked
 //! (`asking`, `asked`), shows progress reliably (`reliable`), transfers (`refer`), stays alive
-//! (`session_timer`) and ends (`ending`).
+//! (`session_timer`) and ends (`ending`). On a line it speaks as an account (`line`), and may be moved
+//! to another flow (`moving`).
 //!
 //! [`LegEvent::Ended`] is told once, as the last event. A leg may stand a little longer, silently,
 //! until its BYE is answered.

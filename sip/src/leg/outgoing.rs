@@ -284,7 +284,8 @@ impl Leg {
         let cause = cause_of(status, response.headers());
         if (300..=399).contains(&status) {
             let State::Calling(calling) = &self.state else { return };
-            let targets = targets_of(response, calling);
+            let asked = self.speaker.is_some().then_some(&**calling);
+            let targets = targets_of(response, asked);
             self.tell(context, LegEvent::Redirected { targets, cause: cause.clone() });
         }
         self.finish(context, cause);
@@ -413,13 +414,15 @@ pub(super) fn status_of(response: &Response) -> Status {
     Status { code, reason: if usual { String::new() } else { reason.chars().take(128).collect() } }
 }
 
-/// The Contacts of a 3xx, the most wanted first (RFC 3261 §8.1.3.4, §20.10 `q`). Who was asked is
-/// not asked again, and we ourselves are no answer.
-fn targets_of(response: &Response, calling: &Calling) -> Vec<String> {
-    let own = calling.flow.local;
+/// The Contacts of a 3xx, the most wanted first (RFC 3261 §8.1.3.4, §20.10 `q`). A phone may send
+/// the caller to another extension of ours; on a line, `asked` says what leads round in a circle:
+/// whom it was asked for, and we ourselves.
+fn targets_of(response: &Response, asked: Option<&Calling>) -> Vec<String> {
     let leads_on = |uri: &Uri| {
+        let Some(asked) = asked else { return true };
+        let own = asked.flow.local;
         let is_us = uri.ip() == Some(own.ip()) && uri.port().unwrap_or(5060) == own.port();
-        !is_us && *uri.to_bytes() != *calling.origin.request_uri
+        !is_us && *uri.to_bytes() != *asked.origin.request_uri
     };
     let mut targets: Vec<(u16, String)> = Vec::new();
     for value in response.headers().all(&name::CONTACT) {

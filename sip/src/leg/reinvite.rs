@@ -260,6 +260,10 @@ impl Leg {
         if matches!(status, 408 | 481) {
             return self.end_if_gone(context, cause_of(status, headers));
         }
+        // A password that was refused is not shown every few seconds: the timer runs out instead.
+        if matches!(status, 401 | 407) {
+            return;
+        }
         if matches!(status, 405 | 501) && *method == Method::Update {
             self.takes_update = false;
         }

@@ -43,6 +43,16 @@ impl World {
         self.wire.settle();
     }
 
+    /// The last request of a method that the phone heard, if its number is none of these.
+    fn unanswered(
+        &mut self,
+        method: &Method,
+        answered: &mut std::collections::BTreeSet<u32>,
+    ) -> Option<Request> {
+        let request = self.heard(method);
+        answered.insert(number(&request)).then_some(request)
+    }
+
     /// A call over a line to place 1, standing: our INVITE that was accepted.
     pub(super) fn standing_on(&mut self, line: OnLine) -> Request {
         self.start_on(1, line, &[1]);
@@ -311,6 +321,33 @@ fn a_call_given_up_at_the_second_place_is_cancelled_there_alone() {
     assert_eq!(world.count_at(1, &Method::Cancel), 0);
     assert_eq!(world.told(0, 1).len(), 2);
     world.assert_forgotten();
+}
+
+#[test]
+fn a_refresh_does_not_show_a_refused_password_again_and_again() {
+    let mut world = World::with_phone();
+    world.standing_on(line());
+    let mut shown_for = std::collections::BTreeSet::new();
+    for second in 0..1700 {
+        world.run(1);
+        let Some(request) = world.unanswered(&Method::Invite, &mut shown_for) else { continue };
+        world.say(response(&request, "407 Ask", "", &challenge(&format!("m{second}"), "")));
+    }
+    assert!((2..=4).contains(&shown_for.len()), "{shown_for:?}");
+    world.run(200);
+    assert_eq!(world.cause_of_end(0, 1).sip, 408);
+}
+
+#[test]
+fn a_phone_may_send_its_caller_to_another_extension_of_ours() {
+    let mut world = World::with_phone();
+    world.start(1, &invitation(Some(OFFER)));
+    let invite = world.heard(&Method::Invite);
+    world.say(response(&invite, "302 Moved", "a", "Contact: <sip:103@127.0.0.1>\r\n"));
+    assert!(matches!(
+        &world.told(0, 1)[0],
+        LegEvent::Redirected { targets, .. } if *targets == ["sip:103@127.0.0.1"]
+    ));
 }
 
 #[test]
