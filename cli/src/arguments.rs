@@ -139,6 +139,9 @@ pub(crate) struct Dial {
 pub(crate) struct Whom {
     /// An extension, a number, or an address.
     pub(crate) contact: String,
+    /// Another address of the same person; may be given again. The best way of all is taken.
+    #[arg(long, value_name = "CONTACT")]
+    pub(crate) also: Vec<String>,
     /// The extension whose phones ring first.
     #[arg(long, value_name = "EXTENSION")]
     pub(crate) from: Option<String>,

@@ -22,6 +22,12 @@ pub struct Region([u8; 2]);
 #[error("{0:?} is not the two-letter code of a country, such as DE or US")]
 pub struct ParseRegionError(String);
 
+impl Default for Region {
+    fn default() -> Self {
+        Self::WORLD
+    }
+}
+
 impl Region {
     /// The whole world: no country.
     pub const WORLD: Self = Self(*b"ZZ");

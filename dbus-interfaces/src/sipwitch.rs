@@ -12,8 +12,8 @@ use zbus::{
 use crate::{
     Error,
     wire::{
-        CallSummary, ConnectivityChange, DialOptions, ExtensionProperties, HopInfo, Imported,
-        MessageOptions, MessageResult, NoOptions, RouteLine,
+        CallSummary, ConnectivityChange, DialOptions, EmergencyState, ExtensionProperties, HopInfo,
+        Imported, MessageOptions, MessageResult, NoOptions, RouteLine,
     },
 };
 
@@ -101,6 +101,14 @@ pub trait SipWitch {
     /// The network, in words.
     #[zbus(property)]
     fn network(&self) -> zbus::Result<String>;
+
+    /// Whether an emergency call could leave the house.
+    #[zbus(property)]
+    fn emergency(&self) -> zbus::Result<EmergencyState>;
+
+    /// The same for people.
+    #[zbus(property)]
+    fn emergency_words(&self) -> zbus::Result<String>;
 
     /// How many calls are under way.
     #[zbus(property)]

@@ -14,8 +14,8 @@ use zbus::{
 use crate::{
     Error, contract, names,
     wire::{
-        CallState, EmergencyAbility, ExtensionKind, LegRole, LegState, MessageState, Origin,
-        ProviderKind, Severity,
+        CallState, EmergencyAbility, EmergencyState, ExtensionKind, LegRole, LegState,
+        MessageState, Origin, ProviderKind, Severity,
     },
 };
 
@@ -66,6 +66,7 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(ProviderKind::ALL);
     round_trip(EmergencyAbility::ALL);
     round_trip(Severity::ALL);
+    round_trip(EmergencyState::ALL);
 }
 
 #[test]
@@ -76,6 +77,7 @@ fn every_word_is_documented() {
         (crate::xml::CALL, LegRole::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::CALL, Origin::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::EXTENSION, ExtensionKind::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::SIPWITCH, EmergencyState::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::SIPWITCH, MessageState::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::PROVIDERS, ProviderKind::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::PROVIDERS, EmergencyAbility::ALL.iter().map(ToString::to_string).collect()),

@@ -187,6 +187,22 @@ words! {
     }
 }
 
+words! {
+    /// Whether an emergency call could leave the house now.
+    EmergencyState, "state of emergency calls" {
+        /// A line is up that takes them.
+        Available = "available",
+        /// A line is up that takes them where it knows the address.
+        LocationRequired = "location-required",
+        /// A line is up, and nobody knows whether it takes them.
+        Unsure = "unsure",
+        /// A line is up that says that it does not take them.
+        Unlikely = "unlikely",
+        /// No line is up that carries voice.
+        None = "none",
+    }
+}
+
 /// No options are defined for this method yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
 #[zvariant(signature = "dict")]
@@ -204,6 +220,8 @@ pub struct DialOptions {
     pub ring_seconds: Option<u32>,
     /// Whether the call outlives the program that asked for it.
     pub detached: Option<bool>,
+    /// Further addresses of the same person.
+    pub also: Option<Vec<String>>,
 }
 
 /// Options of `SendMessage`.

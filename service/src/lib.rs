@@ -5,7 +5,7 @@
 //! [`store`] keeps what must outlive the process, [`config`] is what the user said, [`lifecycle`]
 //! is what the system around the process says, and the bus translates.
 
-// One call into the C library, in `memory`.
+// Calls into the C library, in `memory` and `local_time`.
 #![deny(unsafe_code)]
 
 pub mod accounts;
@@ -17,6 +17,7 @@ mod errands;
 pub mod import;
 pub mod lifecycle;
 pub mod lines;
+pub mod local_time;
 pub mod logging;
 pub mod memory;
 pub mod providers;

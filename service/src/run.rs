@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Context;
+use sipwitch_core::number;
 use sipwitch_sip::{
     driver::{Credentials, Driver, DriverSettings, Incoming, Listen, NamesSettings, TlsSettings},
     flow::Transport,
@@ -44,6 +45,9 @@ const ASKS: usize = 512;
 const NOTICES: usize = 512;
 /// How long phones have to answer our BYE when the service stops.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the numbering plans are kept after they were needed: they take five megabytes, and six
+/// milliseconds to come again.
+const KEEP_PLANS: Duration = Duration::from_secs(600);
 /// Deadlines are met so much late, so that all that fall due meanwhile are met at one wake-up. No
 /// timer of SIP is finer than some hundred milliseconds.
 const LATE: Duration = Duration::from_millis(20);
@@ -101,6 +105,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
             .unwrap_or_default(),
         uid: nix::unistd::getuid().as_raw(),
         configuration_file: file.display().to_string(),
+        region: config::locale::region(|name| std::env::var(name).ok()),
     };
     let settings = Settings::of(&config, &circumstances);
     let opened = Store::open(
@@ -324,6 +329,8 @@ impl House {
         self.lifecycle.ready(&self.circumstances.listening)?;
         let mut batch = Vec::new();
         let mut rush = Rush::default();
+        // When the numbering plans are forgotten, once they were needed.
+        let mut forget: Option<Instant> = None;
         let mut farewell: Option<Instant> = None;
         let mut result = Ok(());
         let clock = tokio::time::sleep_until(Instant::now().into());
@@ -335,12 +342,21 @@ impl House {
                 self.switchboard.shrink();
                 memory::give_back();
             }
+            if number::is_loaded() {
+                let at = *forget.get_or_insert_with(|| Instant::now() + KEEP_PLANS);
+                if at <= Instant::now() {
+                    forget = None;
+                    number::forget();
+                    memory::give_back();
+                }
+            }
             if let Some(until) = farewell
                 && (self.switchboard.is_quiet() || until <= Instant::now())
             {
                 break;
             }
-            let deadline = [self.switchboard.next_deadline(), farewell].into_iter().flatten().min();
+            let deadline =
+                [self.switchboard.next_deadline(), farewell, forget].into_iter().flatten().min();
             if let Some(deadline) = deadline
                 && !(deadline..=deadline + LATE).contains(&clock.deadline().into_std())
             {

@@ -21,6 +21,7 @@ pub(super) fn options(whom: &Whom) -> DialOptions {
         display: whom.display.clone(),
         ring_seconds: whom.ring,
         detached: None,
+        also: Some(whom.also.clone()).filter(|also| !also.is_empty()),
     }
 }
 

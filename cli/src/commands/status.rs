@@ -2,6 +2,7 @@
 //! `sipwitch status`
 
 use serde_json::json;
+use sipwitch_dbus_interfaces::wire::EmergencyState;
 
 use crate::{
     failure::Failure,
@@ -19,6 +20,8 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
     let file = proxy.configuration_file().await?;
     let started = proxy.started_at_microseconds().await?;
     let network = proxy.network().await?;
+    let emergency = proxy.emergency().await?;
+    let emergency_words = proxy.emergency_words().await?;
     let warnings = proxy.warnings().await?;
     let world = service.world().await?;
     output.value(&json!({
@@ -29,6 +32,8 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
         "configuration-file": file,
         "started-at-microseconds": started,
         "network": network,
+        "emergency": emergency.as_str(),
+        "emergency-words": emergency_words,
         "warnings": warnings,
         "extensions": world.extensions.len(),
         "phones": world.phones.len(),
@@ -47,6 +52,12 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
     if !network.is_empty() {
         output.line(format!("  network        {network}"));
     }
+    let mood = match emergency {
+        EmergencyState::Available => Mood::Good,
+        EmergencyState::LocationRequired | EmergencyState::Unsure => Mood::Doubtful,
+        EmergencyState::Unlikely | EmergencyState::None => Mood::Bad,
+    };
+    output.line(format!("  emergencies    {}", output.paint(mood, &emergency_words)));
     output.line(format!("  extensions     {}", world.extensions.len()));
     output.line(format!("  phones         {}", world.phones.len()));
     output.line(format!("  calls          {}", world.calls.len()));

@@ -160,7 +160,8 @@ impl<'a, W: World> Search<'a, W> {
             domain: None,
             class: class_of(number),
             caller: self.caller,
-            now: self.world.local_time(),
+            // The clock is asked only where a rule may want to know.
+            now: (!self.world.rules().is_empty()).then(|| self.world.local_time()).flatten(),
         }
     }
 

@@ -119,6 +119,7 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
         "State" => return "dialing".into(),
         "Origin" => return "phone".into(),
         "Kind" => return "person".into(),
+        "Emergency" => return "unsure".into(),
         "result" => return words(&[("state", "stored".into())]),
         "provider" => {
             let nothing = || Vec::<HashMap<String, Value<'_>>>::new().into();

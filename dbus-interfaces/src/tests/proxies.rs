@@ -62,6 +62,7 @@ async fn call_everything(client: &Connection) {
         display: Some("Zoë".into()),
         ring_seconds: Some(20),
         detached: Some(true),
+        also: Some(vec!["103".into()]),
     };
     let properties = ExtensionProperties {
         name: Some("Anna".into()),
@@ -89,6 +90,8 @@ async fn call_everything(client: &Connection) {
         root.realm(),
         root.network(),
         root.warnings(),
+        root.emergency(),
+        root.emergency_words(),
         root.call_count(),
     }
 

@@ -73,6 +73,7 @@ pub(super) fn dial(of: &'static str, entries: Dictionary) -> Result<DialOptions,
         display: options.take("display")?,
         ring_seconds: options.take("ring-seconds")?,
         detached: options.take("detached")?.unwrap_or_default(),
+        also: options.take("also")?.unwrap_or_default(),
     };
     options.finish().map(|()| dial)
 }
@@ -175,7 +176,8 @@ mod tests {
         for (result, words) in [
             (
                 dial("Dial", entries(&[("ring", 20_u32.into())])).map(drop),
-                "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached",
+                "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached, \
+                 also",
             ),
             (
                 dial("Dial", entries(&[("ring-seconds", "20".into())])).map(drop),

@@ -61,6 +61,8 @@ pub(super) const CHANGING: &[Property<ServiceRecord>] = &[
     ("Realm", |record| record.service.realm.clone().into()),
     ("Network", |record| record.service.network.clone().into()),
     ("Warnings", |record| record.service.warnings.clone().into()),
+    ("Emergency", |record| record.service.emergency.into()),
+    ("EmergencyWords", |record| record.service.emergency_words.clone().into()),
     ("CallCount", |record| record.call_count().into()),
 ];
 
@@ -322,6 +324,16 @@ impl SipWitch {
     #[zbus(property)]
     fn network(&self) -> String {
         self.view.borrow().service.network.clone()
+    }
+
+    #[zbus(property)]
+    fn emergency(&self) -> &'static str {
+        self.view.borrow().service.emergency
+    }
+
+    #[zbus(property)]
+    fn emergency_words(&self) -> String {
+        self.view.borrow().service.emergency_words.clone()
     }
 
     #[zbus(property)]

@@ -8,6 +8,7 @@
 mod change;
 mod error;
 pub mod listen;
+pub mod locale;
 #[cfg(test)]
 mod tests;
 pub mod unit;
@@ -26,7 +27,9 @@ pub use self::error::{ConfigError, Mistake};
 use self::{
     listen::ListenAddress,
     unit::{Bytes, Count, Days, Seconds},
-    word::{Algorithm, Domain, ExtensionName, FilePath, LogLevel, LogTarget, ProductName},
+    word::{
+        Algorithm, Domain, ExtensionName, FilePath, LogLevel, LogTarget, ProductName, RegionName,
+    },
 };
 
 /// The shipped file.
@@ -49,6 +52,8 @@ pub struct Config {
     pub calls: Calls,
     /// Calls begun by a program.
     pub dial: Dial,
+    /// How numbers are understood.
+    pub numbers: Numbers,
     /// Texts that wait for a phone.
     pub messages: Messages,
     /// Past calls.
@@ -177,6 +182,14 @@ pub struct Dial {
     /// The extension whose phones ring first (a group, if those of several shall); empty means the
     /// only one that has a phone.
     pub from: ExtensionName,
+}
+
+/// `[numbers]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Numbers {
+    /// The country the house is in; empty means that of the locale.
+    pub region: RegionName,
 }
 
 /// `[messages]`

@@ -211,6 +211,8 @@ fn everything_else() -> (Config, Difference) {
         calls = 2
         [dial]
         from = "101"
+        [numbers]
+        region = "DE"
         [messages]
         keep = 1
         keep-per-extension = 1

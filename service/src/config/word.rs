@@ -8,7 +8,10 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sipwitch_core::extension::{ExtensionNumber, ParseExtensionError};
+use sipwitch_core::{
+    extension::{ExtensionNumber, ParseExtensionError},
+    number::{ParseRegionError, Region},
+};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
@@ -193,6 +196,32 @@ impl FromStr for ExtensionName {
     }
 }
 
+/// A country, or nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RegionName(Option<Region>);
+
+impl RegionName {
+    /// The two letters; may be empty.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", Region::as_str)
+    }
+
+    /// The country, if one is named.
+    #[must_use]
+    pub const fn region(&self) -> Option<Region> {
+        self.0
+    }
+}
+
+impl FromStr for RegionName {
+    type Err = ParseRegionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRegionError> {
+        Ok(Self(if text.is_empty() { None } else { Some(text.parse()?) }))
+    }
+}
+
 /// What Server and User-Agent say, or nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProductName(String);
@@ -238,4 +267,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Domain, ExtensionName, LogLevel, ProductName);
+as_text!(Domain, ExtensionName, LogLevel, ProductName, RegionName);

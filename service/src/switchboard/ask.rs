@@ -70,6 +70,8 @@ pub struct DialOptions {
     pub ring_seconds: Option<u32>,
     /// Whether the call outlives the program that asked for it.
     pub detached: bool,
+    /// Further addresses of the same person.
+    pub also: Vec<String>,
 }
 
 /// What an extension is to become.

@@ -9,6 +9,7 @@ use sipwitch_core::{
     },
     cause::Cause,
     contact::Contact,
+    extension::ExtensionNumber,
     routing::{self, Attempt, Because, Caller, Destination, PhoneId, Route, Target, emergency},
 };
 use sipwitch_sip::{
@@ -385,12 +386,26 @@ impl Switchboard {
         near: Option<LegId>,
         reason: RouteReason,
     ) {
-        let phone = self.calls.get(&id).and_then(|entry| {
+        let entry = self.calls.get(&id);
+        let phone = entry.and_then(|entry| {
             entry.legs.iter().find(|leg| Some(leg.id) == near).and_then(|leg| leg.phone)
         });
-        let caller = Caller { phone: phone.map(PhoneId), ..Caller::default() };
+        // Whoever sends a call on may send it where he may call himself.
+        let extension = match phone {
+            Some(phone) => self.extension_of(phone),
+            None => entry.and_then(|entry| entry.from.clone()),
+        };
+        let caller = Caller { phone: phone.map(PhoneId), extension, ..Caller::default() };
+        let also = match (reason, entry) {
+            (RouteReason::Dial, Some(entry)) => entry.also.as_slice(),
+            _ => &[],
+        };
         let mut route = match contact.parse::<Contact>() {
-            Ok(contact) => routing::route(&contact, &caller, &self.house(None)),
+            Ok(contact) => {
+                let contacts: Vec<Contact> =
+                    std::iter::once(contact).chain(also.iter().cloned()).collect();
+                routing::route_any(&contacts, &caller, &self.house(None))
+            }
             Err(_) => Route::refused(contact, routing::Why::Unknown),
         };
         if let Some(entry) = self.calls.get_mut(&id) {
@@ -401,6 +416,11 @@ impl Switchboard {
             entry.route = words.into();
             entry.call.routed(self.now.instant, &mut self.leg_ids, query, route);
         }
+    }
+
+    /// Whose phone it is.
+    fn extension_of(&self, phone: u64) -> Option<ExtensionNumber> {
+        self.registrar.phone(registrar::PhoneId(phone))?.extension.parse().ok()
     }
 
     /// Attended transfer: the leg that talks with `leg` moves from its call into this one.

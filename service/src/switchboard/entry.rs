@@ -3,9 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use sipwitch_core::call::{
-    Call, CallState, LegId, Side,
-    leg::{Carried, Party},
+use sipwitch_core::{
+    call::{
+        Call, CallState, LegId, Side,
+        leg::{Carried, Party},
+    },
+    contact::Contact,
+    extension::ExtensionNumber,
 };
 
 use super::{
@@ -24,6 +28,10 @@ pub(super) struct CallEntry {
     pub(super) owner: Option<Box<str>>,
     /// How long the called side may ring, where a program said so.
     pub(super) ring: Option<Duration>,
+    /// The extension for which a program dialled, where it said so.
+    pub(super) from: Option<ExtensionNumber>,
+    /// Further addresses of the person called.
+    pub(super) also: Vec<Contact>,
     /// Who waits for a hold (true) or its end (false) to be done.
     pub(super) holding: Option<(bool, Reply<()>)>,
     /// Who waits for tones to be sent.
@@ -57,6 +65,8 @@ impl CallEntry {
             armed: None,
             owner: None,
             ring: None,
+            from: None,
+            also: Vec::new(),
             holding: None,
             toning: None,
             contact: contact.into(),

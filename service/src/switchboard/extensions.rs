@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What programs ask of extensions.
 
-use sipwitch_core::extension::ExtensionNumber;
+use sipwitch_core::{extension::ExtensionNumber, routing::emergency};
 use sipwitch_sip::auth;
 
 use super::{
@@ -73,6 +73,29 @@ impl Switchboard {
             }
             Err(refusal) => {
                 let _ = reply.send(Err(refusal));
+            }
+        }
+    }
+
+    /// Numbers that mean an emergency in this country are nobody's: who dials one gets help.
+    fn not_emergency(&self, number: &ExtensionNumber) -> Result<(), Refusal> {
+        let region = self.settings.region;
+        if emergency::is_number(number.as_str(), region) {
+            return Err(Refusal::BadValue(format!(
+                "{number} is an emergency number in {region}: choose another"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Says which extensions cannot be called in this country.
+    pub(super) fn region_known(&mut self) {
+        const WORDS: &str = "gets help and not that extension, since it is an emergency number in \
+                             this country: give it another number";
+        self.unwarn(|warning| warning.ends_with(WORDS));
+        for number in emergency::numbers(self.settings.region) {
+            if self.directory.find(number).is_some() {
+                self.warn(format!("who dials {number} {WORDS}"));
             }
         }
     }
@@ -156,6 +179,9 @@ impl Switchboard {
         change: &ExtensionChange,
         given: Option<Ha1Pair>,
     ) -> Result<Change, Refusal> {
+        if self.directory.entry(number).is_none() {
+            self.not_emergency(number)?;
+        }
         let realm = &self.service.realm;
         let mut entry = self
             .directory

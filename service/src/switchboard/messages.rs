@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sipwitch_core::{
     contact::Contact,
     extension::Kind,
-    routing::{self, Caller},
+    routing::{self, Caller, Wants},
 };
 use sipwitch_sip::{
     endpoint::{Arrival, Composed},
@@ -238,7 +238,8 @@ impl Switchboard {
         &self,
         contact: &Contact,
     ) -> Result<(String, Vec<std::sync::Arc<Binding>>), u16> {
-        let route = routing::route(contact, &Caller::default(), &self.house(None));
+        let texting = Caller { wants: Wants::Text, ..Caller::default() };
+        let route = routing::route(contact, &texting, &self.house(None));
         let number = match contact {
             Contact::Sip(address) if !self.settings.is_own(&address.host, address.port, None) => {
                 return Err(route.refusal().sip);

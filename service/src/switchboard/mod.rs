@@ -52,7 +52,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use sipwitch_core::call::{CallId, LegId, LegIds};
+use sipwitch_core::{
+    call::{CallId, LegId, LegIds},
+    routing::{Rules, emergency},
+};
 use sipwitch_sip::{
     auth::{Authenticator, client::Secret},
     endpoint::{Endpoint, Event},
@@ -149,6 +152,7 @@ pub struct Parts {
 pub struct Switchboard {
     now: Now,
     settings: Settings,
+    rules: Rules,
     endpoint: Endpoint,
     gate: Gate,
     authenticator: Authenticator,
@@ -201,6 +205,8 @@ impl Switchboard {
             started_us: now.unix_us,
             warnings,
             network: String::new(),
+            emergency: emergency::Availability::None.as_str(),
+            emergency_words: emergency::Availability::None.to_string(),
         };
         let mut switchboard = Self {
             now,
@@ -224,6 +230,7 @@ impl Switchboard {
             store,
             storing: Storing::default(),
             service,
+            rules: Rules::default(),
             is_watched,
             is_stopping: false,
             notices: VecDeque::new(),
@@ -231,6 +238,7 @@ impl Switchboard {
             settings,
         };
         switchboard.restore_phones(loaded.bindings);
+        switchboard.region_known();
         switchboard
     }
 
@@ -348,6 +356,7 @@ impl Switchboard {
         self.service.addresses =
             self.settings.listening.iter().map(settings::Listening::words).collect();
         self.settings.domain().clone_into(&mut self.service.domain);
+        self.region_known();
         self.tell_service();
     }
 
@@ -512,6 +521,9 @@ impl Switchboard {
     }
 
     fn tell_service(&mut self) {
+        let emergency = emergency::availability(&self.house(None));
+        self.service.emergency = emergency.as_str();
+        self.service.emergency_words = emergency.to_string();
         if self.is_watched {
             self.notices.push_back(Notice::Service(self.service.clone()));
         }

@@ -40,6 +40,10 @@ pub struct ServiceView {
     pub warnings: Vec<String>,
     /// The network, in words; empty while nobody looks at it.
     pub network: String,
+    /// Whether an emergency call could leave the house: `available`, `none`, …
+    pub emergency: &'static str,
+    /// The same for people.
+    pub emergency_words: String,
 }
 
 /// One half of a call.

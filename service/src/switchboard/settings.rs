@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use sipwitch_core::number::Region;
 use sipwitch_sip::{auth, endpoint, flow::Transport, gate, registrar};
 
 use crate::config::{Config, word};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub ring: Duration,
     /// The extensions whose phones ring first in `Dial`; none leaves it to whoever has a phone.
     pub dial_from: Vec<String>,
+    /// The country the house is in.
+    pub region: Region,
     /// Calls under way at once.
     pub max_calls: usize,
     /// The interval of session timers (RFC 4028).
@@ -150,6 +153,8 @@ pub struct Circumstances {
     pub uid: u32,
     /// The configuration file; empty if none.
     pub configuration_file: String,
+    /// The country of the user's locale.
+    pub region: Region,
 }
 
 impl Settings {
@@ -191,6 +196,7 @@ impl Settings {
                 .map(ToOwned::to_owned)
                 .into_iter()
                 .collect(),
+            region: config.numbers.region.region().unwrap_or(circumstances.region),
             max_calls: config.calls.calls.value() as usize,
             session_interval: seconds(config.calls.session_expires_seconds.value()),
             keep_texts: Duration::from_secs(

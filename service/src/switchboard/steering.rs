@@ -19,6 +19,9 @@ use super::{
 };
 use crate::store::records::CallRecord;
 
+/// The most addresses of one person beside the first.
+const MAX_ADDRESSES: usize = 16;
+
 impl Switchboard {
     /// Rings the user's phones, then connects the contact.
     pub(super) fn dial(
@@ -28,7 +31,9 @@ impl Switchboard {
         owner: Option<String>,
     ) -> Result<CallId, Refusal> {
         let parsed = parse(contact)?;
-        let is_emergency = emergency::is_emergency(&parsed, &self.house(None));
+        let contacts = all_of(&parsed, &options.also)?;
+        let is_emergency =
+            contacts.iter().any(|one| emergency::is_emergency(one, &self.house(None)));
         if self.is_stopping {
             return Err(Refusal::Stopping);
         }
@@ -38,7 +43,8 @@ impl Switchboard {
                 self.calls.len()
             )));
         }
-        let far = routing::route(&parsed, &Caller::default(), &self.house(None));
+        let caller = self.user(&options);
+        let far = routing::route_any(&contacts, &caller, &self.house(None));
         // Nobody is to look for a phone first, and then hear that no line carries the call.
         if is_emergency && far.attempts.is_empty() {
             return Err(Refusal::EmergencyUnavailable(far.refusal().sentence()));
@@ -62,10 +68,18 @@ impl Switchboard {
         let mut entry = CallEntry::new(call, contact, user, &words, now.unix_us);
         entry.owner = Some(owner.unwrap_or_default().into());
         entry.ring = ring;
+        entry.from = caller.extension;
+        entry.also = contacts.into_iter().skip(1).collect();
         self.calls.insert(id, Box::new(entry));
         tracing::info!(call = id.0, contact = %crate::secret::Redacted(contact), "dialled by a program");
         self.pump(id);
         Ok(id)
+    }
+
+    /// The user who calls by a program: the extension he named, else whoever he is.
+    fn user(&self, options: &DialOptions) -> Caller {
+        let named = options.from.as_ref().and_then(|named| self.directory.find(named));
+        Caller { extension: named.map(|entry| entry.extension.number.clone()), ..Caller::default() }
     }
 
     /// Who the user is, and the way to his own phones: those of all his extensions ring together.
@@ -143,7 +157,8 @@ impl Switchboard {
         {
             return Err(Refusal::NotFound { kind: "extension", name: from.clone() });
         }
-        let route = routing::route(&parse(contact)?, &Caller::default(), &self.house(None));
+        let contacts = all_of(&parse(contact)?, &options.also)?;
+        let route = routing::route_any(&contacts, &self.user(options), &self.house(None));
         let mut lines = Vec::new();
         for (at, attempt) in route.attempts.iter().enumerate() {
             for target in &attempt.targets {
@@ -278,6 +293,18 @@ fn ring_of(options: &DialOptions) -> Option<Duration> {
 
 fn no_call(call: CallId) -> Refusal {
     Refusal::NotFound { kind: "call", name: call.0.to_string() }
+}
+
+/// A person's addresses, the one to be preferred first.
+fn all_of(first: &Contact, also: &[String]) -> Result<Vec<Contact>, Refusal> {
+    if also.len() > MAX_ADDRESSES {
+        return Err(Refusal::BadValue(format!(
+            "also names {} addresses, more than the {MAX_ADDRESSES} one person may have",
+            also.len()
+        )));
+    }
+    let also = also.iter().map(|contact| parse(contact));
+    std::iter::once(Ok(first.clone())).chain(also).collect()
 }
 
 pub(super) fn parse(contact: &str) -> Result<Contact, Refusal> {

@@ -6,7 +6,8 @@ use std::{net::SocketAddr, time::Duration};
 use sipwitch_core::{
     extension::{Extension, ExtensionNumber},
     line::Line,
-    routing::{self, PhoneId},
+    number::Region,
+    routing::{self, LocalTime, PhoneId, Rules},
 };
 use sipwitch_sip::registrar::{Binding, Registrar};
 
@@ -24,6 +25,8 @@ pub(super) struct House<'a> {
     registrar: &'a Registrar,
     settings: &'a Settings,
     lines: &'a Lines,
+    rules: &'a Rules,
+    unix_us: i64,
     heard_at: Option<SocketAddr>,
 }
 
@@ -45,6 +48,18 @@ impl routing::World for House<'_> {
         self.lines.seen()
     }
 
+    fn rules(&self) -> &Rules {
+        self.rules
+    }
+
+    fn region(&self) -> Region {
+        self.settings.region
+    }
+
+    fn local_time(&self) -> Option<LocalTime> {
+        crate::local_time::at(self.unix_us)
+    }
+
     fn ring_time(&self) -> Duration {
         self.settings.ring
     }
@@ -58,6 +73,8 @@ impl Switchboard {
             registrar: &self.registrar,
             settings: &self.settings,
             lines: &self.lines,
+            rules: &self.rules,
+            unix_us: self.now.unix_us,
             heard_at,
         }
     }

@@ -303,7 +303,7 @@ async fn an_unknown_option_never_reaches_the_switchboard() {
     assert_eq!(
         Error::from(refused.expect_err("refused")),
         Error::BadValue(
-            "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached".into()
+            "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached, also".into()
         )
     );
     assert!(house.asks.try_recv().is_err(), "nothing was asked");

@@ -152,6 +152,8 @@ pub(super) fn world() -> World {
             started_us: 1_000,
             warnings: vec!["port 5060 is taken; using 5061".into()],
             network: "online (192.0.2.7)".into(),
+            emergency: "none",
+            emergency_words: "no line".into(),
         },
         calls: vec![call(1)],
         phones: vec![phone(3)],

@@ -90,7 +90,7 @@ pub(super) fn settings() -> Settings {
         ],
         hostname: "house".into(),
         uid: 1000,
-        configuration_file: String::new(),
+        ..Circumstances::default()
     };
     let settings = Settings::of(&Config::default(), &circumstances);
     Settings { trust_own_loopback: false, ..settings }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the user's clock shows at a moment.
+
+use sipwitch_core::routing::{LocalTime, Weekday};
+
+/// The weekday and the time of the day in the user's time zone; none where the system does not
+/// know it.
+#[must_use]
+#[expect(unsafe_code, reason = "localtime_r(3) has no safe face")]
+pub fn at(unix_us: i64) -> Option<LocalTime> {
+    let seconds: libc::time_t = unix_us.div_euclid(1_000_000);
+    let mut shown = std::mem::MaybeUninit::<libc::tm>::uninit();
+    // SAFETY: both pointers are to memory of ours that lives as long as the call; `shown` is only
+    // read where the call says that it wrote it.
+    let shown = unsafe {
+        if libc::localtime_r(&raw const seconds, shown.as_mut_ptr()).is_null() {
+            return None;
+        }
+        shown.assume_init()
+    };
+    // Sunday is its day 0, and ours the last.
+    let weekday = *Weekday::ALL.get(usize::try_from((shown.tm_wday + 6) % 7).ok()?)?;
+    let minute = u16::try_from(shown.tm_hour * 60 + shown.tm_min).ok()?;
+    Some(LocalTime { weekday, minute })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_later_it_is_the_next_day_at_the_same_time() {
+        // Monday, 2026-11-23 12:00 UTC, is a Monday or Tuesday everywhere on earth.
+        let noon = 1_795_435_200_000_000;
+        let today = at(noon).unwrap();
+        assert!(matches!(today.weekday, Weekday::Monday | Weekday::Tuesday), "{today:?}");
+        let yesterday = at(noon - 86_400_000_000).unwrap();
+        assert_eq!(yesterday, LocalTime { weekday: today.weekday.before(), ..today });
+        assert!(at(i64::MAX).is_some());
+    }
+}
