@@ -220,6 +220,11 @@ impl Dialog {
         self.local_cseq
     }
 
+    /// How the far end was heard last, or where it was moved to.
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
+    }
+
     /// Whether its connection is gone.
     pub(crate) fn is_disconnected(&self) -> bool {
         self.disconnected

@@ -425,6 +425,13 @@ impl Endpoint {
         self.legs.get(&leg)?.has_dialog(call_id, tag, remote_tag).then_some(leg)
     }
 
+    /// How the far end of a leg was heard last, or where it was moved to: what is of interest when a
+    /// network goes away. None for a leg without a dialog.
+    #[must_use]
+    pub fn flow_of(&self, leg: LegId) -> Option<Flow> {
+        self.legs.get(&leg)?.flow()
+    }
+
     /// How many legs there are, those included that only wait for their last answer.
     #[must_use]
     pub fn leg_count(&self) -> usize {

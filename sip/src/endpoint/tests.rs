@@ -7,6 +7,7 @@ mod early;
 mod ends;
 mod figures;
 mod fixture;
+mod line_properties;
 mod line_requests;
 mod lines;
 mod lossy;

@@ -158,6 +158,11 @@ impl Leg {
         self.dialogs().any(|dialog| dialog.is(call_id, local_tag, remote_tag))
     }
 
+    /// How its far end was heard last.
+    pub(crate) fn flow(&self) -> Option<Flow> {
+        self.dialogs().last().map(Dialog::flow)
+    }
+
     /// Whether its dialog is confirmed, no longer early.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self.state, State::Standing(_))

@@ -63,6 +63,7 @@ fn a_moved_leg_tells_its_new_contact_and_the_old_description() {
     assert_eq!(world.heard(&Method::Ack).cseq().unwrap().number, again.cseq().unwrap().number);
     assert!(world.moved());
     world.assert_quiet();
+    assert_eq!(world.node(0).endpoint.flow_of(LegId(1)), Some(world.new_flow()));
     // What follows goes over the new flow as well.
     world.command(0, 1, end(Cause::normal()));
     assert!(world.heard(&Method::Bye).headers().text(&name::VIA).unwrap().contains("127.0.0.44"));
