@@ -4,18 +4,22 @@
 mod baresip;
 mod kamailio;
 mod linphonec;
+mod named;
 mod sipp;
 mod sipsak;
 mod twinkle;
+mod unbound;
 
 use std::net::SocketAddr;
 
 pub use baresip::Baresip;
 pub use kamailio::Kamailio;
 pub use linphonec::Linphonec;
+pub use named::{Named, Signed, Zone};
 pub use sipp::Sipp;
 pub use sipsak::Sipsak;
 pub use twinkle::Twinkle;
+pub use unbound::Unbound;
 
 /// What SIP is carried by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
