@@ -24,6 +24,8 @@ pub enum Error {
     NoPhone(String),
     /// Nothing can carry the call: the message says what was tried.
     NoRoute(String),
+    /// No account has this name.
+    NoSuchAccount(String),
     /// The call has ended.
     NoSuchCall(String),
     /// No extension has this number.

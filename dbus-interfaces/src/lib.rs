@@ -9,11 +9,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod error;
 pub mod extension;
+pub mod line;
 pub mod names;
 pub mod phone;
 pub mod providers;
@@ -21,9 +23,11 @@ pub mod sipwitch;
 pub mod wire;
 pub mod xml;
 
+pub use account::AccountProxy;
 pub use call::CallProxy;
 pub use error::Error;
 pub use extension::ExtensionProxy;
+pub use line::LineProxy;
 pub use names::ObjectName;
 pub use phone::PhoneProxy;
 pub use providers::ProvidersProxy;

@@ -20,6 +20,10 @@ pub const PHONE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Phone";
 pub const EXTENSION_INTERFACE: &str = "org.gnutelephony.SipWitch1.Extension";
 /// The interface of what is known of providers.
 pub const PROVIDERS_INTERFACE: &str = "org.gnutelephony.SipWitch1.Providers";
+/// The interface of accounts.
+pub const ACCOUNT_INTERFACE: &str = "org.gnutelephony.SipWitch1.Account";
+/// The interface of lines.
+pub const LINE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Line";
 
 /// What the names of our errors begin with.
 pub const ERROR_PREFIX: &str = "org.gnutelephony.SipWitch1.Error";
@@ -35,6 +39,8 @@ pub enum ObjectName {
     Phone(u64),
     /// The extension of this number or name.
     Extension(String),
+    /// The account of this id.
+    Account(String),
 }
 
 impl ObjectName {
@@ -50,6 +56,7 @@ impl ObjectName {
             "call" => number(name).map(Self::Call),
             "phone" => number(name).map(Self::Phone),
             "extension" => unescape(name).map(Self::Extension),
+            "account" => unescape(name).map(Self::Account),
             _ => None,
         }
     }
@@ -62,6 +69,7 @@ impl ObjectName {
             Self::Call(number) => format!("{ROOT}/call/{number}"),
             Self::Phone(number) => format!("{ROOT}/phone/{number}"),
             Self::Extension(number) => format!("{ROOT}/extension/{}", escape(number)),
+            Self::Account(id) => format!("{ROOT}/account/{}", escape(id)),
         };
         ObjectPath::try_from(path)
             .expect("escaping leaves only what a path element may have")
@@ -134,7 +142,12 @@ mod tests {
             assert_eq!(path.as_str(), format!("{ROOT}/extension/{element}"));
             assert_eq!(ObjectName::from_path(path.as_str()), Some(name));
         }
-        for name in [ObjectName::Root, ObjectName::Call(0), ObjectName::Phone(u64::MAX)] {
+        for name in [
+            ObjectName::Root,
+            ObjectName::Call(0),
+            ObjectName::Phone(u64::MAX),
+            ObjectName::Account("dus-net".into()),
+        ] {
             assert_eq!(ObjectName::from_path(name.path().as_str()), Some(name));
         }
     }

@@ -12,8 +12,9 @@ use zbus::{
 use crate::{
     Error,
     wire::{
-        CallSummary, ConnectivityChange, DialOptions, EmergencyState, ExtensionProperties, HopInfo,
-        Imported, MessageOptions, MessageResult, NoOptions, RouteLine,
+        AccountProperties, CallSummary, ConnectivityChange, DialOptions, EmergencyState,
+        ExtensionProperties, HopInfo, Imported, MessageOptions, MessageResult, NoOptions,
+        RouteLine,
     },
 };
 
@@ -52,6 +53,9 @@ pub trait SipWitch {
     /// Make and change many extensions at once: how many were added, how many changed, and the
     /// lines refused.
     fn import_extensions(&self, csv: &str, options: &NoOptions) -> Result<Imported, Error>;
+
+    /// Make an account.
+    fn add_account(&self, properties: &AccountProperties) -> Result<OwnedObjectPath, Error>;
 
     /// The calls of the past, newest first.
     fn history(&self, limit: u32, options: &NoOptions) -> Result<Vec<CallSummary>, Error>;

@@ -14,8 +14,8 @@ use zbus::{
 use crate::{
     Error, contract, names,
     wire::{
-        CallState, EmergencyAbility, EmergencyState, ExtensionKind, LegRole, LegState,
-        MessageState, Origin, ProviderKind, Severity,
+        AccountState, CallState, EmergencyAbility, EmergencyState, ExtensionKind, LegRole,
+        LegState, LineKind, LineUsable, MessageState, Origin, PasswordKept, ProviderKind, Severity,
     },
 };
 
@@ -67,6 +67,10 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(EmergencyAbility::ALL);
     round_trip(Severity::ALL);
     round_trip(EmergencyState::ALL);
+    round_trip(AccountState::ALL);
+    round_trip(PasswordKept::ALL);
+    round_trip(LineKind::ALL);
+    round_trip(LineUsable::ALL);
 }
 
 #[test]
@@ -82,6 +86,10 @@ fn every_word_is_documented() {
         (crate::xml::PROVIDERS, ProviderKind::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::PROVIDERS, EmergencyAbility::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::PROVIDERS, Severity::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::ACCOUNT, AccountState::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::ACCOUNT, PasswordKept::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::LINE, LineKind::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::LINE, LineUsable::ALL.iter().map(ToString::to_string).collect()),
     ] {
         for word in words {
             assert!(xml.contains(&format!("\"{word}\"")), "{word} stands in no documentation");
@@ -106,8 +114,10 @@ fn the_xml_names_our_interfaces_and_documents_every_member() {
         interfaces,
         [
             names::SIPWITCH_INTERFACE,
+            names::ACCOUNT_INTERFACE,
             names::CALL_INTERFACE,
             names::EXTENSION_INTERFACE,
+            names::LINE_INTERFACE,
             names::PHONE_INTERFACE,
             names::PROVIDERS_INTERFACE,
         ]
@@ -138,6 +148,7 @@ fn every_error_has_its_name_and_the_xml_speaks_of_it() {
         Error::LimitReached(says()),
         Error::NoPhone(says()),
         Error::NoRoute(says()),
+        Error::NoSuchAccount(says()),
         Error::NoSuchCall(says()),
         Error::NoSuchExtension(says()),
         Error::NoSuchPhone(says()),

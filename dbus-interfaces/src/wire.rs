@@ -4,7 +4,7 @@
 //! Words are lower-case strings. Dictionaries are `a{sv}` with lower-case hyphened keys; what is
 //! `None` is absent, and a key that is unknown here is ignored, since a newer service may add some.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr};
 
 use zbus::zvariant::{
     DeserializeDict, OwnedObjectPath, OwnedValue, SerializeDict, Signature, Str, Type, Value,
@@ -253,6 +253,106 @@ pub struct ExtensionProperties {
     /// How long its phones ring.
     pub ring_seconds: Option<u32>,
     /// With which its phones register.
+    pub password: Option<String>,
+}
+
+words! {
+    /// How an account stands.
+    AccountState, "state of an account" {
+        /// It is being registered.
+        Registering = "registering",
+        /// It can be used.
+        Online = "online",
+        /// No password is kept, or the provider refused it.
+        NeedsPassword = "needs-password",
+        /// It waits for the user to unlock the keyring.
+        KeyringLocked = "keyring-locked",
+        /// The provider does not want it.
+        Refused = "refused",
+        /// Nothing answers; it is tried again.
+        Unreachable = "unreachable",
+        /// The user switched it off.
+        Off = "off",
+    }
+}
+
+words! {
+    /// Where a password is.
+    PasswordKept, "place for a password" {
+        /// In the keyring.
+        Keyring = "keyring",
+        /// In a file of ours.
+        File = "file",
+        /// In the memory of the service, until it ends.
+        Memory = "memory",
+        /// Nowhere.
+        None = "none",
+        /// None is needed.
+        Unneeded = "unneeded",
+        /// Nobody looked yet.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// What a line is.
+    LineKind, "kind of line" {
+        /// An account that registers.
+        Account = "account",
+        /// A fixed link to another exchange.
+        Trunk = "trunk",
+        /// A phone registered here that leads to the telephone network.
+        Gateway = "gateway",
+        /// A radio with a SIM card.
+        Gsm = "gsm",
+        /// A modem at the telephone socket.
+        Modem = "modem",
+    }
+}
+
+words! {
+    /// Whether calls can leave by a line.
+    LineUsable, "answer about a line" {
+        /// They can.
+        Yes = "yes",
+        /// Emergency calls can.
+        EmergencyOnly = "emergency-only",
+        /// They cannot.
+        No = "no",
+    }
+}
+
+/// What an account is, or what changes about it. It has no `Debug`: it may hold a password.
+#[derive(Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct AccountProperties {
+    /// Its name in files and rules; only for a new one.
+    pub id: Option<String>,
+    /// The provider; only for a new one.
+    pub provider: Option<String>,
+    /// The domain, instead of a provider; only for a new one.
+    pub domain: Option<String>,
+    /// The extension of a gateway, instead of a provider; only for a new one.
+    pub gateway: Option<String>,
+    /// What it is; only for a new one.
+    pub kind: Option<String>,
+    /// Its name for people.
+    pub title: Option<String>,
+    /// Whether it is wanted.
+    pub enabled: Option<bool>,
+    /// The extension or group that calls from outside reach.
+    pub incoming: Option<String>,
+    /// The extensions that may call by it.
+    pub users: Option<Vec<String>>,
+    /// Its place among the lines.
+    pub order: Option<u32>,
+    /// The country whose numbers are national there.
+    pub region: Option<String>,
+    /// Answers to the provider's questions.
+    pub answers: Option<HashMap<String, String>>,
+    /// What is otherwise than the provider says.
+    pub settings: Option<HashMap<String, String>>,
+    /// What the provider wants to see.
     pub password: Option<String>,
 }
 

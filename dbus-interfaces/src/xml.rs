@@ -9,8 +9,12 @@ pub const CALL: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Call.xml"
 pub const PHONE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Phone.xml");
 /// `org.gnutelephony.SipWitch1.Extension`.
 pub const EXTENSION: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Extension.xml");
+/// `org.gnutelephony.SipWitch1.Account`.
+pub const ACCOUNT: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Account.xml");
+/// `org.gnutelephony.SipWitch1.Line`.
+pub const LINE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Line.xml");
 /// `org.gnutelephony.SipWitch1.Providers`.
 pub const PROVIDERS: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Providers.xml");
 
 /// Every interface of ours.
-pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION, PROVIDERS];
+pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION, ACCOUNT, LINE, PROVIDERS];

@@ -37,6 +37,8 @@ impl Errands {
     pub(crate) fn begin(&mut self, driver: &mut Driver, errand: Errand) {
         match errand {
             Errand::Close(connection) => driver.close(connection),
+            // The loop keeps secrets itself.
+            Errand::FetchSecret { .. } => {}
             Errand::FindWays { errand, wanted } => {
                 let brought = self.brought_in.clone();
                 let places = self.names.resolve(wanted);
@@ -50,9 +52,6 @@ impl Errands {
                 // The ways come back like all others, so that the switchboard is not called from
                 // within what it is asked.
                 let _ = self.brought_in.send(Brought { errand, places: Ok(places) });
-            }
-            Errand::FetchSecret { account } => {
-                tracing::debug!(%account, "no keyring is asked yet");
             }
         }
     }

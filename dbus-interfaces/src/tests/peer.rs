@@ -71,7 +71,7 @@ fn answer_to(
             .and_then(|interface| interface.properties.get(&name))
             .ok_or_else(|| format!("{interface} has no property {name}"))?;
         asked.insert(format!("{interface} {name}"));
-        let value = sample(&name, &property.signature);
+        let value = property_sample(&interface, &name, &property.signature);
         return Ok(Some(StructureBuilder::new().add_field(value).build().expect("one field")));
     }
     let method = master
@@ -110,6 +110,15 @@ fn body(arguments: &[Argument]) -> Option<Structure<'static>> {
     (!arguments.is_empty()).then(|| body.build().expect("at least one field"))
 }
 
+/// The same for a property, whose words depend on the interface.
+fn property_sample(interface: &str, name: &str, signature: &str) -> Value<'static> {
+    match (interface, name) {
+        (names::ACCOUNT_INTERFACE, "State") => "keyring-locked".into(),
+        (names::LINE_INTERFACE, "Kind") => "trunk".into(),
+        _ => sample(name, signature),
+    }
+}
+
 /// Some value of the type; where the contract asks for certain words, one of them.
 fn sample(name: &str, signature: &str) -> Value<'static> {
     let words = |words: &[(&'static str, Value<'static>)]| {
@@ -120,6 +129,9 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
         "Origin" => return "phone".into(),
         "Kind" => return "person".into(),
         "Emergency" => return "unsure".into(),
+        "PasswordKept" => return "memory".into(),
+        "Usable" => return "emergency-only".into(),
+        "kept" => return "keyring".into(),
         "result" => return words(&[("state", "stored".into())]),
         "provider" => {
             let nothing = || Vec::<HashMap<String, Value<'_>>>::new().into();

@@ -8,11 +8,12 @@ use zbus::{Connection, proxy::CacheProperties};
 
 use super::peer;
 use crate::{
-    CallProxy, ExtensionProxy, ObjectName, PhoneProxy, ProvidersProxy, SipWitchProxy, contract,
-    names,
+    AccountProxy, CallProxy, ExtensionProxy, LineProxy, ObjectName, PhoneProxy, ProvidersProxy,
+    SipWitchProxy, contract, names,
     wire::{
-        CallState, CheckOptions, DialOptions, ExtensionKind, ExtensionProperties, LanguageOptions,
-        MessageOptions, NoOptions, ProviderFilter, ProviderKind,
+        AccountProperties, AccountState, CallState, CheckOptions, DialOptions, ExtensionKind,
+        ExtensionProperties, LanguageOptions, MessageOptions, NoOptions, PasswordKept,
+        ProviderFilter, ProviderKind,
     },
 };
 
@@ -72,6 +73,12 @@ async fn call_everything(client: &Connection) {
         password: Some("secret".into()),
     };
 
+    let account = AccountProperties {
+        provider: Some("dus-net".into()),
+        answers: Some([("account".to_owned(), "000123".to_owned())].into()),
+        ..AccountProperties::default()
+    };
+
     let root = proxy!(SipWitchProxy, client, ObjectName::Root);
     all! {
         root.dial("102", &dial),
@@ -79,6 +86,7 @@ async fn call_everything(client: &Connection) {
         root.send_message("102", "hello", &MessageOptions { from: Some("101".into()) }),
         root.add_extension("103", &properties),
         root.import_extensions("number\n104\n", &none),
+        root.add_account(&account),
         root.history(5, &none),
         root.query("sip:127.0.0.1", &none),
         root.reload(),
@@ -166,6 +174,52 @@ async fn call_everything(client: &Connection) {
         extension.has_password(),
         extension.ring_seconds(),
         extension.phones(),
+    }
+
+    call_account(client, &account).await;
+}
+
+async fn call_account(client: &Connection, properties: &AccountProperties) {
+    let account = proxy!(AccountProxy, client, ObjectName::Account("dus-net".into()));
+    all! {
+        account.update(properties),
+        account.try_again(),
+        account.remove(),
+        account.id(),
+        account.title(),
+        account.provider(),
+        account.provider_name(),
+        account.address(),
+        account.answers(),
+        account.settings(),
+        account.enabled(),
+        account.incoming(),
+        account.users(),
+        account.order(),
+        account.state_reason(),
+        account.next_step(),
+        account.tries_again_at_microseconds(),
+        account.registered_until_microseconds(),
+        account.transport(),
+        account.server(),
+        account.shows_as(),
+        account.password_kept(),
+    }
+    assert_eq!(account.state().await, Ok(AccountState::KeyringLocked));
+    assert_eq!(account.set_password("secret").await, Ok(PasswordKept::Keyring));
+
+    let line = proxy!(LineProxy, client, ObjectName::Account("dus-net".into()));
+    all! {
+        line.name(),
+        line.kind(),
+        line.usable(),
+        line.usable_reason(),
+        line.messages(),
+        line.domains(),
+        line.region(),
+        line.emergency(),
+        line.emergency_numbers(),
+        line.cost(),
     }
 }
 

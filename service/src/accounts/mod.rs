@@ -6,6 +6,7 @@
 //! provider's facts it becomes a [`Plan`], which is all that a line knows of it. Passwords are
 //! elsewhere.
 
+mod account;
 pub mod file;
 mod merge;
 mod plan;
@@ -14,6 +15,7 @@ mod tests;
 mod word;
 
 pub use self::{
+    account::{Account, Kept, NoSecret},
     file::AccountFile,
     merge::NoPlan,
     plan::{Outside, Plan, Reach, Register, Server, Source, Tls},

@@ -19,16 +19,18 @@ use zbus::{
     Connection,
     fdo::Properties,
     object_server::{Interface, SignalEmitter},
-    zvariant::OwnedObjectPath,
+    zvariant::{OwnedObjectPath, Value},
 };
 
 use super::{
     BusError,
+    account::{self, Account},
     call::{self, Call, CallRecord, End},
     caller::Watch,
     changes::{self, Property},
     desk::{Desk, Errand},
     extension::{self, Extension},
+    line::{self, Line},
     phone::{self, Phone},
     providers::Providers,
     sipwitch::{self, ServiceRecord, SipWitch},
@@ -37,7 +39,10 @@ use crate::{
     providers,
     switchboard::{
         ask::Ask,
-        notice::{CallView, ExtensionId, ExtensionView, Notice, PhoneId, PhoneView, World},
+        notice::{
+            AccountId, AccountView, CallView, ExtensionId, ExtensionView, Notice, PhoneId,
+            PhoneView, World,
+        },
     },
 };
 
@@ -63,6 +68,7 @@ pub(super) struct Mirror {
     extensions: HashMap<ExtensionId, watch::Sender<ExtensionView>>,
     providers: providers::Providers,
     providers_changed: watch::Receiver<u64>,
+    accounts: HashMap<AccountId, watch::Sender<AccountView>>,
 }
 
 /// A call on the bus.
@@ -92,6 +98,7 @@ impl Mirror {
             extensions: HashMap::new(),
             providers_changed: providers.changes(),
             providers,
+            accounts: HashMap::new(),
         }
     }
 
@@ -212,8 +219,8 @@ impl Mirror {
             Notice::PhoneGone(phone) => self.phone_gone(phone).await,
             Notice::Extension(extension) => self.extension(extension).await,
             Notice::ExtensionGone(extension) => self.extension_gone(extension).await,
-            // No object of the bus shows them yet.
-            Notice::Line(_) | Notice::LineGone(_) => Ok(()),
+            Notice::Account(account) => self.account(*account).await,
+            Notice::AccountGone(account) => self.account_gone(account).await,
         }
     }
 
@@ -229,8 +236,15 @@ impl Mirror {
         for extension in gone(&self.extensions, extensions) {
             self.extension_gone(extension).await?;
         }
+        let accounts = world.accounts.iter().map(|account| account.id.clone());
+        for account in gone(&self.accounts, accounts) {
+            self.account_gone(account).await?;
+        }
         for extension in world.extensions {
             self.extension(extension).await?;
+        }
+        for account in world.accounts {
+            self.account(account).await?;
         }
         for phone in world.phones {
             self.phone(phone).await?;
@@ -326,6 +340,33 @@ impl Mirror {
         Ok(())
     }
 
+    /// An account has two interfaces, since it is a line too.
+    async fn account(&mut self, account: AccountView) -> zbus::Result<()> {
+        let id = account.id.clone();
+        let path = ObjectName::Account(id.clone()).path();
+        if let Some(view) = self.accounts.get(&id) {
+            let line = changes::between(line::CHANGING, &view.borrow(), &account);
+            self.show::<Account, _>(&path, view, account, account::CHANGING).await?;
+            return self.tell::<Line>(&path, line).await;
+        }
+        let view = watch::Sender::new(account);
+        let line = Line { view: view.subscribe() };
+        let object = Account { desk: Arc::clone(&self.desk), view: view.subscribe() };
+        self.accounts.insert(id, view);
+        // Who hears of the account finds its line there.
+        self.connection.object_server().at(path.clone(), line).await?;
+        self.connection.object_server().at(path, object).await.map(drop)
+    }
+
+    async fn account_gone(&mut self, account: AccountId) -> zbus::Result<()> {
+        if self.accounts.remove(&account).is_some() {
+            let path = ObjectName::Account(account).path();
+            self.connection.object_server().remove::<Account, _>(path.clone()).await?;
+            self.connection.object_server().remove::<Line, _>(path).await?;
+        }
+        Ok(())
+    }
+
     async fn count_calls(&self) -> zbus::Result<()> {
         let service = self.service.borrow().service.clone();
         self.show_service(ServiceRecord { service, calls: self.calls.len() }).await
@@ -346,6 +387,14 @@ impl Mirror {
     ) -> zbus::Result<()> {
         let changed = changes::between(properties, &view.borrow(), &new);
         view.send_replace(new);
+        self.tell::<I>(path, changed).await
+    }
+
+    async fn tell<I: Interface>(
+        &self,
+        path: &OwnedObjectPath,
+        changed: HashMap<&'static str, Value<'static>>,
+    ) -> zbus::Result<()> {
         if changed.is_empty() {
             return Ok(());
         }

@@ -11,11 +11,13 @@
 //! another waiting. What clients can make us remember is bounded: a bounded number of asks, one
 //! watch per call that a program owns, and notices in a ring that the slow lose.
 
+mod account;
 mod call;
 mod caller;
 mod changes;
 mod desk;
 mod extension;
+mod line;
 mod mirror;
 mod options;
 mod phone;

@@ -12,7 +12,7 @@ use zbus::zvariant::OwnedValue;
 
 use crate::{
     secret::Secret,
-    switchboard::ask::{DialOptions, ExtensionChange},
+    switchboard::ask::{AccountChange, DialOptions, ExtensionChange, NewAccount},
 };
 
 /// More words than that of a search are not looked for.
@@ -136,6 +136,44 @@ pub(super) fn extension(of: &'static str, entries: Dictionary) -> Result<Extensi
         password: options.take::<String>("password")?.map(Secret::new),
     };
     options.finish().map(|()| change)
+}
+
+/// What an account is to become.
+pub(super) fn account(of: &'static str, entries: Dictionary) -> Result<AccountChange, Error> {
+    let mut options = Options::new(of, entries);
+    let change = account_change(&mut options)?;
+    options.finish().map(|()| change)
+}
+
+/// An account that is to be.
+pub(super) fn new_account(entries: Dictionary) -> Result<NewAccount, Error> {
+    let mut options = Options::new("AddAccount", entries);
+    let account = NewAccount {
+        id: options.take("id")?,
+        provider: options.take("provider")?,
+        domain: options.take("domain")?,
+        gateway: options.take("gateway")?,
+        kind: options.take("kind")?,
+        change: account_change(&mut options)?,
+    };
+    options.finish().map(|()| account)
+}
+
+fn account_change(options: &mut Options) -> Result<AccountChange, Error> {
+    let pairs = |map: Option<HashMap<String, String>>| map.unwrap_or_default().into_iter();
+    Ok(AccountChange {
+        title: options.take("title")?,
+        enabled: options.take("enabled")?,
+        incoming: options.take("incoming")?,
+        users: options.take("users")?,
+        order: options.take("order")?,
+        region: options.take("region")?,
+        answers: pairs(options.take("answers")?)
+            .map(|(key, answer)| (key, Secret::new(answer)))
+            .collect(),
+        settings: pairs(options.take("settings")?).collect(),
+        password: options.take::<String>("password")?.map(Secret::new),
+    })
 }
 
 #[cfg(test)]

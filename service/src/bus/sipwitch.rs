@@ -233,6 +233,19 @@ impl SipWitch {
         Ok((imported.added, imported.changed, imported.refused))
     }
 
+    #[zbus(out_args("account"))]
+    async fn add_account(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        properties: Dictionary,
+    ) -> Result<OwnedObjectPath, Error> {
+        let account = Box::new(options::new_account(properties)?);
+        let caller = Caller::new(connection, &header);
+        let id = self.desk.change(&caller, |reply| Ask::AddAccount { account, reply }).await?;
+        Ok(ObjectName::Account(id).path())
+    }
+
     #[zbus(out_args("calls"))]
     async fn history(
         &self,

@@ -16,10 +16,11 @@ use sipwitch_sip::{
     wire::{Response, name},
 };
 
-use super::{
-    Facts, NoSecret, Outside, Purpose, Reach, Shared, Standing, Why, Wish, detour, trunk::Trunk,
+use super::{Facts, Outside, Purpose, Reach, Shared, Standing, Why, Wish, detour, trunk::Trunk};
+use crate::{
+    accounts::NoSecret,
+    switchboard::errand::{Way, Ways},
 };
-use crate::switchboard::errand::{Way, Ways};
 
 /// Ways that are kept of one line.
 const MOST_WAYS: usize = 8;

@@ -49,7 +49,10 @@ pub use self::{
     outgoing::Outgoing,
     words::Standing,
 };
-use crate::switchboard::errand::{ErrandId, Way, Ways};
+use crate::{
+    accounts::NoSecret,
+    switchboard::errand::{ErrandId, Way, Ways},
+};
 
 /// The most lines of one house.
 pub const MAX_LINES: usize = 10_000;
@@ -94,9 +97,10 @@ pub enum Wish {
         account: Arc<str>,
     },
     /// A line stands in another way now.
-    Changed(LineId),
-    /// A line is gone.
-    Gone(LineId),
+    Changed {
+        /// Whose account.
+        account: Arc<str>,
+    },
     /// Something was noticed about the network.
     Noticed(Notice),
 }
@@ -119,17 +123,6 @@ pub enum Why {
     Registration(Ask),
     /// To see whether a trunk is there.
     Health,
-}
-
-/// Why there is no password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoSecret {
-    /// The keyring is locked.
-    Locked,
-    /// None is kept.
-    Missing,
-    /// The keyring cannot be asked, because of this.
-    Unavailable(String),
 }
 
 /// All lines.
@@ -205,7 +198,8 @@ impl Lines {
                     entry.facts = Arc::clone(&facts);
                 }
                 self.see(&facts);
-                self.out.push_back(Wish::Changed(id));
+                let account = Arc::clone(&facts.account);
+                self.out.push_back(Wish::Changed { account });
                 return self.settle(now, id);
             }
             Some(_) => self.take_down(now, id),
@@ -222,7 +216,7 @@ impl Lines {
         if facts.is_on && facts.outside().is_some() {
             self.pace.wait(id);
         }
-        self.out.push_back(Wish::Changed(id));
+        self.out.push_back(Wish::Changed { account: Arc::clone(&facts.account) });
         self.settle(now, id);
         self.take_turns(now);
     }
@@ -233,7 +227,6 @@ impl Lines {
         self.take_down(now, id);
         self.seen.retain(|line| line.id != id);
         self.order.remove(&id);
-        self.out.push_back(Wish::Gone(id));
     }
 
     /// Somebody wants a line tried at once, whatever was before.
@@ -393,6 +386,16 @@ impl Lines {
         self.by_account.get(account).copied()
     }
 
+    /// Over which flow a line is reached now, and until when that holds by itself.
+    #[must_use]
+    pub fn reached_by(&self, id: LineId) -> Option<(Flow, Option<Instant>)> {
+        let entry = self.entries.get(&id)?;
+        match entry.registration() {
+            Some(registration) => Some((registration.flows().next()?, registration.held_until())),
+            None => Some((entry.best_of_trunk()?, None)),
+        }
+    }
+
     /// The name of a line in words.
     #[must_use]
     pub fn title(&self, id: LineId) -> Option<&str> {
@@ -482,7 +485,8 @@ impl Lines {
                 account = %entry.facts.account, state = standing.state, "{}", standing.cause
             );
             entry.told = Some(standing);
-            self.out.push_back(Wish::Changed(id));
+            let account = Arc::clone(&entry.facts.account);
+            self.out.push_back(Wish::Changed { account });
         }
     }
 

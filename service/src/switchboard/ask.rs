@@ -9,8 +9,8 @@
 use sipwitch_core::call::leg::CallId;
 use tokio::sync::oneshot;
 
-use super::notice::{ExtensionId, PhoneId, World};
-use crate::store::records::CallRecord;
+use super::notice::{AccountId, ExtensionId, PhoneId, World};
+use crate::{secret::Secret, store::records::CallRecord};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -24,17 +24,22 @@ pub enum Refusal {
     /// A value is out of its range or of the wrong kind.
     #[error("{0}")]
     BadValue(String),
-    /// No such call, phone or extension.
+    /// No such call, phone, extension or account.
     #[error("no {kind} {name}")]
     NotFound {
-        /// call, phone, extension.
+        /// call, phone, extension, account.
         kind: &'static str,
         /// What was asked for.
         name: String,
     },
-    /// An extension with that number exists.
-    #[error("extension {0} exists already; change it instead")]
-    AlreadyExists(String),
+    /// An extension or account of that name exists.
+    #[error("{kind} {name} exists already; change it instead")]
+    AlreadyExists {
+        /// extension, account.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// The object is not in a state in which this applies.
     #[error("{0}")]
     NotInThisState(String),
@@ -86,7 +91,49 @@ pub struct ExtensionChange {
     /// Seconds its phones ring.
     pub ring_seconds: Option<u32>,
     /// A new password; kept only as digests.
-    pub password: Option<crate::secret::Secret<String>>,
+    pub password: Option<Secret<String>>,
+}
+
+/// What an account is to become. What is none stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct AccountChange {
+    /// The name a person reads; empty for the provider's.
+    pub title: Option<String>,
+    /// Whether it is wanted.
+    pub enabled: Option<bool>,
+    /// The extension or group that calls from outside reach; empty for whoever has a phone.
+    pub incoming: Option<String>,
+    /// The extensions that may call by it; empty for all.
+    pub users: Option<Vec<String>>,
+    /// Its place among the lines.
+    pub order: Option<u32>,
+    /// The country whose numbers are national there; empty for the provider's.
+    pub region: Option<String>,
+    /// Answers by the key of the question; one that is empty is taken away. The answer to a secret
+    /// question is the password.
+    pub answers: Vec<(String, Secret<String>)>,
+    /// What is otherwise than the provider says, by the key of the account's file; one that is
+    /// empty is taken away.
+    pub settings: Vec<(String, String)>,
+    /// A password; kept where secrets are kept.
+    pub password: Option<Secret<String>>,
+}
+
+/// An account that is to be.
+#[derive(Debug, Clone, Default)]
+pub struct NewAccount {
+    /// Its name in files and rules; none makes one.
+    pub id: Option<String>,
+    /// The provider.
+    pub provider: Option<String>,
+    /// The domain, instead of a provider.
+    pub domain: Option<String>,
+    /// The extension of a gateway, instead of a provider.
+    pub gateway: Option<String>,
+    /// `account`, `trunk`, `gateway`.
+    pub kind: Option<String>,
+    /// Everything else.
+    pub change: AccountChange,
 }
 
 /// How an import went.
@@ -236,7 +283,7 @@ pub enum Ask {
         /// Which.
         number: String,
         /// The password.
-        reply: Reply<crate::secret::Secret<String>>,
+        reply: Reply<Secret<String>>,
     },
     /// Remove an extension and its phones.
     RemoveExtension {
@@ -251,6 +298,45 @@ pub enum Ask {
         csv: String,
         /// How it went.
         reply: Reply<Imported>,
+    },
+    /// Make an account.
+    AddAccount {
+        /// Which.
+        account: Box<NewAccount>,
+        /// Its id.
+        reply: Reply<AccountId>,
+    },
+    /// Change an account.
+    ChangeAccount {
+        /// Which.
+        account: AccountId,
+        /// What changes.
+        change: Box<AccountChange>,
+        /// Done and stored.
+        reply: Reply<()>,
+    },
+    /// Give an account another password, or take it away.
+    SetAccountPassword {
+        /// Which.
+        account: AccountId,
+        /// The password; empty takes it away.
+        password: Secret<String>,
+        /// Where it is now.
+        reply: Reply<&'static str>,
+    },
+    /// Try at once what an account would try later.
+    TryAccountAgain {
+        /// Which.
+        account: AccountId,
+        /// Begun.
+        reply: Reply<()>,
+    },
+    /// Remove an account, its file and its password.
+    RemoveAccount {
+        /// Which.
+        account: AccountId,
+        /// Done.
+        reply: Reply<()>,
     },
     /// Forget a registered phone.
     RemovePhone {

@@ -107,16 +107,16 @@ impl Errands {
         errand
     }
 
-    /// Has something done that is not answered here.
-    pub(super) fn tell(&mut self, errand: Errand) {
-        self.told.push_back(errand);
-    }
-
     fn begin(&mut self, waiter: Waiter) -> ErrandId {
         self.last += 1;
         let errand = ErrandId(self.last);
         self.waiting.insert(errand, waiter);
         errand
+    }
+
+    /// Has something done that is not answered here.
+    pub(super) fn tell(&mut self, errand: Errand) {
+        self.told.push_back(errand);
     }
 
     /// Whether nobody waits for anything.

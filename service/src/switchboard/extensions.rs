@@ -25,7 +25,10 @@ impl Switchboard {
     ) {
         let parsed = match parse(number) {
             Ok(parsed) if self.directory.entry(&parsed).is_some() => {
-                let _ = reply.send(Err(Refusal::AlreadyExists(parsed.to_string())));
+                let _ = reply.send(Err(Refusal::AlreadyExists {
+                    kind: "extension",
+                    name: parsed.to_string(),
+                }));
                 return;
             }
             Ok(parsed) => parsed,

@@ -16,7 +16,6 @@ use sipwitch_core::{
     routing::{self, Caller, Origin, Route, Target, Why},
 };
 use sipwitch_sip::{
-    auth::client::Secret,
     endpoint::{self, Arrival, Incoming, Refused},
     flow::Flow,
     registrar::Binding,
@@ -25,11 +24,10 @@ use sipwitch_sip::{
 };
 
 use super::{
-    Now, Switchboard,
+    Switchboard,
     errand::{Errand, Waiter, Ways},
-    notice::{LineView, Notice},
 };
-use crate::lines::{Facts, NoSecret, Outgoing, Reach, Wish};
+use crate::lines::{Facts, Outgoing, Reach, Wish};
 
 /// A leg whose ways are being looked for.
 #[derive(Debug)]
@@ -48,35 +46,6 @@ enum Leads {
 }
 
 impl Switchboard {
-    /// An account was made or changed.
-    pub fn put_line(&mut self, now: Now, facts: Facts) {
-        self.now = now;
-        self.lines.put(now.instant, facts);
-        self.gateways_changed();
-        self.drain();
-    }
-
-    /// An account is gone.
-    pub fn remove_line(&mut self, now: Now, account: &str) {
-        self.now = now;
-        self.lines.remove(now.instant, account);
-        self.drain();
-    }
-
-    /// Somebody wants an account tried at once.
-    pub fn retry_line(&mut self, now: Now, account: &str) {
-        self.now = now;
-        self.lines.retry(now.instant, account);
-        self.drain();
-    }
-
-    /// The password of an account was given or changed, or fetched.
-    pub fn secret_came(&mut self, now: Now, account: &str, secret: Result<Secret, NoSecret>) {
-        self.now = now;
-        self.lines.secret_came(now.instant, account, secret);
-        self.drain();
-    }
-
     /// Does what lines want done, until they want nothing more.
     pub(super) fn carry_out_wishes(&mut self) {
         while let Some(wish) = self.lines.poll() {
@@ -95,41 +64,10 @@ impl Switchboard {
                     self.lines.sent_for(errand, line, purpose);
                 }
                 Wish::FetchSecret { account } => self.errands.tell(Errand::FetchSecret { account }),
-                Wish::Changed(line) => self.tell_line(line),
-                Wish::Gone(line) => self.tell(|| Notice::LineGone(line.0)),
+                Wish::Changed { account } => self.tell_account(&account),
                 Wish::Noticed(notice) => tracing::debug!("seen by a provider: {notice:?}"),
             }
         }
-    }
-
-    fn tell_line(&mut self, line: LineId) {
-        if !self.is_watched {
-            return;
-        }
-        if let Some(view) = self.line_view(line) {
-            self.notices.push_back(Notice::Line(view));
-        }
-    }
-
-    /// A line as others see it.
-    pub(super) fn line_view(&self, id: LineId) -> Option<LineView> {
-        let (line, facts, standing) = self.lines.line(id)?;
-        let now = self.now;
-        let again = standing.again.map(|again| {
-            let left = again.saturating_duration_since(now.instant);
-            now.unix_us.saturating_add(i64::try_from(left.as_micros()).unwrap_or(i64::MAX))
-        });
-        Some(LineView {
-            id: id.0,
-            account: facts.account.to_string(),
-            name: line.title().to_owned(),
-            kind: line.kind.as_str(),
-            state: standing.state,
-            cause: standing.cause,
-            next_step: standing.next,
-            again_us: again.unwrap_or(0),
-            rings: facts.rings.as_deref().unwrap_or_default().to_owned(),
-        })
     }
 
     /// Phones came or went: some may be gateways.

@@ -10,6 +10,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`ask`], [`notice`] | what others ask, and what they are told |
+//! | `accounts` | the user's accounts, and how they stand |
 //! | `arrivals` | requests outside dialogs: who answers what |
 //! | `door` | who somebody is, and whether they may come in |
 //! | `registration` | REGISTER, and phones that come and go |
@@ -24,6 +25,7 @@
 //! | `storing` | answers that wait for the store |
 //! | `trace` | what was tried for a call |
 
+mod accounts;
 mod arrivals;
 pub mod ask;
 mod calls;
@@ -68,6 +70,7 @@ use sipwitch_sip::{
 use tokio::sync::mpsc;
 
 use self::{
+    accounts::{Accounts, no_accounts},
     ask::{Ask, Refusal},
     directory::Directory,
     entry::CallEntry,
@@ -80,8 +83,9 @@ use self::{
     storing::Storing,
 };
 use crate::{
+    accounts::NoSecret,
     connectivity::Change,
-    lines::{Lines, NoSecret},
+    lines::Lines,
     socket_owner::SocketOwners,
     store::{Loaded, Report, Store},
 };
@@ -113,7 +117,7 @@ pub enum Inner {
         /// The oldest first.
         messages: Vec<crate::store::records::MessageRecord>,
     },
-    /// The password of an account.
+    /// The password of an account, or why there is none: it was fetched, given or changed.
     Secret {
         /// Which account.
         account: Arc<str>,
@@ -165,6 +169,7 @@ pub struct Switchboard {
     last_call: u64,
     call_deadlines: BTreeSet<(Instant, CallId)>,
     messages: Messages,
+    accounts: Accounts,
     queries: Queries,
     errands: Errands,
     lines: Lines,
@@ -222,6 +227,7 @@ impl Switchboard {
             last_call: 0,
             call_deadlines: BTreeSet::new(),
             messages: Messages::new(loaded.next_message, loaded.messages_waiting),
+            accounts: Accounts::default(),
             queries: Queries::default(),
             errands: Errands::default(),
             lines: Lines::new(&key, seed, &settings.product),
@@ -295,9 +301,7 @@ impl Switchboard {
         self.now = now;
         match inner {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
-            Inner::Secret { account, secret } => {
-                self.lines.secret_came(now.instant, &account, secret);
-            }
+            Inner::Secret { account, secret } => self.secret_came(&account, secret),
             Inner::Ways { errand, ways } => self.ways_found(errand, ways),
         }
         self.drain();
@@ -470,6 +474,19 @@ impl Switchboard {
             Ask::GeneratePassword { number, reply } => self.generate_password(&number, reply),
             Ask::RemoveExtension { number, reply } => self.remove_extension(&number, reply),
             Ask::ImportExtensions { csv, reply } => self.import_extensions(&csv, reply),
+            Ask::TryAccountAgain { account, reply } => {
+                let _ = reply.send(self.try_account_again(&account));
+            }
+            // Files and secrets belong to the loop around us, which answers these itself.
+            Ask::AddAccount { reply, .. } => {
+                let _ = reply.send(Err(no_accounts()));
+            }
+            Ask::ChangeAccount { reply, .. } | Ask::RemoveAccount { reply, .. } => {
+                let _ = reply.send(Err(no_accounts()));
+            }
+            Ask::SetAccountPassword { reply, .. } => {
+                let _ = reply.send(Err(no_accounts()));
+            }
             Ask::RemovePhone { phone, reply } => self.remove_phone(phone, reply),
             Ask::History { limit, reply } => self.history(limit, reply),
             Ask::Query { uri, reply } => self.query(&uri, reply),
@@ -534,8 +551,8 @@ impl Switchboard {
             service: self.service.clone(),
             calls: self.calls.values().map(|entry| entry.view()).collect(),
             phones: self.registrar.phones().map(|binding| world::phone_view(binding)).collect(),
+            accounts: self.account_views(),
             extensions: self.directory.iter().map(|entry| self.extension_view(entry)).collect(),
-            lines: self.lines.seen().iter().filter_map(|line| self.line_view(line.id)).collect(),
         }
     }
 }

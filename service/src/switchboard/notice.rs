@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the switchboard tells whoever listens: snapshots of what changed, after it changed.
 
+use std::collections::BTreeMap;
+
 use sipwitch_core::call::leg::CallId;
 
 /// Names a registered phone. Kept over a restart.
 pub type PhoneId = u64;
 /// The number or name of an extension.
 pub type ExtensionId = String;
+
+/// The id of an account: the name of its file.
+pub type AccountId = String;
 
 /// Everything as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +24,8 @@ pub struct World {
     pub phones: Vec<PhoneView>,
     /// The extensions.
     pub extensions: Vec<ExtensionView>,
-    /// The lines, in the order in which the user has them.
-    pub lines: Vec<LineView>,
+    /// The accounts, in the order in which the user has them.
+    pub accounts: Vec<AccountView>,
 }
 
 /// The service itself.
@@ -132,29 +137,6 @@ pub struct PhoneView {
     pub expires_us: i64,
 }
 
-/// A line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LineView {
-    /// Which.
-    pub id: u64,
-    /// Its account, by the name of its file.
-    pub account: String,
-    /// The name a person reads.
-    pub name: String,
-    /// `account`, `trunk`, `gateway`, `gsm`, `modem`.
-    pub kind: &'static str,
-    /// `registering`, `online`, `needs-password`, `keyring-locked`, `refused`, `unreachable`, `off`.
-    pub state: &'static str,
-    /// Why, in words; may be empty.
-    pub cause: String,
-    /// What to do next, in words; empty if there is nothing to do.
-    pub next_step: String,
-    /// When it is tried again by itself, microseconds since 1970; 0 if not.
-    pub again_us: i64,
-    /// The extension or group it rings; empty for whoever has a phone.
-    pub rings: String,
-}
-
 /// An extension.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExtensionView {
@@ -172,6 +154,81 @@ pub struct ExtensionView {
     pub ring_seconds: u32,
     /// Its registered phones.
     pub phones: Vec<PhoneId>,
+}
+
+/// An account, and the line it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountView {
+    /// The name of its file.
+    pub id: AccountId,
+    /// The name a person reads.
+    pub title: String,
+    /// The id of its provider; empty for a bare domain or a gateway.
+    pub provider: String,
+    /// The provider's name for a person.
+    pub provider_name: String,
+    /// Under which others reach it: `100@example.org`.
+    pub address: String,
+    /// What the user answered; never a password.
+    pub answers: BTreeMap<String, String>,
+    /// What the user wants otherwise than the provider, by the key of the file.
+    pub settings: BTreeMap<String, String>,
+    /// Whether the user wants it.
+    pub enabled: bool,
+    /// The extension or group that calls from outside reach; empty for whoever has a phone.
+    pub incoming: String,
+    /// The extensions that may call by it; empty for all.
+    pub users: Vec<String>,
+    /// Its place among the lines.
+    pub order: u32,
+    /// Where its password is: `keyring`, `file`, `memory`, `none`, `unneeded`, `unknown`.
+    pub password_kept: &'static str,
+    /// How it stands.
+    pub standing: AccountStanding,
+    /// What people see who are called by it.
+    pub shows_as: String,
+    /// What routing knows of it.
+    pub line: LineView,
+}
+
+/// How an account stands now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountStanding {
+    /// `registering`, `online`, `needs-password`, `keyring-locked`, `refused`, `unreachable`, `off`.
+    pub state: &'static str,
+    /// Why, in words; may be empty.
+    pub cause: String,
+    /// What to do next, in words; empty if there is nothing to do.
+    pub next_step: String,
+    /// When it is tried again by itself, microseconds since 1970; 0 if not.
+    pub again_us: i64,
+    /// When the registration runs out, microseconds since 1970; 0 if there is none.
+    pub until_us: i64,
+    /// `udp`, `tcp`, `tls`, `ws`, `wss`; empty where nothing was reached.
+    pub transport: &'static str,
+    /// The server in use; empty where nothing was reached.
+    pub server: String,
+}
+
+/// A line as routing sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LineView {
+    /// `account`, `trunk`, `gateway`, `gsm`, `modem`.
+    pub kind: &'static str,
+    /// Whether calls can leave by it: `yes`, `emergency-only`, `no`.
+    pub usable: &'static str,
+    /// Whether text messages can be sent by it: `yes`, `no`, `unknown`.
+    pub messages: &'static str,
+    /// The domains in its own network.
+    pub domains: Vec<String>,
+    /// The country whose numbers are national there; empty if not known.
+    pub region: String,
+    /// `yes`, `location-required`, `unknown`, `no`.
+    pub emergency: &'static str,
+    /// The emergency numbers it knows; empty for those of its country.
+    pub emergency_numbers: Vec<String>,
+    /// What calls cost, in words; empty if not known.
+    pub cost: String,
 }
 
 /// How a call ended.
@@ -216,12 +273,12 @@ pub enum Notice {
     Phone(PhoneView),
     /// A phone is gone.
     PhoneGone(PhoneId),
-    /// A line was made, or stands in another way now.
-    Line(LineView),
-    /// A line is gone.
-    LineGone(u64),
     /// An extension was made or changed.
     Extension(ExtensionView),
     /// An extension is gone.
     ExtensionGone(ExtensionId),
+    /// An account was made or changed, or stands in another way now.
+    Account(Box<AccountView>),
+    /// An account is gone.
+    AccountGone(AccountId),
 }

@@ -241,6 +241,12 @@ impl Registration {
         self.bindings.iter().filter(|binding| binding.is_held()).map(|binding| binding.flow)
     }
 
+    /// Until when the account can be reached if nothing more is done; none if it cannot.
+    #[must_use]
+    pub fn held_until(&self) -> Option<Instant> {
+        self.bindings.iter().filter_map(|binding| binding.held_until).max()
+    }
+
     /// The proxies that requests on this line go through, as the registrar said (RFC 3608).
     #[must_use]
     pub fn service_route(&self) -> &[Bytes] {

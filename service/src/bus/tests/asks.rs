@@ -269,7 +269,7 @@ async fn every_refusal_arrives_under_its_name() {
         (no("phone"), Error::NoSuchPhone("no phone 9".into())),
         (no("extension"), Error::NoSuchExtension("no extension 9".into())),
         (
-            Refusal::AlreadyExists("9".into()),
+            Refusal::AlreadyExists { kind: "extension", name: "9".into() },
             Error::AlreadyExists("extension 9 exists already; change it instead".into()),
         ),
         (Refusal::NotInThisState(words()), Error::NotInThisState(words())),

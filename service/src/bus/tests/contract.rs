@@ -13,11 +13,12 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue, Value},
 };
 
-use super::house::{House, call, extension, phone, soon, world};
+use super::house::{House, account, call, extension, phone, soon, world};
 use crate::bus::{
+    account,
     call::{self, CallRecord, End},
     changes::{self, Property},
-    extension, phone, sipwitch,
+    extension, line, phone, sipwitch,
     sipwitch::ServiceRecord,
 };
 
@@ -103,6 +104,10 @@ async fn a_change_is_told_as_a_read_would_show_it() {
     let object = ObjectName::Extension("*97".into());
     let view = extension("*97");
     told_as_read(&house, object, names::EXTENSION_INTERFACE, extension::CHANGING, &view).await;
+    let object = || ObjectName::Account("dus-net".into());
+    let view = account("dus-net");
+    told_as_read(&house, object(), names::ACCOUNT_INTERFACE, account::CHANGING, &view).await;
+    told_as_read(&house, object(), names::LINE_INTERFACE, line::CHANGING, &view).await;
 }
 
 #[test]
@@ -148,14 +153,15 @@ async fn the_proxies_read_what_the_switchboard_told() {
 }
 
 #[tokio::test]
-async fn the_object_manager_lists_every_object_with_its_one_interface() {
+async fn the_object_manager_lists_every_object_with_its_interfaces() {
     let house = House::new(world()).await;
     let manager = ObjectManagerProxy::new(&house.client, names::BUS_NAME, names::ROOT);
     let managed = manager.await.expect("a proxy").get_managed_objects().await.expect("listed");
     let mut listed: Vec<(OwnedObjectPath, Vec<String>)> = managed
         .into_iter()
         .map(|(path, interfaces)| {
-            (path, interfaces.keys().map(ToString::to_string).collect::<Vec<_>>())
+            let names: BTreeSet<_> = interfaces.keys().map(ToString::to_string).collect();
+            (path, names.into_iter().collect::<Vec<_>>())
         })
         .filter(|(_, interfaces)| !interfaces.is_empty())
         .collect();
@@ -163,6 +169,10 @@ async fn the_object_manager_lists_every_object_with_its_one_interface() {
     assert_eq!(
         listed,
         [
+            (
+                ObjectName::Account("dus-net".into()).path(),
+                vec![names::ACCOUNT_INTERFACE.into(), names::LINE_INTERFACE.into()],
+            ),
             (ObjectName::Call(1).path(), vec![names::CALL_INTERFACE.into()]),
             (ObjectName::Extension("101".into()).path(), vec![names::EXTENSION_INTERFACE.into()]),
             (ObjectName::Extension("*97".into()).path(), vec![names::EXTENSION_INTERFACE.into()]),

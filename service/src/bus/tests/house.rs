@@ -21,7 +21,8 @@ use crate::{
     switchboard::{
         ask::Ask,
         notice::{
-            CallView, ExtensionView, LegView, Notice, PhoneView, ServiceView, TraceLine, World,
+            AccountStanding, AccountView, CallView, ExtensionView, LegView, LineView, Notice,
+            PhoneView, ServiceView, TraceLine, World,
         },
     },
 };
@@ -158,7 +159,7 @@ pub(super) fn world() -> World {
         calls: vec![call(1)],
         phones: vec![phone(3)],
         extensions: vec![extension("101"), extension("*97")],
-        lines: Vec::new(),
+        accounts: vec![account("dus-net")],
     }
 }
 
@@ -213,5 +214,42 @@ pub(super) fn extension(number: &str) -> ExtensionView {
         has_password: true,
         ring_seconds: 30,
         phones: vec![3],
+    }
+}
+
+pub(super) fn account(id: &str) -> AccountView {
+    AccountView {
+        id: id.into(),
+        title: "Office".into(),
+        provider: "dus-net".into(),
+        provider_name: "dus.net".into(),
+        address: "000123@proxy.dus.net".into(),
+        answers: [("account".into(), "000123".into())].into(),
+        settings: [("server.port".into(), "5070".into())].into(),
+        enabled: true,
+        incoming: "101".into(),
+        users: vec!["101".into()],
+        order: 100,
+        password_kept: "keyring",
+        standing: AccountStanding {
+            state: "unreachable",
+            cause: "the provider does not answer".into(),
+            next_step: "wait: it is tried again by itself".into(),
+            again_us: 5_000,
+            until_us: 0,
+            transport: "tls",
+            server: "192.0.2.7:5061".into(),
+        },
+        shows_as: "+4930123456".into(),
+        line: LineView {
+            kind: "account",
+            usable: "no",
+            messages: "unknown",
+            domains: vec!["proxy.dus.net".into()],
+            region: "DE".into(),
+            emergency: "yes",
+            emergency_numbers: vec!["110".into()],
+            cost: "0.01 to 0.20 a minute".into(),
+        },
     }
 }

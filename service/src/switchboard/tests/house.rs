@@ -29,8 +29,8 @@ use super::super::{
     settings::{Circumstances, Listening, Settings},
 };
 use crate::{
+    accounts::NoSecret,
     config::Config,
-    lines::NoSecret,
     secret::Secret,
     socket_owner::SocketOwners,
     store::{Bounds, Place, Report, Store},
@@ -251,7 +251,7 @@ impl House {
         if ways.is_empty() { Err(format!("{wanted} leads nowhere")) } else { Ok(ways) }
     }
 
-    fn come_in(&mut self, inner: Inner) {
+    pub(super) fn come_in(&mut self, inner: Inner) {
         let now = self.time();
         let _guard = self.runtime.enter();
         self.board.inner(now, inner);

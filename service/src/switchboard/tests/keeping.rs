@@ -159,8 +159,8 @@ fn notices_come_in_order_and_a_world_in_their_midst_fits_them() {
             Notice::PhoneGone(_) => "phone gone",
             Notice::Extension(_) => "extension",
             Notice::ExtensionGone(_) => "extension gone",
-            Notice::Line(_) => "line",
-            Notice::LineGone(_) => "line gone",
+            Notice::Account(_) => "account",
+            Notice::AccountGone(_) => "account gone",
         })
         .collect();
     let at = |kind: &str| kinds.iter().position(|found| *found == kind);

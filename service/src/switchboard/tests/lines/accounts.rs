@@ -9,7 +9,7 @@ use super::{
     super::town::Town,
     provider::{PASSWORD, account, is_right},
 };
-use crate::lines::NoSecret;
+use crate::accounts::NoSecret;
 
 const DAY: u64 = 24 * 3600;
 
@@ -23,15 +23,13 @@ fn an_account_comes_online_stays_so_and_is_taken_off() {
     assert_eq!(register.address("From"), "sip:alice@provider.test");
     assert!(register.header("Contact").contains("+sip.instance"), "{register:?}");
     let view = town.line("work");
-    assert_eq!((view.state, view.kind), ("online", "account"));
+    assert_eq!((view.standing.state, view.line.kind), ("online", "account"));
     // It is refreshed in time, with the nonce that is known.
     let again = town.next_register(provider, 3600);
     assert!(is_right(&again, PASSWORD), "{again:?}");
     assert_eq!(again.address("Contact"), register.address("Contact"));
     town.grant(provider, &again, 3600);
-    let now = town.time();
-    town.board.remove_line(now, "work");
-    town.collect();
+    town.sign_off("work");
     let gone = town.expect(provider, "REGISTER");
     assert!(gone.header("Contact").contains("expires=0"), "{gone:?}");
     town.respond(provider, &gone, "200 OK", "p", &[], "");
@@ -52,17 +50,15 @@ fn a_wrong_password_is_tried_once_and_then_there_is_silence() {
     let more = ["WWW-Authenticate: Digest realm=\"provider\", nonce=\"n2\", qop=\"auth\""];
     town.respond(provider, &second, "401 Unauthorized", "p", &more, "");
     let view = town.line("work");
-    assert_eq!(view.state, "needs-password");
-    assert!(view.next_step.contains("password"), "{view:?}");
-    assert_eq!(view.again_us, 0);
+    assert_eq!(view.standing.state, "needs-password");
+    assert!(view.standing.next_step.contains("password"), "{view:?}");
+    assert_eq!(view.standing.again_us, 0);
     town.pass_seconds(DAY);
     town.assert_silent(provider);
     // The right one is tried at once.
-    let now = town.time();
-    town.board.secret_came(now, "work", Ok(Secret::new(PASSWORD)));
-    town.collect();
+    town.give_password("work", PASSWORD);
     town.let_in(provider);
-    assert_eq!(town.line("work").state, "online");
+    assert_eq!(town.line("work").standing.state, "online");
 }
 
 #[test]
@@ -76,21 +72,17 @@ fn without_a_password_or_with_a_locked_keyring_nothing_is_sent() {
     ] {
         town.keyring.insert("work".into(), Err(secret));
         town.sign_up(account("work", "provider.test"));
-        assert_eq!(town.line("work").state, state);
-        assert!(!town.line("work").next_step.is_empty());
+        assert_eq!(town.line("work").standing.state, state);
+        assert!(!town.line("work").standing.next_step.is_empty());
         town.pass_seconds(DAY);
         town.assert_silent(provider);
-        let now = town.time();
-        town.board.remove_line(now, "work");
-        town.collect();
+        town.sign_off("work");
     }
     town.keyring.insert("work".into(), Err(NoSecret::Locked));
     town.sign_up(account("work", "provider.test"));
-    let now = town.time();
-    town.board.secret_came(now, "work", Ok(Secret::new(PASSWORD)));
-    town.collect();
+    town.give_password("work", PASSWORD);
     town.let_in(provider);
-    assert_eq!(town.line("work").state, "online");
+    assert_eq!(town.line("work").standing.state, "online");
 }
 
 #[test]
@@ -101,23 +93,23 @@ fn a_dead_server_is_passed_over_within_seconds_and_remembered() {
     town.sign_up(account("work", "provider.test"));
     town.pass_seconds(4);
     town.let_in(servers[1]);
-    assert_eq!(town.line("work").state, "online");
+    assert_eq!(town.line("work").standing.state, "online");
     // Another account does not even try the dead one.
     town.sign_up(account("home", "provider.test"));
     town.let_in(servers[1]);
-    assert_eq!(town.line("home").state, "online");
+    assert_eq!(town.line("home").standing.state, "online");
     // It dies as well: both are tried, then there is a pause, in words.
     town.device(servers[1]).is_dead = true;
     town.pass_seconds(3600);
     let view = town.line("work");
-    assert_eq!(view.state, "unreachable");
-    assert!(view.again_us > 0, "{view:?}");
-    assert!(!view.cause.is_empty());
+    assert_eq!(view.standing.state, "unreachable");
+    assert!(view.standing.again_us > 0, "{view:?}");
+    assert!(!view.standing.cause.is_empty());
     // And it comes back.
     town.device(servers[0]).is_dead = false;
     let register = town.next_register(servers[0], 1900);
     town.grant(servers[0], &register, 3600);
-    assert!(["work", "home"].iter().any(|name| town.line(name).state == "online"));
+    assert!(["work", "home"].iter().any(|name| town.line(name).standing.state == "online"));
 }
 
 #[test]
@@ -125,13 +117,13 @@ fn a_name_that_leads_nowhere_is_looked_for_again() {
     let mut town = Town::new();
     town.sign_up(account("work", "provider.test"));
     let view = town.line("work");
-    assert_eq!(view.state, "unreachable");
-    assert!(view.cause.contains("provider.test"), "{view:?}");
-    assert!(view.again_us > 0);
+    assert_eq!(view.standing.state, "unreachable");
+    assert!(view.standing.cause.contains("provider.test"), "{view:?}");
+    assert!(view.standing.again_us > 0);
     let provider = town.provider("provider.test", "127.0.0.3:5060");
     town.pass_seconds(60);
     town.let_in(provider);
-    assert_eq!(town.line("work").state, "online");
+    assert_eq!(town.line("work").standing.state, "online");
 }
 
 #[test]
@@ -141,12 +133,12 @@ fn a_busy_provider_is_left_alone_for_as_long_as_it_asks() {
     town.sign_up(account("work", "provider.test"));
     let register = town.expect(provider, "REGISTER");
     town.respond(provider, &register, "503 Service Unavailable", "p", &["Retry-After: 300"], "");
-    assert_eq!(town.line("work").state, "unreachable");
+    assert_eq!(town.line("work").standing.state, "unreachable");
     town.pass_seconds(299);
     town.assert_silent(provider);
     town.pass_seconds(31);
     town.let_in(provider);
-    assert_eq!(town.line("work").state, "online");
+    assert_eq!(town.line("work").standing.state, "online");
 }
 
 #[test]
@@ -168,10 +160,8 @@ fn challenges_without_end_and_intervals_that_never_do_come_to_an_end() {
             None => break,
         }
     }
-    assert_ne!(town.line("work").state, "online");
-    let now = town.time();
-    town.board.remove_line(now, "work");
-    town.collect();
+    assert_ne!(town.line("work").standing.state, "online");
+    town.sign_off("work");
     town.sign_up(account("work", "provider.test"));
     let mut register = town.expect(provider, "REGISTER");
     let mut least = 3600;
@@ -188,8 +178,8 @@ fn challenges_without_end_and_intervals_that_never_do_come_to_an_end() {
         }
     }
     let view = town.line("work");
-    assert_eq!(view.state, "unreachable", "{view:?}");
-    assert!(view.cause.contains("423"), "{view:?}");
+    assert_eq!(view.standing.state, "unreachable", "{view:?}");
+    assert!(view.standing.cause.contains("423"), "{view:?}");
 }
 
 #[test]
@@ -200,16 +190,19 @@ fn an_account_that_is_switched_off_is_taken_off_and_one_that_is_renamed_stays() 
     town.sign_up(facts.clone());
     town.let_in(provider);
     let mut renamed = facts.clone();
-    renamed.line.display = "At work".into();
+    renamed.title = "At work".into();
     town.sign_up(renamed.clone());
     town.assert_silent(provider);
-    assert_eq!((town.line("work").name.as_str(), town.line("work").state), ("At work", "online"));
-    renamed.is_on = false;
+    assert_eq!(
+        (town.line("work").title.as_str(), town.line("work").standing.state),
+        ("At work", "online")
+    );
+    renamed.enabled = false;
     town.sign_up(renamed);
     let gone = town.expect(provider, "REGISTER");
     assert!(gone.header("Contact").contains("expires=0"), "{gone:?}");
     town.respond(provider, &gone, "200 OK", "p", &[], "");
-    assert_eq!(town.line("work").state, "off");
+    assert_eq!(town.line("work").standing.state, "off");
     town.pass_seconds(DAY);
     town.assert_silent(provider);
 }

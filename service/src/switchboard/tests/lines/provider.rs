@@ -1,39 +1,97 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A provider that does exactly what a test tells it.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use sipwitch_core::line::{Line, LineId, LineKind};
-use sipwitch_sip::{auth::client::Secret, flow::Transport, resolver::Wanted, wire::Uri};
+use sipwitch_core::line::{Emergency, Numbering, Rates, Users};
+use sipwitch_sip::{
+    auth::client::Secret,
+    flow::Transport,
+    resolver::{Families, Services},
+};
 
 use super::super::{
     text::Text,
     town::{Phone, Town},
 };
 use crate::{
-    lines::{Facts, Outside, Reach},
-    switchboard::notice::{LineView, Notice},
+    accounts::{Account, Kept, Outside, Plan, Reach, Register, Server, Tls},
+    providers::word::{CallerId, Offered},
+    switchboard::{
+        Inner,
+        notice::{AccountView, Notice},
+    },
 };
 
 /// The password of every account, as its provider knows it.
 pub(super) const PASSWORD: &str = "the right one";
 
 /// An account of alice at a provider.
-pub(super) fn account(name: &str, host: &str) -> Facts {
-    Facts {
-        account: name.into(),
-        order: 0,
-        line: Line::new(LineId(0), name, LineKind::Account),
-        is_on: true,
+pub(super) fn account(name: &str, host: &str) -> Plan {
+    Plan {
+        id: name.into(),
+        title: name.into(),
+        provider: None,
+        provider_name: host.into(),
+        enabled: true,
         reach: Reach::Account(Box::new(outside(host))),
-        rings: None,
+        incoming: None,
+        users: Users::Everybody,
+        order: 0,
+        domains: vec![host.into()],
+        numbering: Numbering::default(),
+        emergency: Emergency::default(),
+        rates: Rates::default(),
+        costs: None,
+        included: None,
+        cap: None,
+        leads_to: Vec::new(),
+        calls: None,
+        messages: Offered::Yes,
     }
 }
 
 pub(super) fn outside(host: &str) -> Outside {
-    let address = Uri::parse(format!("sip:alice@{host}")).unwrap();
-    let registrar = Uri::parse(format!("sip:{host}")).unwrap();
-    Outside::new(Wanted::of(&registrar).unwrap(), registrar, address)
+    Outside {
+        user: Some("alice".into()),
+        domain: host.parse().unwrap(),
+        from_user: None,
+        auth_user: None,
+        realm: None,
+        algorithms: Vec::new(),
+        needs_secret: true,
+        display: Box::default(),
+        number: None,
+        numbers: Vec::new(),
+        server: Server {
+            registrar: host.parse().unwrap(),
+            proxy: None,
+            port: None,
+            transports: vec![Transport::Udp],
+            services: Services::Usual,
+            tls: Tls::default(),
+            families: Families::Ipv4Only,
+        },
+        register: Some(Register {
+            expires: Duration::from_secs(3600),
+            min_expires: None,
+            min_interval: None,
+        }),
+        keepalive: None,
+        caller_id: CallerId::From,
+        privacy: None,
+        hides_number: false,
+        on_failure: BTreeMap::new(),
+        stun: None,
+    }
+}
+
+/// The exchange of a plan.
+pub(super) fn of(plan: &mut Plan) -> &mut Outside {
+    match &mut plan.reach {
+        Reach::Account(outside) | Reach::Trunk { outside, .. } => outside,
+        Reach::Gateway(_) => panic!("a gateway leads to no exchange"),
+    }
 }
 
 impl Town {
@@ -51,11 +109,31 @@ impl Town {
     }
 
     /// Makes an account, whose password is in the keyring.
-    pub(super) fn sign_up(&mut self, facts: Facts) {
-        let name = facts.account.to_string();
+    pub(super) fn sign_up(&mut self, plan: Plan) {
+        let name = plan.id.to_string();
         self.keyring.entry(name).or_insert_with(|| Ok(Secret::new(PASSWORD)));
         let now = self.time();
-        self.board.put_line(now, facts);
+        let account = Account {
+            plan: Arc::new(plan),
+            answers: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            kept: Kept::Keyring,
+        };
+        self.board.put_account(now, account);
+        self.collect();
+    }
+
+    /// Takes an account away.
+    pub(super) fn sign_off(&mut self, account: &str) {
+        let now = self.time();
+        self.board.account_gone(now, account);
+        self.collect();
+    }
+
+    /// Somebody gives the password of an account.
+    pub(super) fn give_password(&mut self, account: &str, password: &str) {
+        let secret = Ok(Secret::new(password));
+        self.come_in(Inner::Secret { account: account.into(), secret });
         self.collect();
     }
 
@@ -97,9 +175,9 @@ impl Town {
     }
 
     /// The latest that was told of a line.
-    pub(super) fn line(&self, account: &str) -> &LineView {
+    pub(super) fn line(&self, account: &str) -> &AccountView {
         let told = self.notices.iter().rev().find_map(|notice| match notice {
-            Notice::Line(view) if view.account == account => Some(view),
+            Notice::Account(view) if view.id == account => Some(&**view),
             _ => None,
         });
         told.unwrap_or_else(|| panic!("nothing was told of {account}: {:#?}", self.notices))
