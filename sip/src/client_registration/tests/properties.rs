@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::fixture::*;
-use crate::{client_registration::State, transaction::Failure};
+use super::fixture::{CHALLENGE, World, account, challenge, credentials};
+use crate::{
+    client_registration::State,
+    flow::{ConnectionId, Flow, Transport},
+    transaction::Failure,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -16,6 +20,7 @@ enum Step {
     Break(u8),
     Ways(Vec<u8>),
     Locate(Vec<u8>),
+    Reach(bool),
     Password(bool),
     Off,
     Wait(u64),
@@ -54,10 +59,21 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..5_u8).prop_map(Step::Break),
         1 => ways().prop_map(Step::Ways),
         1 => ways().prop_map(Step::Locate),
+        2 => any::<bool>().prop_map(Step::Reach),
         1 => any::<bool>().prop_map(Step::Password),
         1 => Just(Step::Off),
         3 => (0..4000_u64).prop_map(Step::Wait),
     ]
+}
+
+/// Two ways over datagrams, and connections.
+fn way(number: u8) -> Flow {
+    let way = super::fixture::way(number);
+    if number < 3 {
+        return way;
+    }
+    let connection = Some(ConnectionId(number.into()));
+    Flow { transport: Transport::Tls, connection, ..way }
 }
 
 proptest! {
@@ -65,7 +81,7 @@ proptest! {
     fn no_registrar_brings_us_out_of_order(steps in proptest::collection::vec(step(), 0..60)) {
         let mut world = World::new(account());
         world.register(&[way(1), way(2)]);
-        for step in steps {
+        for (number, step) in (0_u16..).zip(steps) {
             let (begin, before) = (world.now, world.count);
             match step {
                 Step::Answer(status, fields) if !world.sent.is_empty() => {
@@ -85,6 +101,15 @@ proptest! {
                     let ways: Vec<_> = numbers.into_iter().map(|n| way(10 + n)).collect();
                     world.registration.located(world.now, &ways);
                     world.drain();
+                }
+                Step::Reach(found) => {
+                    if let Some(old) = world.reach.pop() {
+                        let local = format!("192.0.2.1:{}", 50_000 + number).parse().unwrap();
+                        let connection = Some(ConnectionId(100 + u64::from(number)));
+                        let way = found.then_some(Flow { local, connection, ..old });
+                        world.registration.reached(world.now, &old, way);
+                        world.drain();
+                    }
                 }
                 Step::Password(is_other) => {
                     let password = if is_other { "other" } else { "secret" };
