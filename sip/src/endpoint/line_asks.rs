@@ -132,6 +132,7 @@ impl Context {
                 .challenged(&mut ask.tries, &response, credentials, &mut self.random)
                 .is_ok()
         {
+            ask.arm(self.now);
             return self.repeat_line_ask(ask);
         }
         if matches!(status, 430 | 503)

@@ -275,6 +275,7 @@ impl Leg {
             && speaker.takes_challenge(context, &mut calling.tries, response)
         {
             speaker.put(&mut calling.draft);
+            calling.arm(context.now);
             calling.again(context, self.id);
             return;
         }

@@ -14,6 +14,7 @@ use super::fixture::*;
 use crate::{
     auth::client::{Credentials, Secret},
     endpoint::{Composed, Event, Hiding, Identity, IdentityField, OnLine, Target},
+    flow::Transport,
     wire::{Method, Request, Uri, name},
 };
 
@@ -285,6 +286,36 @@ fn a_place_that_refuses_or_is_not_there_costs_no_time() {
     world.wire.settle();
     assert_eq!(world.count_at(2, &Method::Invite), 1);
     assert!(world.wire.elapsed() < Duration::from_millis(300));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_connection_that_cannot_be_made_or_is_silent_is_left_too() {
+    for is_there in [false, true] {
+        let mut world = World::with_places(1);
+        world.transport = Transport::Tcp;
+        if !is_there {
+            world.wire.unplug("127.0.0.2:5060".parse().unwrap());
+        }
+        world.start_on(1, line(), &[1, 2]);
+        let waited = if is_there { 3 } else { 0 };
+        world.wire.run_for(Duration::from_secs(waited));
+        assert_eq!(world.count_at(2, &Method::Invite), 1);
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn a_place_that_asks_for_a_password_and_falls_silent_is_left() {
+    let mut world = World::with_places(1);
+    world.start_on(1, line(), &[1, 2]);
+    let invite = world.heard_at(1, &Method::Invite);
+    world.say_from(1, response(&invite, "407 Ask", "a", &challenge("n1", "")));
+    world.wire.run_for(Duration::from_millis(4100));
+    let invite = world.heard_at(2, &Method::Invite);
+    assert_eq!(number(&invite), 3);
+    world.say_from(2, response(&invite, "407 Ask", "a", &challenge("n2", "")));
+    assert_eq!(number(&world.heard_at(2, &Method::Invite)), 4, "it may ask as well");
     world.assert_quiet();
 }
 
