@@ -60,13 +60,15 @@ impl Trunk {
 
     /// It answered.
     pub(super) fn answered(&mut self, now: Instant, status: u16) {
-        if !matches!(self.state, State::Asked { .. }) {
-            return;
-        }
+        let is_waited_for = matches!(self.state, State::Asked { .. });
         // Whatever it thinks of OPTIONS, it is there; but for these, which say that it is not.
         if matches!(status, 408 | 500 | 502 | 503 | 504) {
-            return self.vain(now, format!("it answers {status}"));
+            if is_waited_for {
+                self.vain(now, format!("it answers {status}"));
+            }
+            return;
         }
+        // An answer that comes late is one all the same.
         self.is_up = true;
         self.in_vain = 0;
         self.failures = 0;

@@ -9,11 +9,12 @@ use std::{
 use bytes::Bytes;
 use sipwitch_core::{
     contact::Contact,
-    extension::Kind,
-    routing::{self, Caller, Wants},
+    extension::{ExtensionNumber, Kind},
+    routing::{self, Caller, Destination, Wants},
 };
 use sipwitch_sip::{
     endpoint::{Arrival, Composed},
+    flow::Flow,
     registrar::Binding,
     transaction::{ClientId, ServerId},
     wire::{Draft, Method, Response, name},
@@ -26,7 +27,10 @@ use super::{
     steering::parse,
     storing::Waiting,
 };
-use crate::store::{Change, records::MessageRecord};
+use crate::{
+    lines::Outgoing,
+    store::{Change, records::MessageRecord},
+};
 
 /// The longest text taken, in bytes (RFC 3428 §8: a MESSAGE must fit a datagram).
 const MAX_TEXT: usize = 1300;
@@ -65,6 +69,7 @@ pub(super) struct Sending {
 /// A text.
 #[derive(Debug, Clone)]
 struct Text {
+    /// Whom it is for; empty if it leaves by a line.
     extension: String,
     from: String,
     content_type: String,
@@ -72,10 +77,16 @@ struct Text {
 }
 
 impl Text {
+    fn outside(content_type: String, body: Bytes) -> Self {
+        Self { extension: String::new(), from: String::new(), content_type, body }
+    }
+
     /// Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
     fn can_wait(&self) -> bool {
         let kind = self.content_type.trim_start().get(..5).unwrap_or_default();
-        kind.eq_ignore_ascii_case("text/") && self.body.len() <= MAX_TEXT
+        !self.extension.is_empty()
+            && kind.eq_ignore_ascii_case("text/")
+            && self.body.len() <= MAX_TEXT
     }
 }
 
@@ -148,7 +159,17 @@ impl Switchboard {
             self.refuse(arrival, 404);
             return;
         };
-        let (extension, phones) = match self.phones_for_text(&contact) {
+        // Only the house writes to the outside: a stranger is not handed on.
+        let outgoing = match &identity {
+            Identity::Extension(number) => self.text_leaves_by(&contact, Some(number.clone())),
+            Identity::OwnProgram => self.text_leaves_by(&contact, None),
+            Identity::Line(_) | Identity::Unproven => None,
+        };
+        let found = match &outgoing {
+            Some(_) => Ok((String::new(), Vec::new())),
+            None => self.phones_for_text(&contact),
+        };
+        let (extension, phones) = match found {
             Ok(found) => found,
             Err(status) => {
                 self.refuse(arrival, status);
@@ -176,7 +197,11 @@ impl Switchboard {
         }));
         // What was copied out of the datagram does not keep the datagram alive.
         let body = Bytes::copy_from_slice(&body);
-        self.send_text(Text { extension, from, content_type, body }, &phones, sender);
+        let text = Text { extension, from, content_type, body };
+        match outgoing {
+            Some(outgoing) => self.send_text_out(text, &outgoing, sender),
+            None => self.send_text(text, &phones, sender),
+        }
     }
 
     /// A program sends a text.
@@ -187,6 +212,20 @@ impl Switchboard {
         text: String,
         reply: Reply<&'static str>,
     ) {
+        if text.is_empty() || text.len() > MAX_TEXT {
+            let _ = reply.send(Err(Refusal::BadValue(format!(
+                "the text has {} bytes; it must have between 1 and {MAX_TEXT}",
+                text.len()
+            ))));
+            return;
+        }
+        if let Ok(parsed) = parse(contact)
+            && let Some(outgoing) = self.text_leaves_by(&parsed, None)
+        {
+            let content_type = "text/plain;charset=UTF-8".to_owned();
+            let text = Text::outside(content_type, text.into());
+            return self.send_text_out(text, &outgoing, Sender::Program(reply));
+        }
         match self.text_of_program(contact, from, text) {
             Ok((text, phones)) => self.send_text(text, &phones, Sender::Program(reply)),
             Err(refusal) => {
@@ -201,12 +240,6 @@ impl Switchboard {
         from: Option<&str>,
         text: String,
     ) -> Result<(Text, Vec<std::sync::Arc<Binding>>), Refusal> {
-        if text.is_empty() || text.len() > MAX_TEXT {
-            return Err(Refusal::BadValue(format!(
-                "the text has {} bytes; it must have between 1 and {MAX_TEXT}",
-                text.len()
-            )));
-        }
         let from = match from.or_else(|| self.settings.dial_from.first().map(String::as_str)) {
             Some(named) => match self.directory.find(named) {
                 Some(entry) => self.address_of(entry.extension.number.as_str()),
@@ -253,6 +286,49 @@ impl Switchboard {
         let number = entry.extension.number.to_string();
         let phones = self.registrar.phones_of(&number);
         Ok((number, phones))
+    }
+
+    /// How a text leaves the house, if it does: by the first line on its route.
+    fn text_leaves_by(
+        &self,
+        contact: &Contact,
+        extension: Option<ExtensionNumber>,
+    ) -> Option<Outgoing> {
+        let caller = Caller { extension, wants: Wants::Text, ..Caller::default() };
+        let route = routing::route(contact, &caller, &self.house(None));
+        let targets = route.attempts.iter().flat_map(|attempt| &attempt.targets);
+        let mut outgoing = targets.filter_map(|target| match target.destination {
+            Destination::Line(line) => self.lines.outgoing(line, &target.dialled).ok(),
+            Destination::Peer | Destination::Phone(_) => None,
+        });
+        outgoing.next()
+    }
+
+    fn send_text_out(&mut self, text: Text, outgoing: &Outgoing, sender: Sender) {
+        let id = self.messages.next;
+        self.messages.next += 1;
+        let mut draft = self.endpoint.compose(&Composed {
+            method: &Method::Message,
+            uri: &outgoing.request_uri,
+            from: &outgoing.on.from_value(),
+            to: &format!("<{}>", outgoing.request_uri),
+        });
+        for route in &outgoing.route {
+            draft.push(&name::ROUTE, route);
+        }
+        draft.body(text.content_type.clone(), text.body.clone());
+        // Of connections the first stands; others may be none any more.
+        let most = if outgoing.needs_connections() { 1 } else { outgoing.ways.len() };
+        let ways: Vec<Flow> = outgoing.ways.iter().take(most).map(|way| way.flow).collect();
+        let now = self.now.instant;
+        match self.endpoint.request_on_line(now, &ways, draft, &outgoing.on) {
+            Some(request) => {
+                self.messages.requests.insert(request, id);
+                self.messages.deadlines.push_back((now + PATIENCE, id));
+                self.messages.sending.insert(id, Sending { text, open: 1, sender });
+            }
+            None => self.keep(id, &text, sender),
+        }
     }
 
     fn address_of(&self, number: &str) -> String {
@@ -360,7 +436,7 @@ impl Switchboard {
                     self.endpoint.respond(self.now.instant, answers.transaction, &answers.failed);
                 }
                 Sender::Program(reply) => {
-                    let _ = reply.send(Err(Refusal::NoRoute("no phone took the text".into())));
+                    let _ = reply.send(Err(Refusal::NoRoute("nobody took the text".into())));
                 }
                 Sender::Kept(_) => {}
             }

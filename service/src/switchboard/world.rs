@@ -60,6 +60,10 @@ impl routing::World for House<'_> {
         crate::local_time::at(self.unix_us)
     }
 
+    fn calls_peers(&self) -> bool {
+        self.settings.call_directly
+    }
+
     fn ring_time(&self) -> Duration {
         self.settings.ring
     }
