@@ -273,6 +273,12 @@ impl Call {
         })
     }
 
+    /// How the session was described to the leg last, by whatever far end it had.
+    #[must_use]
+    pub fn described_to(&self, leg: LegId) -> Option<&Bytes> {
+        self.leg(leg).and_then(|leg| leg.sent.as_ref())
+    }
+
     /// Who is on the leg.
     #[must_use]
     pub fn party(&self, leg: LegId) -> Option<&Party> {

@@ -265,6 +265,12 @@ impl Lines {
         }
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Whether nothing of lines is under way.
     #[must_use]
     pub fn is_quiet(&self) -> bool {

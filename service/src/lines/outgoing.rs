@@ -73,6 +73,17 @@ impl Lines {
         Some(Arc::new(entry.speaker(entry.facts.outside()?)))
     }
 
+    /// The flow over which the line that speaks so is held, the best if there are several.
+    #[must_use]
+    pub fn best_flow(&self, on: &OnLine) -> Option<Flow> {
+        let OwnContact::AtFlow { user } = &on.contact else { return None };
+        let entry = self.entries.get(self.by_user.get(user.as_str())?)?;
+        match entry.registration() {
+            Some(registration) => registration.flows().next(),
+            None => entry.best_of_trunk(),
+        }
+    }
+
     /// The extension whose phone a gateway is.
     #[must_use]
     pub fn gateway(&self, id: LineId) -> Option<&str> {

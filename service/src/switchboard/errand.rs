@@ -80,6 +80,8 @@ pub(super) enum Waiter {
     Leg(LegId),
     /// A line.
     Line,
+    /// A leg that lost its way.
+    Move(LegId),
     /// A query.
     Query(u64),
 }
@@ -137,6 +139,7 @@ impl Switchboard {
         match self.errands.waiting.remove(&errand) {
             Some(Waiter::Leg(leg)) => self.leg_ways(leg, ways),
             Some(Waiter::Line) => self.lines.ways_found(self.now.instant, errand, ways),
+            Some(Waiter::Move(leg)) => self.leg_reached(leg, ways),
             Some(Waiter::Query(query)) => self.query_ways(query, ways),
             // Whoever waited is gone.
             None => {}

@@ -68,6 +68,7 @@ impl Switchboard {
                 Wish::Noticed(notice) => tracing::debug!("seen by a provider: {notice:?}"),
             }
         }
+        self.legs_follow_lines();
     }
 
     /// Phones came or went: some may be gateways.

@@ -21,6 +21,7 @@
 //! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
 //! | `lines` | calls that leave by lines, and requests that come by them |
 //! | `messages` | texts, delivered or kept |
+//! | `moving` | calls that go on when the network changes |
 //! | `query` | OPTIONS to somebody else |
 //! | `storing` | answers that wait for the store |
 //! | `trace` | what was tried for a call |
@@ -36,6 +37,7 @@ pub mod errand;
 mod extensions;
 mod lines;
 mod messages;
+mod moving;
 pub mod notice;
 mod query;
 mod registration;
@@ -77,6 +79,7 @@ use self::{
     errand::{ErrandId, Errands, Ways},
     lines::Starting,
     messages::Messages,
+    moving::Stranded,
     notice::{Notice, ServiceView, World},
     query::Queries,
     settings::Settings,
@@ -183,6 +186,7 @@ pub struct Switchboard {
     is_watched: bool,
     is_stopping: bool,
     notices: VecDeque<Notice>,
+    stranded: Stranded,
     inner: mpsc::UnboundedSender<Inner>,
 }
 
@@ -240,6 +244,7 @@ impl Switchboard {
             is_watched,
             is_stopping: false,
             notices: VecDeque::new(),
+            stranded: Stranded::default(),
             inner,
             settings,
         };
@@ -367,7 +372,8 @@ impl Switchboard {
     /// Whether what happens to the network concerns anybody here.
     #[must_use]
     pub fn needs_network(&self) -> bool {
-        self.settings.listening.iter().any(|at| !at.address.ip().is_loopback())
+        !self.lines.is_empty()
+            || self.settings.listening.iter().any(|at| !at.address.ip().is_loopback())
     }
 
     /// What the network looks like, for people.
@@ -382,8 +388,11 @@ impl Switchboard {
         self.now = now;
         tracing::info!("the network changed: {}", change.words);
         self.service.network.clone_from(&change.words);
+        self.strand_legs(&change.gone);
+        if change.way_changed || !change.gone.is_empty() {
+            self.lines.network_changed(now.instant);
+        }
         self.tell(|| Notice::Connectivity(Box::new(change)));
-        self.lines.network_changed(now.instant);
         self.drain();
     }
 
@@ -515,8 +524,7 @@ impl Switchboard {
                     self.answered(request, &response, &flow);
                 }
                 Event::Failed { request, why } => self.failed(request, &why),
-                // Nobody moves a leg yet.
-                Event::Moved { .. } => {}
+                Event::Moved { leg, moved } => self.leg_moved(leg, moved),
             }
             self.carry_out_wishes();
         }

@@ -432,6 +432,12 @@ impl Endpoint {
         self.legs.get(&leg)?.flow()
     }
 
+    /// As whom a leg speaks; None for one that leads to a phone.
+    #[must_use]
+    pub fn line_of(&self, leg: LegId) -> Option<&Arc<OnLine>> {
+        self.legs.get(&leg)?.line()
+    }
+
     /// How many legs there are, those included that only wait for their last answer.
     #[must_use]
     pub fn leg_count(&self) -> usize {

@@ -82,7 +82,7 @@ impl Speaker {
 
 impl Leg {
     /// The line it is on.
-    pub(super) fn line(&self) -> Option<&Arc<OnLine>> {
+    pub(crate) fn line(&self) -> Option<&Arc<OnLine>> {
         self.speaker.as_ref().map(|speaker| &speaker.line)
     }
 

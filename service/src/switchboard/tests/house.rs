@@ -105,6 +105,8 @@ pub(super) struct House {
     pub(super) names: HashMap<String, Vec<(Transport, SocketAddr)>>,
     /// The passwords in the keyring; what is not here is not kept.
     pub(super) keyring: HashMap<String, Result<client::Secret, NoSecret>>,
+    /// Our address towards everybody, if it is no longer that of the beginning.
+    pub(super) moved_to: Option<SocketAddr>,
     /// Errands that were begun and not answered yet.
     errands: VecDeque<Errand>,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -142,6 +144,7 @@ impl House {
             notices: Vec::new(),
             names: HashMap::new(),
             keyring: HashMap::new(),
+            moved_to: None,
             errands: VecDeque::new(),
             reports,
             inner,
@@ -220,7 +223,7 @@ impl House {
                 }
                 Errand::Reach { errand, places } => {
                     let way =
-                        |place: At| Way { flow: Self::flow(place.transport, place.address), place };
+                        |place: At| Way { flow: self.way(place.transport, place.address), place };
                     let ways = Ok(places.into_iter().map(way).collect());
                     self.come_in(Inner::Ways { errand, ways });
                 }
@@ -244,7 +247,7 @@ impl House {
         };
         let way = |(transport, address): (Transport, SocketAddr)| Way {
             place: At { transport, address, name: wanted.name() },
-            flow: Self::flow(transport, address),
+            flow: self.way(transport, address),
         };
         // The house listens on IPv4 alone.
         let ways: Vec<Way> = places.into_iter().filter(|(_, at)| at.is_ipv4()).map(way).collect();
@@ -313,6 +316,12 @@ impl House {
     pub(super) fn add_extension(&mut self, number: &str, change: ExtensionChange) {
         let asked = self.begin(|reply| Ask::AddExtension { number: number.into(), change, reply });
         assert_eq!(self.wait(asked).unwrap(), number);
+    }
+
+    /// The flow to somebody from where we are now.
+    fn way(&self, transport: Transport, remote: SocketAddr) -> Flow {
+        let flow = Self::flow(transport, remote);
+        Flow { local: self.moved_to.unwrap_or(flow.local), ..flow }
     }
 
     pub(super) fn flow(transport: Transport, remote: SocketAddr) -> Flow {

@@ -3,4 +3,5 @@
 
 mod accounts;
 mod calls;
+mod moving;
 mod provider;

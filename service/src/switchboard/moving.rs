@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Calls that go on when the network changes: their legs move to another flow by re-INVITE
+//! (RFC 3261 §14).
+//!
+//! Only a leg whose own end is gone is moved: that a provider sends from another address than it
+//! is registered at says nothing. A leg on a line follows its line, when that is registered again;
+//! one to a peer or a phone is moved as soon as the way there is known.
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+
+use sipwitch_core::call::LegId;
+use sipwitch_sip::{
+    flow::Flow,
+    resolver::{Place, Wanted},
+    wire::Uri,
+};
+
+use super::{
+    Switchboard,
+    errand::{Waiter, Ways},
+};
+
+/// Legs that lost their own end and wait for another.
+#[derive(Debug, Default)]
+pub(super) struct Stranded(BTreeSet<LegId>);
+
+impl Switchboard {
+    /// Addresses of ours are gone: whatever talked from them has to talk from elsewhere.
+    pub(super) fn strand_legs(&mut self, gone: &[IpAddr]) {
+        let stranded = |flow: Flow| gone.contains(&flow.local.ip());
+        let mut legs: Vec<LegId> = self
+            .legs
+            .keys()
+            .copied()
+            .filter(|leg| self.endpoint.flow_of(*leg).is_some_and(stranded))
+            .collect();
+        legs.sort_unstable();
+        self.stranded.0.retain(|leg| self.legs.contains_key(leg));
+        for leg in legs {
+            if self.endpoint.line_of(leg).is_none() {
+                self.send_for_way(leg);
+            }
+            self.stranded.0.insert(leg);
+        }
+    }
+
+    /// Stranded legs follow their lines, as soon as those are registered again.
+    pub(super) fn legs_follow_lines(&mut self) {
+        if self.stranded.0.is_empty() {
+            return;
+        }
+        let legs: Vec<LegId> = self.stranded.0.iter().copied().collect();
+        for leg in legs {
+            let way = self.endpoint.line_of(leg).and_then(|on| self.lines.best_flow(on));
+            let (Some(way), Some(old)) = (way, self.endpoint.flow_of(leg)) else { continue };
+            if way.local.ip() != old.local.ip() {
+                self.move_leg(leg, way);
+            }
+        }
+    }
+
+    /// Asks for the way to whom a leg talks with.
+    fn send_for_way(&mut self, leg: LegId) {
+        let Some(flow) = self.endpoint.flow_of(leg) else { return };
+        let address = self
+            .legs
+            .get(&leg)
+            .and_then(|call| self.calls.get(call))
+            .and_then(|entry| entry.legs.iter().find(|known| known.id == leg))
+            .map_or("", |known| &known.address);
+        // Whose certificate it must be is known where a domain was called.
+        let wanted = Uri::parse(address.to_owned()).ok().and_then(|uri| Wanted::of(&uri).ok());
+        match wanted {
+            Some(wanted) if flow.transport.is_reliable() => {
+                self.errands.find_ways(wanted, Waiter::Move(leg));
+            }
+            _ => {
+                let Flow { transport, remote, .. } = flow;
+                let place = Place { transport, address: remote, name: Arc::from("") };
+                self.errands.reach(vec![place], Waiter::Move(leg));
+            }
+        }
+    }
+
+    /// The way to whom a leg talks with is known, or that there is none.
+    pub(super) fn leg_reached(&mut self, leg: LegId, ways: Ways) {
+        match ways {
+            Ok(ways) => {
+                if let Some(way) = ways.first() {
+                    self.move_leg(leg, way.flow);
+                }
+            }
+            Err(why) => {
+                tracing::info!(leg = leg.0, "a call stays without its way: {why}");
+            }
+        }
+    }
+
+    fn move_leg(&mut self, leg: LegId, flow: Flow) {
+        self.stranded.0.remove(&leg);
+        let Some(entry) = self.legs.get(&leg).and_then(|call| self.calls.get(call)) else { return };
+        let description = entry.call.described_to(leg).cloned();
+        tracing::info!(leg = leg.0, to = %flow, "a call moves, since the network changed");
+        self.endpoint.move_leg(self.now.instant, leg, flow, description);
+    }
+
+    /// The far end of a leg follows, or does not.
+    pub(super) fn leg_moved(&self, leg: LegId, moved: bool) {
+        if moved {
+            tracing::info!(leg = leg.0, "a call has moved");
+        } else {
+            // What comes too late ends by itself: the session timer finds it (RFC 4028).
+            tracing::warn!(leg = leg.0, "the far end of a call does not follow to the new network");
+        }
+    }
+}
