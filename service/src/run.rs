@@ -20,6 +20,7 @@ use sipwitch_sip::{
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
+    accounts::{self, Folder},
     arguments::Arguments,
     bus::{self, BusKind, Gone},
     config::{self, Config, listen},
@@ -28,12 +29,13 @@ use crate::{
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
     memory::{self, Rush},
-    providers::{self, Providers},
+    providers::{self, ProviderId, Providers},
     socket_owner::SocketOwners,
     store::{self, Bounds, Place, Report, Store},
     switchboard::{
         Inner, Now, Parts, Switchboard,
         ask::{Ask, Refusal},
+        errand::Errand,
         notice::Notice,
         settings::{Circumstances, Listening, Settings},
     },
@@ -145,6 +147,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         reports: opened.reports,
         inner,
         errands: Errands::new(NamesSettings::default()),
+        accounts: accounts(&directories, &config),
         notices: notices.clone(),
         lifecycle,
         logging,
@@ -209,6 +212,17 @@ fn read_config(
         config.sip.lan |= arguments.listen.iter().any(|at| !at.address.is_loopback());
     }
     Ok((config, file))
+}
+
+fn accounts(directories: &Directories, config: &Config) -> accounts::Desk {
+    let folder = Folder::of_user(&directories.config);
+    let passwords = directories.state.join("passwords.toml");
+    let providers = directories.providers();
+    let find = move |id: &ProviderId| match providers.find(id) {
+        Ok(found) => Ok(found.map(|entry| entry.provider)),
+        Err(refused) => Err(refused.to_string()),
+    };
+    accounts::Desk::new(folder, Box::new(find), config.accounts.passwords, passwords)
 }
 
 fn driver_settings(config: &Config) -> DriverSettings {
@@ -305,6 +319,7 @@ struct House {
     reports: mpsc::UnboundedReceiver<Report>,
     inner: mpsc::UnboundedReceiver<Inner>,
     errands: Errands,
+    accounts: accounts::Desk,
     notices: broadcast::Sender<Notice>,
     lifecycle: Lifecycle,
     logging: Logging,
@@ -327,6 +342,7 @@ impl House {
             tracing::info!("listening on {}", at.words());
         }
         self.lifecycle.ready(&self.circumstances.listening)?;
+        self.accounts.read(now(), &mut self.switchboard);
         let mut batch = Vec::new();
         let mut rush = Rush::default();
         // When the numbering plans are forgotten, once they were needed.
@@ -375,6 +391,9 @@ impl House {
                     let inner = self.errands.finish(&mut self.driver, brought);
                     self.switchboard.inner(now(), inner);
                 }
+                event = self.accounts.event() => {
+                    self.accounts.came(now(), &mut self.switchboard, event);
+                }
                 change = network_changed(&mut self.monitor) => self.network_changed(change),
                 () = &mut clock, if deadline.is_some() => self.switchboard.handle_deadline(now()),
                 signal = self.lifecycle.signal() => match signal {
@@ -414,7 +433,10 @@ impl House {
             self.driver.send(transmit);
         }
         while let Some(errand) = self.switchboard.poll_errand() {
-            self.errands.begin(&mut self.driver, errand);
+            match errand {
+                Errand::FetchSecret { account } => self.accounts.fetch(&account),
+                errand => self.errands.begin(&mut self.driver, errand),
+            }
         }
         while let Some(notice) = self.switchboard.poll_notice() {
             // Nobody may be listening any more.
@@ -427,7 +449,11 @@ impl House {
             Ask::Reload { reply } => {
                 let _ = reply.send(self.reload());
             }
-            ask => self.switchboard.ask(now(), ask),
+            ask => {
+                if let Some(ask) = self.accounts.asked(now(), &mut self.switchboard, ask) {
+                    self.switchboard.ask(now(), ask);
+                }
+            }
         }
     }
 
@@ -470,6 +496,7 @@ impl House {
     /// Reads the configuration again; gives what waits for a restart.
     fn reload(&mut self) -> Result<Vec<String>, Refusal> {
         self.lifecycle.reloading();
+        self.accounts.read(now(), &mut self.switchboard);
         let read = Config::load_if_present(&self.file);
         let done = match read {
             Err(error) => Err(Refusal::BadValue(error.to_string())),

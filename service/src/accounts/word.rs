@@ -26,7 +26,7 @@ impl AccountId {
     pub fn made_of(text: &str) -> Self {
         let mut name = String::new();
         for c in text.chars().flat_map(char::to_lowercase) {
-            if name.len() == LONGEST - 4 {
+            if name.len() == LONGEST - 8 {
                 break;
             }
             match c {
@@ -37,6 +37,12 @@ impl AccountId {
         }
         let name = name.trim_end_matches('-');
         Self(if name.is_empty() { "account" } else { name }.into())
+    }
+
+    /// The same with a number behind it.
+    #[must_use]
+    pub(super) fn numbered(&self, number: u32) -> Self {
+        Self(format!("{}-{number}", self.0).into())
     }
 }
 

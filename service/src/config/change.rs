@@ -47,11 +47,12 @@ impl Config {
     pub fn reloaded(&self, file: Self) -> (Self, Difference) {
         let mut next = file;
         // Sockets, buffers and the store are made once; the domain is part of addresses that
-        // phones hold; a log does not move while it is written.
+        // phones hold; passwords do not move by themselves; a log does not move while it is written.
         let restart = keep_running!(next, self:
             sip.listen,
             sip.lan,
             sip.domain,
+            accounts.passwords,
             messages.keep,
             messages.keep_per_extension,
             history.keep,

@@ -28,7 +28,8 @@ use self::{
     listen::ListenAddress,
     unit::{Bytes, Count, Days, Seconds},
     word::{
-        Algorithm, Domain, ExtensionName, FilePath, LogLevel, LogTarget, ProductName, RegionName,
+        Algorithm, Domain, ExtensionName, FilePath, LogLevel, LogTarget, PasswordPlace,
+        ProductName, RegionName,
     },
 };
 
@@ -54,6 +55,8 @@ pub struct Config {
     pub dial: Dial,
     /// How numbers are understood.
     pub numbers: Numbers,
+    /// Accounts at providers.
+    pub accounts: Accounts,
     /// Texts that wait for a phone.
     pub messages: Messages,
     /// Past calls.
@@ -190,6 +193,14 @@ pub struct Dial {
 pub struct Numbers {
     /// The country the house is in; empty means that of the locale.
     pub region: RegionName,
+}
+
+/// `[accounts]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Accounts {
+    /// Where their passwords are kept.
+    pub passwords: PasswordPlace,
 }
 
 /// `[messages]`

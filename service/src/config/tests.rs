@@ -213,6 +213,8 @@ fn everything_else() -> (Config, Difference) {
         from = "101"
         [numbers]
         region = "DE"
+        [accounts]
+        passwords = "memory"
         [messages]
         keep = 1
         keep-per-extension = 1

@@ -26,6 +26,19 @@ pub enum Algorithm {
     Sha256,
 }
 
+/// Where passwords of accounts are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasswordPlace {
+    /// In the keyring of the session.
+    #[default]
+    Keyring,
+    /// In a file that only the user may read. Whoever has the file has the passwords.
+    File,
+    /// In memory, until the service ends.
+    Memory,
+}
+
 /// Where diagnostics go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -30,6 +30,7 @@ use sipwitch_core::{
     number::Region,
 };
 
+pub(crate) use self::watch::Watch;
 use self::word::{
     CallerId, Codec, Dtmf, Evidence, FailureMeaning, FailureSign, IpFamily, KeepaliveMethod, Kind,
     Method, Offered, Privacy, Scheme, Sms, Srtp, Srv, Transport,

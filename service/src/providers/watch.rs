@@ -20,7 +20,7 @@ use crate::lifecycle::watch::{Descriptor, descriptor};
 
 /// Watches folders of providers.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     inotify: AsyncFd<Descriptor>,
     folders: Vec<Watched>,
 }
@@ -39,7 +39,7 @@ impl Watch {
     /// # Errors
     ///
     /// If the system gives no more watches.
-    pub(super) fn new(folders: &Folders) -> io::Result<Self> {
+    pub(crate) fn new(folders: &Folders) -> io::Result<Self> {
         let inotify = descriptor()?;
         let watched = folders.iter().map(|folder| watch(&inotify.get_ref().0, folder));
         let folders = watched.collect::<io::Result<_>>()?;
@@ -51,7 +51,7 @@ impl Watch {
     /// # Errors
     ///
     /// If the system takes the watches away.
-    pub(super) async fn changed(&mut self) -> io::Result<()> {
+    pub(crate) async fn changed(&mut self) -> io::Result<()> {
         loop {
             let mut guard = self.inotify.readable().await?;
             let events = match guard.try_io(|inotify| Ok(inotify.get_ref().0.read_events()?)) {

@@ -23,6 +23,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     entries: BTreeMap<Arc<str>, Entry>,
+    /// What is wrong with files.
+    warnings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,20 @@ impl Switchboard {
         if self.accounts.entries.remove(id).is_some() {
             self.lines.remove(now.instant, id);
             self.tell(|| Notice::AccountGone(id.to_owned()));
+        }
+        self.drain();
+    }
+
+    /// Files of accounts that are wrong, one line each; those told before are right by now.
+    pub fn account_warnings(&mut self, now: Now, warnings: &[String]) {
+        self.now = now;
+        let old = std::mem::take(&mut self.accounts.warnings);
+        self.unwarn(|words| {
+            old.iter().any(|old| old == words) && !warnings.iter().any(|new| new == words)
+        });
+        self.accounts.warnings = warnings.to_vec();
+        for words in warnings {
+            self.warn(words.clone());
         }
         self.drain();
     }

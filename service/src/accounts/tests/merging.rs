@@ -10,47 +10,13 @@ use sipwitch_sip::{
 
 use crate::{
     accounts::{AccountFile, NoPlan, Plan, Reach},
-    providers::{Provider, word::CallerId},
+    providers::word::CallerId,
 };
 
-const PROVIDER: &str = r##"
-schema = 1
-id = "house-net"
-name = "House Net"
-country = ["DE"]
-kind = "itsp"
-domain = "{region}.example.net"
-evidence = ["docs"]
-[server]
-outbound-proxy = "proxy.example.net"
-srv = "required"
-transports = ["tls", "udp"]
-tls = { host = "secure.example.net", port = 5071, scheme = "sips" }
-ip = ["v4", "v6"]
-[auth]
-user = "{account}"
-auth-user = "{account}*1"
-realm = "example.net"
-algorithms = ["MD5"]
-[register]
-expires-seconds = 120
-min-expires-seconds = 300
-[identity]
-caller-id = "p-preferred-identity"
-[numbers]
-dial = "national"
-national-prefix = "0"
-emergency = "yes"
-[ask]
-fields = [
-    { key = "region", label = "Region", choices = ["north", "south"], default = "north" },
-    { key = "account", label = "Account", pattern = "[0-9]+" },
-    { key = "password", label = "Password", secret = true },
-]
-"##;
+use super::provider;
 
 fn plan(text: &str) -> Result<Plan, NoPlan> {
-    let provider = Provider::parse(PROVIDER).expect("a provider").provider;
+    let provider = provider();
     let file = AccountFile::parse(text).expect("an account");
     let id = "house".parse().expect("a name");
     Plan::of(&id, &file, |id| (id.as_str() == "house-net").then_some(&provider))
@@ -167,8 +133,8 @@ fn an_answer_that_does_not_do_is_named() {
             "region: use one of north, south",
         ),
         (
-            "provider = \"house-net\"\nanswers = { account = \"1\", acount = \"1\" }",
-            "\"acount\" is not asked: house-net asks region, account, password",
+            "provider = \"house-net\"\nanswers = { account = \"1\", domian = \"1\" }",
+            "\"domian\" is not asked: house-net asks region, account, password",
         ),
         ("provider = \"other-net\"", "there is no provider other-net"),
         ("domain = \"example.org\"", "user: it was not answered"),

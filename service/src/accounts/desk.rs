@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The desk at which the loop around the switchboard deals with accounts: files and passwords on
+//! one side, the switchboard on the other.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    Account, Kept,
+    book::{self, Book, Change, Changed, FindProvider},
+    folder::Folder,
+    secrets::{Brought, Owner, Secrets},
+};
+use crate::{
+    config::word::PasswordPlace,
+    providers::{Folders, Watch},
+    secret::Secret,
+    switchboard::{
+        Inner, Now, Switchboard,
+        ask::{Ask, Refusal, Reply},
+    },
+};
+
+/// Files and passwords of accounts.
+pub struct Desk {
+    book: Book,
+    secrets: Secrets,
+    /// None where the system gives none: files are then read when the configuration is.
+    watch: Option<Watch>,
+}
+
+/// Something that came by itself.
+#[derive(Debug)]
+pub enum Event {
+    /// A file of an account came, changed or went.
+    Files,
+    /// The keeper of passwords tells something.
+    Brought(Brought),
+}
+
+impl Desk {
+    /// Nothing is read yet. Needs a tokio runtime.
+    #[must_use]
+    pub fn new(
+        folder: Folder,
+        find: FindProvider,
+        place: PasswordPlace,
+        passwords: PathBuf,
+    ) -> Self {
+        let watched = Folders::new(vec![folder.path().to_owned()]);
+        let watch = Watch::new(&watched).inspect_err(|error| {
+            let folder = folder.path().display();
+            tracing::info!("changes in {folder} are not seen by themselves: {error}");
+        });
+        Self {
+            book: Book::new(folder, find),
+            secrets: Secrets::new(place, passwords),
+            watch: watch.ok(),
+        }
+    }
+
+    /// Waits for whatever comes by itself. May be given up.
+    pub async fn event(&mut self) -> Event {
+        loop {
+            let Some(watch) = &mut self.watch else {
+                return Event::Brought(self.secrets.brought().await);
+            };
+            tokio::select! {
+                brought = self.secrets.brought() => return Event::Brought(brought),
+                changed = watch.changed() => match changed {
+                    Ok(()) => return Event::Files,
+                    Err(error) => {
+                        tracing::warn!("changes of accounts are not seen any more: {error}");
+                        self.watch = None;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Deals with what came by itself.
+    pub fn came(&mut self, now: Now, switchboard: &mut Switchboard, event: Event) {
+        match event {
+            Event::Files => self.read(now, switchboard),
+            Event::Brought(brought) => self.brought(now, switchboard, brought),
+        }
+    }
+
+    /// Reads all files.
+    pub fn read(&mut self, now: Now, switchboard: &mut Switchboard) {
+        for change in self.book.read() {
+            match change {
+                Change::Put(account) => switchboard.put_account(now, account),
+                Change::Gone(id) => {
+                    // Its password stays: whoever moves files about may bring it back.
+                    switchboard.account_gone(now, &id);
+                }
+            }
+        }
+        switchboard.account_warnings(now, self.book.warnings());
+    }
+
+    /// Answers what is asked of accounts; gives back what is not for us.
+    pub fn asked(&mut self, now: Now, switchboard: &mut Switchboard, ask: Ask) -> Option<Ask> {
+        match ask {
+            Ask::AddAccount { account, reply } => {
+                let done = self.book.add(*account).map(|(id, changed)| {
+                    self.put(now, switchboard, changed);
+                    id.to_string()
+                });
+                let _ = reply.send(done);
+            }
+            Ask::ChangeAccount { account, change, reply } => {
+                let done = self.book.change(&account, *change);
+                let _ = reply.send(done.map(|changed| self.put(now, switchboard, changed)));
+            }
+            Ask::SetAccountPassword { account, password, reply } => {
+                self.set_password(&account, password, reply);
+            }
+            Ask::RemoveAccount { account, reply } => {
+                let done = self.book.remove(&account).map(|account| {
+                    let id = Arc::clone(&account.plan.id);
+                    switchboard.account_gone(now, &id);
+                    if account.plan.needs_secret() {
+                        self.secrets.forget(id, None);
+                    }
+                });
+                let _ = reply.send(done);
+            }
+            ask @ Ask::TryAccountAgain { .. } => {
+                self.secrets.may_ask();
+                return Some(ask);
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Fetches a password for the switchboard.
+    pub fn fetch(&mut self, account: &str) {
+        if let Ok(account) = self.book.account(account) {
+            self.secrets.fetch(owner(account));
+        }
+    }
+
+    /// The password goes first, so that it is there when its account is looked at.
+    fn put(&mut self, now: Now, switchboard: &mut Switchboard, changed: Changed) {
+        let Changed { account, password } = changed;
+        if let Some(password) = password {
+            self.secrets.keep(owner(&account), password, None);
+        }
+        switchboard.put_account(now, account);
+    }
+
+    fn set_password(&mut self, id: &str, password: Secret<String>, reply: Reply<&'static str>) {
+        let account = match self.book.account(id) {
+            Ok(account) if account.plan.needs_secret() => account,
+            Ok(account) => {
+                let words = format!("the {} {id} has no password", account.plan.kind());
+                let _ = reply.send(Err(Refusal::NotInThisState(words)));
+                return;
+            }
+            Err(refusal) => {
+                let _ = reply.send(Err(refusal));
+                return;
+            }
+        };
+        self.secrets.may_ask();
+        if password.expose().is_empty() {
+            self.secrets.forget(Arc::clone(&account.plan.id), Some(reply));
+            return;
+        }
+        match book::check_password(&password) {
+            Ok(()) => self.secrets.keep(owner(account), password, Some(reply)),
+            Err(refusal) => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    fn brought(&mut self, now: Now, switchboard: &mut Switchboard, brought: Brought) {
+        match brought {
+            Brought::Fetched { account, secret } => {
+                use sipwitch_sip::auth::client::Secret as Shown;
+                let kept = secret.as_ref().map_or(Kept::None, |(_, kept)| *kept);
+                self.kept(now, switchboard, &account, kept);
+                let secret = secret.map(|(secret, _)| Shown::new(secret.expose().as_str()));
+                switchboard.inner(now, Inner::Secret { account, secret });
+            }
+            Brought::Stored { account, kept, reply, refusal } => {
+                self.kept(now, switchboard, &account, kept);
+                match (reply, refusal) {
+                    (Some(reply), Some(refusal)) => drop(reply.send(Err(refusal))),
+                    (Some(reply), None) => drop(reply.send(Ok(kept.as_str()))),
+                    (None, Some(refusal)) => {
+                        let words = format!("the password of {account} is not stored: {refusal}");
+                        switchboard.warn(words);
+                    }
+                    (None, None) => {}
+                }
+            }
+            Brought::Warning(words) => switchboard.warn(words),
+        }
+    }
+
+    fn kept(&mut self, now: Now, switchboard: &mut Switchboard, account: &str, kept: Kept) {
+        if let Some(account) = self.book.kept(account, kept) {
+            switchboard.put_account(now, account);
+        }
+    }
+}
+
+fn owner(account: &Account) -> Owner {
+    let plan = &account.plan;
+    let domain = plan.outside().map(|outside| outside.domain.to_string());
+    Owner {
+        account: Arc::clone(&plan.id),
+        domain: domain.unwrap_or_default().into(),
+        title: plan.title.as_ref().into(),
+    }
+}
