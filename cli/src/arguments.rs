@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What can be said on the command line.
 
+mod accounts;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use accounts::{AccountArguments, Accounts, Add};
 
 /// Make, watch and end calls, and look after phones and extensions.
 #[derive(Debug, Parser)]
@@ -95,6 +99,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<Extensions>,
     },
+    /// Accounts at providers, exchanges and gateways: list, add, change, remove.
+    Accounts {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        command: Option<Accounts>,
+    },
+    /// The ways out of the house, as routing sees them.
+    Lines,
     /// Show calls and phones as they come and go, until interrupted.
     Watch {
         /// Stop after this many events.

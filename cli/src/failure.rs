@@ -65,6 +65,7 @@ impl Failure {
             "NoSuchExtension" if !message.contains("sipwitch") => {
                 "`sipwitch extensions` lists them, `sipwitch extensions add` makes one"
             }
+            "NoSuchAccount" => "`sipwitch accounts` lists them",
             "NoSuchCall" => "`sipwitch calls` lists the calls under way",
             "NoSuchPhone" => "`sipwitch phones` lists them",
             _ => "",

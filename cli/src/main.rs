@@ -10,6 +10,7 @@ mod arguments;
 mod commands;
 mod failure;
 mod output;
+mod prompt;
 mod service;
 mod setup;
 mod world;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the service shows on the bus, as plain values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use sipwitch_dbus_interfaces::{ObjectName, names, wire::LegInfo};
@@ -24,6 +24,11 @@ impl Properties {
     /// A text, which may come from a stranger's phone.
     fn text(&self, name: &str) -> String {
         clean(&self.take::<String>(name).unwrap_or_default())
+    }
+
+    fn pairs(&self, name: &str) -> BTreeMap<String, String> {
+        let pairs = self.take::<HashMap<String, String>>(name).unwrap_or_default();
+        pairs.into_iter().map(|(key, value)| (clean(&key), clean(&value))).collect()
     }
 
     fn number(&self, name: &str) -> u64 {
@@ -121,6 +126,80 @@ pub(crate) struct Extension {
     pub(crate) phones: Vec<u64>,
 }
 
+/// An account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Account {
+    /// Its name in files and rules.
+    pub(crate) id: String,
+    /// Its name for people.
+    pub(crate) title: String,
+    /// The id of its provider; empty for a bare domain or a gateway.
+    pub(crate) provider: String,
+    /// The provider's name for people.
+    pub(crate) provider_name: String,
+    /// Under which others reach it.
+    pub(crate) address: String,
+    /// What the user answered.
+    pub(crate) answers: BTreeMap<String, String>,
+    /// What is otherwise than the provider says.
+    pub(crate) settings: BTreeMap<String, String>,
+    /// Whether it is wanted.
+    pub(crate) enabled: bool,
+    /// The extension or group that calls from outside reach.
+    pub(crate) incoming: String,
+    /// The extensions that may call by it.
+    pub(crate) users: Vec<String>,
+    /// Its place among the lines.
+    pub(crate) order: u32,
+    /// `registering`, `online`, …
+    pub(crate) state: String,
+    /// Why, in words.
+    pub(crate) state_reason: String,
+    /// What to do, in words.
+    pub(crate) next_step: String,
+    /// When it is tried again by itself.
+    pub(crate) tries_again_at_microseconds: u64,
+    /// When the registration runs out.
+    pub(crate) registered_until_microseconds: u64,
+    /// `udp`, `tcp`, `tls`, …
+    pub(crate) transport: String,
+    /// The server in use.
+    pub(crate) server: String,
+    /// What people see who are called by it.
+    pub(crate) shows_as: String,
+    /// Where its password is.
+    pub(crate) password_kept: String,
+    /// The line it is.
+    pub(crate) line: Option<Line>,
+}
+
+/// A way out of the house.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Line {
+    /// Its name in files and rules.
+    pub(crate) name: String,
+    /// `account`, `trunk`, `gateway`, …
+    pub(crate) kind: String,
+    /// `yes`, `emergency-only`, `no`.
+    pub(crate) usable: String,
+    /// Why, in words.
+    pub(crate) usable_reason: String,
+    /// Whether text messages can be sent by it.
+    pub(crate) messages: String,
+    /// The domains in its own network.
+    pub(crate) domains: Vec<String>,
+    /// The country whose numbers are national there.
+    pub(crate) region: String,
+    /// Whether it takes emergency calls.
+    pub(crate) emergency: String,
+    /// The emergency numbers it knows.
+    pub(crate) emergency_numbers: Vec<String>,
+    /// What calls cost, in words.
+    pub(crate) cost: String,
+}
+
 /// Everything below the root.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct World {
@@ -130,6 +209,8 @@ pub(crate) struct World {
     pub(crate) phones: Vec<Phone>,
     /// The extensions.
     pub(crate) extensions: Vec<Extension>,
+    /// The accounts, in the order in which the user has them.
+    pub(crate) accounts: Vec<Account>,
 }
 
 /// One object.
@@ -142,6 +223,8 @@ pub(crate) enum Object {
     Phone(Phone),
     /// An extension.
     Extension(Extension),
+    /// An account.
+    Account(Box<Account>),
 }
 
 impl World {
@@ -149,12 +232,19 @@ impl World {
     pub(crate) fn of(objects: ManagedObjects) -> Self {
         let mut world = Self::default();
         for (path, interfaces) in objects {
+            let line = interfaces
+                .iter()
+                .find(|(interface, _)| interface.as_str() == names::LINE_INTERFACE)
+                .map(|(_, properties)| line_of(&Properties(copied(properties))));
             for (interface, properties) in interfaces {
                 let properties = Properties(properties);
                 match object_of(&path, interface.as_str(), &properties) {
                     Some(Object::Call(call)) => world.calls.push(call),
                     Some(Object::Phone(phone)) => world.phones.push(phone),
                     Some(Object::Extension(extension)) => world.extensions.push(extension),
+                    Some(Object::Account(account)) => {
+                        world.accounts.push(Account { line: line.clone(), ..*account });
+                    }
                     None => {}
                 }
             }
@@ -162,6 +252,7 @@ impl World {
         world.calls.sort_by_key(|call| call.id);
         world.phones.sort_by(|a, b| (&a.extension, a.id).cmp(&(&b.extension, b.id)));
         world.extensions.sort_by(|a, b| a.number.cmp(&b.number));
+        world.accounts.sort_by(|a, b| (a.order, &a.id).cmp(&(b.order, &b.id)));
         world
     }
 }
@@ -199,8 +290,57 @@ pub(crate) fn object_of(path: &str, interface: &str, properties: &Properties) ->
                     .collect(),
             }))
         }
+        (ObjectName::Account(_), names::ACCOUNT_INTERFACE) => {
+            Some(Object::Account(Box::new(account_of(properties))))
+        }
         _ => None,
     }
+}
+
+fn account_of(properties: &Properties) -> Account {
+    Account {
+        id: properties.text("Id"),
+        title: properties.text("Title"),
+        provider: properties.text("Provider"),
+        provider_name: properties.text("ProviderName"),
+        address: properties.text("Address"),
+        answers: properties.pairs("Answers"),
+        settings: properties.pairs("Settings"),
+        enabled: properties.take("Enabled").unwrap_or_default(),
+        incoming: properties.text("Incoming"),
+        users: properties.take("Users").unwrap_or_default(),
+        order: properties.take("Order").unwrap_or_default(),
+        state: properties.text("State"),
+        state_reason: properties.text("StateReason"),
+        next_step: properties.text("NextStep"),
+        tries_again_at_microseconds: properties.number("TriesAgainAtMicroseconds"),
+        registered_until_microseconds: properties.number("RegisteredUntilMicroseconds"),
+        transport: properties.text("Transport"),
+        server: properties.text("Server"),
+        shows_as: properties.text("ShowsAs"),
+        password_kept: properties.text("PasswordKept"),
+        line: None,
+    }
+}
+
+fn line_of(properties: &Properties) -> Line {
+    Line {
+        name: properties.text("Name"),
+        kind: properties.text("Kind"),
+        usable: properties.text("Usable"),
+        usable_reason: properties.text("UsableReason"),
+        messages: properties.text("Messages"),
+        domains: properties.take("Domains").unwrap_or_default(),
+        region: properties.text("Region"),
+        emergency: properties.text("Emergency"),
+        emergency_numbers: properties.take("EmergencyNumbers").unwrap_or_default(),
+        cost: properties.text("Cost"),
+    }
+}
+
+fn copied(properties: &HashMap<String, OwnedValue>) -> HashMap<String, OwnedValue> {
+    let copy = |value: &OwnedValue| value.try_clone().ok();
+    properties.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect()
 }
 
 fn call_of(id: u64, properties: &Properties) -> Call {

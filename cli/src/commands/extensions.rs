@@ -2,11 +2,10 @@
 //! `sipwitch extensions`
 
 use std::{
-    io::{self, BufRead, IsTerminal, Read, Write},
+    io::{self, IsTerminal, Read},
     path::Path,
 };
 
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use serde_json::json;
 use sipwitch_dbus_interfaces::{
     Error, ExtensionProxy, ObjectName,
@@ -17,6 +16,7 @@ use crate::{
     arguments::{ExtensionArguments, Extensions},
     failure::Failure,
     output::Output,
+    prompt,
     service::Service,
 };
 
@@ -179,31 +179,13 @@ async fn import(service: &Service, output: &Output, file: &Path) -> Result<(), F
 /// Asks twice on a terminal, without showing it; else takes one line of standard input, so that it
 /// never stands on a command line.
 fn read_password(number: &str) -> Result<String, Failure> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        let mut line = String::new();
-        stdin.lock().take(1024).read_line(&mut line)?;
-        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    if !io::stdin().is_terminal() {
+        return prompt::piped();
     }
-    let first = hidden(&format!("new password of {number}: "))?;
-    let again = hidden("again: ")?;
+    let first = prompt::hidden(&format!("new password of {number}: "))?;
+    let again = prompt::hidden("again: ")?;
     if first != again {
         return Err(Failure::usage("the two passwords differ", "try again"));
     }
     Ok(first)
-}
-
-fn hidden(prompt: &str) -> Result<String, Failure> {
-    let stdin = io::stdin();
-    write!(io::stderr(), "{prompt}")?;
-    let shown = tcgetattr(&stdin).map_err(io::Error::from)?;
-    let mut quiet = shown.clone();
-    quiet.local_flags.remove(LocalFlags::ECHO);
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &quiet).map_err(io::Error::from)?;
-    let mut line = String::new();
-    let read = stdin.lock().take(1024).read_line(&mut line);
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &shown).map_err(io::Error::from)?;
-    writeln!(io::stderr())?;
-    read?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One file for each group of commands.
 
+mod accounts;
 mod calls;
 mod config;
 mod dial;
@@ -52,6 +53,8 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         }
         Command::Phones { command } => phones::run(&service, output, command).await,
         Command::Extensions { command } => extensions::run(&service, output, command).await,
+        Command::Accounts { command } => accounts::run(&service, output, command).await,
+        Command::Lines => accounts::lines(&service, output).await,
         Command::Watch { count } => watch::run(&service, output, count).await,
         Command::Query { uri } => query::run(&service, output, &uri).await,
         Command::Config { .. } | Command::Doctor | Command::Generate { .. } => Ok(()),

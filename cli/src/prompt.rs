@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Asking whoever sits at the terminal.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+
+use crate::{failure::Failure, output::clean};
+
+/// No answer is longer.
+const LONGEST: u64 = 1024;
+
+/// Whether somebody is there to be asked.
+pub(crate) fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a line of text.
+///
+/// # Errors
+/// Nobody answers.
+pub(crate) fn line(prompt: &str) -> Result<String, Failure> {
+    write!(io::stderr(), "{}", clean(prompt))?;
+    io::stderr().flush()?;
+    let mut line = String::new();
+    if io::stdin().lock().take(LONGEST).read_line(&mut line)? == 0 {
+        writeln!(io::stderr())?;
+        return Err(Failure::new("nothing was answered", ""));
+    }
+    Ok(line.trim().to_owned())
+}
+
+/// Asks for a line that is not shown while it is typed.
+///
+/// # Errors
+/// There is no terminal.
+pub(crate) fn hidden(prompt: &str) -> Result<String, Failure> {
+    let stdin = io::stdin();
+    write!(io::stderr(), "{}", clean(prompt))?;
+    io::stderr().flush()?;
+    let shown = tcgetattr(&stdin).map_err(io::Error::from)?;
+    let mut quiet = shown.clone();
+    quiet.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &quiet).map_err(io::Error::from)?;
+    let line = piped();
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &shown).map_err(io::Error::from)?;
+    writeln!(io::stderr())?;
+    line
+}
+
+/// Takes one line of standard input as it is.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn piped() -> Result<String, Failure> {
+    let mut line = String::new();
+    io::stdin().lock().take(LONGEST).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
