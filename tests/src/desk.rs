@@ -10,9 +10,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::StreamExt as _;
 use sipwitch_dbus_interfaces::names::{BUS_NAME, CALL_INTERFACE, PHONE_INTERFACE, ROOT};
 use sipwitch_dbus_interfaces::wire::{
-    CallState, CallSummary, DialOptions, ExtensionKind, ExtensionProperties, NoOptions,
+    AccountState, CallState, CallSummary, DialOptions, ExtensionKind, ExtensionProperties,
+    NoOptions,
 };
-use sipwitch_dbus_interfaces::{CallProxy, ExtensionProxy, PhoneProxy, SipWitchProxy};
+use sipwitch_dbus_interfaces::{
+    AccountProxy, CallProxy, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy,
+};
 use tokio::runtime::{Builder, Handle};
 use zbus::Connection;
 use zbus::fdo::{ObjectManagerProxy, PropertiesProxy};
@@ -98,6 +101,48 @@ impl Desk {
     pub fn service(&self) -> Result<SipWitchProxy<'static>> {
         let proxy = SipWitchProxy::builder(&self.connection).cache_properties(CacheProperties::No);
         Ok(self.wait("the proxy of the service", proxy.build())??)
+    }
+
+    /// Waits until somebody has a name on the bus.
+    ///
+    /// # Errors
+    /// The bus has gone.
+    pub async fn name_comes(&self, name: &'static str) -> Result<()> {
+        let bus = zbus::fdo::DBusProxy::new(&self.connection).await?;
+        let mut changes = bus.receive_name_owner_changed_with_args(&[(0, name)]).await?;
+        while !bus.name_has_owner(name.try_into()?).await? {
+            changes.next().await.context("the bus has gone")?;
+        }
+        Ok(())
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// The bus has gone.
+    pub fn account(&self, id: &str) -> Result<AccountProxy<'static>> {
+        let proxy = AccountProxy::builder(&self.connection)
+            .path(ObjectName::Account(id.to_owned()).path())?;
+        Ok(self.wait("the proxy of an account", proxy.build())??)
+    }
+
+    /// Waits until an account stands in one of these ways.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn account_is(&self, id: &str, wanted: &[AccountState]) -> Result<AccountState> {
+        let account = self.account(id)?;
+        let waiting = async {
+            let mut states = account.receive_state_changed().await;
+            while let Some(change) = states.next().await {
+                let state = change.get().await?;
+                if wanted.contains(&state) {
+                    return Ok(state);
+                }
+            }
+            anyhow::bail!("the bus has gone")
+        };
+        self.wait(&format!("{wanted:?} of {id}"), waiting)?
     }
 
     /// A call.

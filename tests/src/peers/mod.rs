@@ -3,6 +3,7 @@
 
 mod baresip;
 mod kamailio;
+mod keyring;
 mod linphonec;
 mod named;
 mod sipp;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 
 pub use baresip::Baresip;
 pub use kamailio::Kamailio;
+pub use keyring::{Keyring, Labelled};
 pub use linphonec::Linphonec;
 pub use named::{Named, Signed, Zone};
 pub use sipp::Sipp;
