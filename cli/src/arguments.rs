@@ -118,6 +118,12 @@ pub(crate) enum Command {
         /// A sip: address or an extension.
         uri: String,
     },
+    /// Rules of routing: which lines calls take, and which calls may be made.
+    Rules {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        command: Option<Rules>,
+    },
     /// The configuration file.
     Config {
         /// What to do with it.
@@ -279,6 +285,79 @@ pub(crate) struct ExtensionArguments {
     /// How long its phones ring.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) ring: Option<u32>,
+}
+
+/// What to do with rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// List the rules in use, the more important first.
+    List,
+    /// Check a file of rules without using it.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Add a rule, and write it to rules.toml.
+    Add {
+        /// The rule.
+        #[command(flatten)]
+        rule: Box<RuleArguments>,
+    },
+    /// Remove a rule, also from rules.toml.
+    Remove {
+        /// What it is called.
+        name: String,
+    },
+}
+
+/// A rule. Those options that say whom it is about may be given again.
+#[derive(Debug, Args)]
+pub(crate) struct RuleArguments {
+    /// What it is called.
+    pub(crate) name: String,
+    /// Put it before all other rules.
+    #[arg(long)]
+    pub(crate) first: bool,
+    /// Numbers it is about: digits, X any digit, Z 1-9, N 2-9, and . at the end for the rest.
+    #[arg(long = "number", value_name = "PATTERN")]
+    pub(crate) numbers: Vec<String>,
+    /// A domain it is about, or *.DOMAIN for all below it.
+    #[arg(long = "domain", value_name = "DOMAIN")]
+    pub(crate) domains: Vec<String>,
+    /// A class of number it is about: national, mobile, international, premium, freephone, short,
+    /// internet.
+    #[arg(long = "class", value_name = "CLASS")]
+    pub(crate) classes: Vec<String>,
+    /// An extension whose calls it is about.
+    #[arg(long, value_name = "EXTENSION")]
+    pub(crate) from: Vec<String>,
+    /// A day on which it holds: monday to sunday.
+    #[arg(long = "day", value_name = "DAY")]
+    pub(crate) days: Vec<String>,
+    /// The part of the day in which it holds: 08:00-17:30.
+    #[arg(long)]
+    pub(crate) hours: Option<String>,
+    /// Allow such calls, or bar them.
+    #[arg(long, value_parser = ["allow", "bar"])]
+    pub(crate) action: Option<String>,
+    /// Take this away at the beginning of the number.
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) strip: Option<String>,
+    /// Put this before the number.
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) prefix: Option<String>,
+    /// Put this after the number.
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) suffix: Option<String>,
+    /// A line to be tried first; the next one given is tried next.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) prefer: Vec<String>,
+    /// A line that alone may be used.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) only: Vec<String>,
+    /// A line not to be used.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) never: Vec<String>,
 }
 
 /// What to do with the configuration.

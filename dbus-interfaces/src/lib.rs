@@ -19,6 +19,7 @@ pub mod line;
 pub mod names;
 pub mod phone;
 pub mod providers;
+pub mod rules;
 pub mod sipwitch;
 pub mod wire;
 pub mod xml;
@@ -31,6 +32,7 @@ pub use line::LineProxy;
 pub use names::ObjectName;
 pub use phone::PhoneProxy;
 pub use providers::ProvidersProxy;
+pub use rules::RulesProxy;
 pub use sipwitch::SipWitchProxy;
 
 #[cfg(test)]

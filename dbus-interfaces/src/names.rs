@@ -24,6 +24,8 @@ pub const PROVIDERS_INTERFACE: &str = "org.gnutelephony.SipWitch1.Providers";
 pub const ACCOUNT_INTERFACE: &str = "org.gnutelephony.SipWitch1.Account";
 /// The interface of lines.
 pub const LINE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Line";
+/// The interface of the rules of routing.
+pub const RULES_INTERFACE: &str = "org.gnutelephony.SipWitch1.Rules";
 
 /// What the names of our errors begin with.
 pub const ERROR_PREFIX: &str = "org.gnutelephony.SipWitch1.Error";

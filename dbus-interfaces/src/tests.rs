@@ -120,6 +120,7 @@ fn the_xml_names_our_interfaces_and_documents_every_member() {
             names::LINE_INTERFACE,
             names::PHONE_INTERFACE,
             names::PROVIDERS_INTERFACE,
+            names::RULES_INTERFACE,
         ]
     );
     for text in crate::xml::ALL {

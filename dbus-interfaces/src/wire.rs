@@ -370,6 +370,35 @@ pub struct RouteLine {
     pub words: String,
 }
 
+/// A rule of routing; the interface `Rules` tells what each key means.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the XML tells what each key means")]
+pub struct RuleInfo {
+    pub name: String,
+    pub numbers: Option<Vec<String>>,
+    pub domains: Option<Vec<String>>,
+    pub classes: Option<Vec<String>>,
+    pub from: Option<Vec<String>>,
+    pub days: Option<Vec<String>>,
+    pub hours: Option<String>,
+    pub action: Option<String>,
+    pub strip: Option<String>,
+    pub prefix: Option<String>,
+    pub suffix: Option<String>,
+    pub prefer: Option<Vec<String>>,
+    pub only: Option<Vec<String>>,
+    pub never: Option<Vec<String>>,
+}
+
+/// Options of `Rules.Add`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct RuleOptions {
+    /// Whether the rule comes before all others.
+    pub first: Option<bool>,
+}
+
 /// One answer met by `Query`.
 #[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
 #[zvariant(signature = "dict", rename_all = "kebab-case")]

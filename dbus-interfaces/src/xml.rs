@@ -16,5 +16,8 @@ pub const LINE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Line.xml"
 /// `org.gnutelephony.SipWitch1.Providers`.
 pub const PROVIDERS: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Providers.xml");
 
+/// `org.gnutelephony.SipWitch1.Rules`.
+pub const RULES: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Rules.xml");
+
 /// Every interface of ours.
-pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION, ACCOUNT, LINE, PROVIDERS];
+pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION, ACCOUNT, LINE, PROVIDERS, RULES];

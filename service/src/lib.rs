@@ -21,6 +21,7 @@ pub mod local_time;
 pub mod logging;
 pub mod memory;
 pub mod providers;
+pub mod rules;
 pub mod run;
 pub mod secret;
 pub mod socket_owner;

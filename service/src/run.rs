@@ -30,6 +30,7 @@ use crate::{
     logging::Logging,
     memory::{self, Rush},
     providers::{self, ProviderId, Providers},
+    rules::{self, RuleBook},
     socket_owner::SocketOwners,
     store::{self, Bounds, Place, Report, Store},
     switchboard::{
@@ -152,6 +153,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         lifecycle,
         logging,
         config,
+        rules: RuleBook::open(rules::path_in(&directories.config)),
         file,
         circumstances,
         wildcards,
@@ -324,6 +326,7 @@ struct House {
     lifecycle: Lifecycle,
     logging: Logging,
     config: Config,
+    rules: RuleBook,
     file: PathBuf,
     circumstances: Circumstances,
     /// Wildcards for datagrams, which stand for all addresses of this machine.
@@ -343,6 +346,7 @@ impl House {
         }
         self.lifecycle.ready(&self.circumstances.listening)?;
         self.accounts.read(now(), &mut self.switchboard);
+        self.use_rules();
         let mut batch = Vec::new();
         let mut rush = Rush::default();
         // When the numbering plans are forgotten, once they were needed.
@@ -394,6 +398,10 @@ impl House {
                 event = self.accounts.event() => {
                     self.accounts.came(now(), &mut self.switchboard, event);
                 }
+                () = self.rules.changed() => {
+                    self.rules.read();
+                    self.use_rules();
+                }
                 change = network_changed(&mut self.monitor) => self.network_changed(change),
                 () = &mut clock, if deadline.is_some() => self.switchboard.handle_deadline(now()),
                 signal = self.lifecycle.signal() => match signal {
@@ -402,6 +410,8 @@ impl House {
                         self.stop();
                     }
                     Signal::Reload => {
+                        self.rules.read();
+                        self.use_rules();
                         if let Err(refusal) = self.reload() {
                             tracing::error!("the configuration in use stays: {refusal}");
                         }
@@ -444,9 +454,21 @@ impl House {
         }
     }
 
+    fn use_rules(&mut self) {
+        let rules = self.rules.rules().clone();
+        self.switchboard.set_rules(now(), rules, self.rules.problem());
+    }
+
     fn asked(&mut self, ask: Ask) {
         match ask {
+            Ask::Rules(ask) => {
+                if self.rules.answer(ask) {
+                    self.use_rules();
+                }
+            }
             Ask::Reload { reply } => {
+                self.rules.read();
+                self.use_rules();
                 let _ = reply.send(self.reload());
             }
             ask => {

@@ -11,6 +11,7 @@ mod generate;
 mod history;
 mod phones;
 mod query;
+mod rules;
 mod status;
 mod watch;
 
@@ -56,6 +57,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Accounts { command } => accounts::run(&service, output, command).await,
         Command::Lines => accounts::lines(&service, output).await,
         Command::Watch { count } => watch::run(&service, output, count).await,
+        Command::Rules { command } => rules::run(&service, output, command).await,
         Command::Query { uri } => query::run(&service, output, &uri).await,
         Command::Config { .. } | Command::Doctor | Command::Generate { .. } => Ok(()),
     }

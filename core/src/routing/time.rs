@@ -40,6 +40,20 @@ impl Weekday {
         Self::Sunday,
     ];
 
+    /// Its lower-case name, for programs and files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
+    }
+
     /// The day before.
     #[must_use]
     pub const fn before(self) -> Self {

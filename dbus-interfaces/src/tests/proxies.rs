@@ -9,11 +9,11 @@ use zbus::{Connection, proxy::CacheProperties};
 use super::peer;
 use crate::{
     AccountProxy, CallProxy, ExtensionProxy, LineProxy, ObjectName, PhoneProxy, ProvidersProxy,
-    SipWitchProxy, contract, names,
+    RulesProxy, SipWitchProxy, contract, names,
     wire::{
         AccountProperties, AccountState, CallState, CheckOptions, DialOptions, ExtensionKind,
         ExtensionProperties, LanguageOptions, MessageOptions, NoOptions, PasswordKept,
-        ProviderFilter, ProviderKind,
+        ProviderFilter, ProviderKind, RuleInfo, RuleOptions,
     },
 };
 
@@ -119,6 +119,15 @@ async fn call_everything(client: &Connection) {
     let provider = asked.expect("a provider");
     assert_eq!((provider.kind, provider.docs), (ProviderKind::Itsp, None));
     assert_eq!(provider.facts["server.port"], 5060_u32.into());
+
+    let rules = proxy!(RulesProxy, client, ObjectName::Root);
+    let rule = RuleInfo { name: "berlin".into(), ..RuleInfo::default() };
+    all! {
+        rules.list(),
+        rules.check(""),
+        rules.add(&rule, &RuleOptions { first: Some(true) }),
+        rules.remove("berlin"),
+    }
 
     let call = proxy!(CallProxy, client, ObjectName::Call(1));
     all! {

@@ -33,6 +33,7 @@ use super::{
     line::{self, Line},
     phone::{self, Phone},
     providers::Providers,
+    rules::Rules,
     sipwitch::{self, ServiceRecord, SipWitch},
 };
 use crate::{
@@ -118,6 +119,8 @@ impl Mirror {
         self.service.send_replace(service);
         let object = SipWitch { desk: Arc::clone(&self.desk), view: self.service.subscribe() };
         let server = self.connection.object_server();
+        server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
+        let object = Rules { desk: Arc::clone(&self.desk) };
         server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
         let (desk, providers) = (Arc::clone(&self.desk), self.providers.clone());
         let object = Providers { desk, providers };

@@ -22,6 +22,7 @@ mod mirror;
 mod options;
 mod phone;
 mod providers;
+mod rules;
 mod sipwitch;
 
 use std::sync::Arc;

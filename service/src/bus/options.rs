@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sipwitch_core::number::Region;
 use sipwitch_dbus_interfaces::{
     Error,
-    wire::{ExtensionKind, ProviderKind},
+    wire::{ExtensionKind, ProviderKind, RuleInfo},
 };
 use zbus::zvariant::OwnedValue;
 
@@ -76,6 +76,35 @@ pub(super) fn dial(of: &'static str, entries: Dictionary) -> Result<DialOptions,
         also: options.take("also")?.unwrap_or_default(),
     };
     options.finish().map(|()| dial)
+}
+
+/// A rule of routing.
+pub(super) fn rule(entries: Dictionary) -> Result<RuleInfo, Error> {
+    let mut options = Options::new("a rule", entries);
+    let rule = RuleInfo {
+        name: options.take("name")?.unwrap_or_default(),
+        numbers: options.take("numbers")?,
+        domains: options.take("domains")?,
+        classes: options.take("classes")?,
+        from: options.take("from")?,
+        days: options.take("days")?,
+        hours: options.take("hours")?,
+        action: options.take("action")?,
+        strip: options.take("strip")?,
+        prefix: options.take("prefix")?,
+        suffix: options.take("suffix")?,
+        prefer: options.take("prefer")?,
+        only: options.take("only")?,
+        never: options.take("never")?,
+    };
+    options.finish().map(|()| rule)
+}
+
+/// Whether a rule comes before all others.
+pub(super) fn first(of: &'static str, entries: Dictionary) -> Result<bool, Error> {
+    let mut options = Options::new(of, entries);
+    let first = options.take("first")?.unwrap_or_default();
+    options.finish().map(|()| first)
 }
 
 /// Options of `SendMessage`: the sender.

@@ -6,7 +6,7 @@
 //! Notices of what an ask changed go out before its answer: who has the answer and then empties his
 //! notices knows the world after it.
 
-use sipwitch_core::call::leg::CallId;
+use sipwitch_core::{call::leg::CallId, routing::rules::Rule};
 use tokio::sync::oneshot;
 
 use super::notice::{AccountId, ExtensionId, PhoneId, World};
@@ -175,6 +175,39 @@ pub struct RouteLine {
     pub reason: String,
     /// The reason in words.
     pub words: String,
+}
+
+/// What is asked of the rules of routing.
+#[derive(Debug)]
+pub enum RulesAsk {
+    /// Those in use.
+    List {
+        /// The more important first.
+        reply: Reply<Vec<Rule>>,
+    },
+    /// Whether a text would be taken.
+    Check {
+        /// The text of a file.
+        text: String,
+        /// It would.
+        reply: Reply<()>,
+    },
+    /// Add one.
+    Add {
+        /// The rule.
+        rule: Box<Rule>,
+        /// Before all others.
+        first: bool,
+        /// Done and written.
+        reply: Reply<()>,
+    },
+    /// Remove one.
+    Remove {
+        /// What it is called.
+        name: String,
+        /// Done and written.
+        reply: Reply<()>,
+    },
 }
 
 /// What is asked.
@@ -370,6 +403,8 @@ pub enum Ask {
         /// `delivered` or `stored`.
         reply: Reply<&'static str>,
     },
+    /// Something about the rules of routing. Their file belongs to the loop around us.
+    Rules(RulesAsk),
     /// Read the configuration again.
     Reload {
         /// What needs a restart to take effect, one line each.

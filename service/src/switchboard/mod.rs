@@ -369,6 +369,18 @@ impl Switchboard {
         self.tell_service();
     }
 
+    /// Takes other rules of routing, and what is wrong with their file; calls that have their route
+    /// keep it.
+    pub fn set_rules(&mut self, now: Now, rules: Rules, problem: Option<&str>) {
+        const WORDS: &str = "the rules in use stay";
+        self.now = now;
+        self.rules = rules;
+        self.unwarn(|warning| warning.ends_with(WORDS) && Some(warning) != problem);
+        if let Some(problem) = problem {
+            self.warn(problem.to_owned());
+        }
+    }
+
     /// Whether what happens to the network concerns anybody here.
     #[must_use]
     pub fn needs_network(&self) -> bool {
@@ -502,6 +514,8 @@ impl Switchboard {
             Ask::SendMessage { contact, from, text, reply } => {
                 self.send_message(&contact, from.as_deref(), text, reply);
             }
+            // The rules' file belongs to the loop around us, which answers this itself.
+            Ask::Rules(_) => {}
             // The configuration belongs to the loop around us, which answers this itself.
             Ask::Reload { reply } => {
                 let _ = reply.send(Err(Refusal::NotInThisState(
