@@ -15,7 +15,6 @@ pub const ACCOUNT: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Accoun
 pub const LINE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Line.xml");
 /// `org.gnutelephony.SipWitch1.Providers`.
 pub const PROVIDERS: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Providers.xml");
-
 /// `org.gnutelephony.SipWitch1.Rules`.
 pub const RULES: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Rules.xml");
 
