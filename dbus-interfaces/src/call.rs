@@ -71,6 +71,14 @@ pub trait Call {
     #[zbus(property(emits_changed_signal = "const"))]
     fn origin(&self) -> zbus::Result<Origin>;
 
+    /// The other domain in the call; empty if there is none.
+    #[zbus(property)]
+    fn peer_domain(&self) -> zbus::Result<String>;
+
+    /// What proves it; empty if nothing does.
+    #[zbus(property)]
+    fn peer_proof(&self) -> zbus::Result<String>;
+
     /// Why the call goes this way.
     #[zbus(property)]
     fn route(&self) -> zbus::Result<String>;

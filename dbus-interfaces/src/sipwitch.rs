@@ -70,6 +70,16 @@ pub trait SipWitch {
     #[zbus(signal)]
     fn call_ended(&self, call: ObjectPath<'_>, summary: CallSummary) -> zbus::Result<()>;
 
+    /// Somebody of another domain was not let in.
+    #[zbus(signal)]
+    fn caller_held_back(
+        &self,
+        caller: &str,
+        domain: &str,
+        extension: &str,
+        words: &str,
+    ) -> zbus::Result<()>;
+
     /// The network changed.
     #[zbus(signal)]
     fn connectivity_changed(&self, words: &str, details: ConnectivityChange) -> zbus::Result<()>;

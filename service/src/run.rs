@@ -548,7 +548,7 @@ fn arrived(switchboard: &mut Switchboard, incoming: Incoming) {
             switchboard.receive_malformed(now(), flow, &bytes, &fault);
         }
         Incoming::Secured { flow, identity } => {
-            tracing::debug!(%flow, "TLS is agreed with {identity:?}");
+            switchboard.secured(now(), &flow, identity);
         }
         Incoming::FlowFailed { flow, why } => {
             tracing::debug!(%flow, "{why}");

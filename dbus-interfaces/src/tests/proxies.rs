@@ -143,6 +143,8 @@ async fn call_everything(client: &Connection) {
         call.callee(),
         call.callee_name(),
         call.origin(),
+        call.peer_domain(),
+        call.peer_proof(),
         call.route(),
         call.route_trace(),
         call.held(),
@@ -239,6 +241,7 @@ async fn every_signal_of_the_xml_is_understood() {
     let call = proxy!(CallProxy, &client, ObjectName::Call(1));
     let mut call_ended = root.receive_call_ended().await.expect("a stream");
     let mut network = root.receive_connectivity_changed().await.expect("a stream");
+    let mut held_back = root.receive_caller_held_back().await.expect("a stream");
     let mut ended = call.receive_ended().await.expect("a stream");
     let mut dtmf = call.receive_dtmf_received().await.expect("a stream");
 
@@ -249,6 +252,7 @@ async fn every_signal_of_the_xml_is_understood() {
     peer::signal(&server, names::ROOT, names::PROVIDERS_INTERFACE, "ProvidersChanged").await;
     peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "CallEnded").await;
     peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "ConnectivityChanged").await;
+    peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "CallerHeldBack").await;
     peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "Ended").await;
     peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "DtmfReceived").await;
 
@@ -261,6 +265,8 @@ async fn every_signal_of_the_xml_is_understood() {
     let signal = network.next().await.expect("ConnectivityChanged");
     let args = signal.args().expect("its arguments");
     assert_eq!((args.words, args.details.new.len()), ("text", 1));
+    let signal = held_back.next().await.expect("CallerHeldBack");
+    assert_eq!(signal.args().expect("its arguments").words, "text");
     let signal = ended.next().await.expect("Ended");
     assert_eq!(signal.args().expect("its arguments").sip_code, 1);
     let signal = dtmf.next().await.expect("DtmfReceived");
@@ -270,7 +276,14 @@ async fn every_signal_of_the_xml_is_understood() {
         contract::master().into_values().flat_map(|i| i.signals.into_keys()).collect();
     assert_eq!(
         promised,
-        ["CallEnded", "ConnectivityChanged", "DtmfReceived", "Ended", "ProvidersChanged"]
+        [
+            "CallEnded",
+            "CallerHeldBack",
+            "ConnectivityChanged",
+            "DtmfReceived",
+            "Ended",
+            "ProvidersChanged"
+        ]
     );
 }
 

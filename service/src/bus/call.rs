@@ -48,6 +48,8 @@ pub(super) const CHANGING: &[Property<CallRecord>] = &[
     ("CallerName", |record| record.call.caller_name.clone().into()),
     ("Callee", |record| record.call.callee.clone().into()),
     ("CalleeName", |record| record.call.callee_name.clone().into()),
+    ("PeerDomain", |record| record.call.peer.domain.to_string().into()),
+    ("PeerProof", |record| record.call.peer.proof.into()),
     ("Route", |record| record.call.route.clone().into()),
     ("RouteTrace", |record| trace(&record.call.trace).into()),
     ("Held", |record| record.call.held.into()),
@@ -215,6 +217,16 @@ impl Call {
     #[zbus(property)]
     fn route(&self) -> String {
         self.view.borrow().call.route.clone()
+    }
+
+    #[zbus(property)]
+    fn peer_domain(&self) -> String {
+        self.view.borrow().call.peer.domain.to_string()
+    }
+
+    #[zbus(property)]
+    fn peer_proof(&self) -> &'static str {
+        self.view.borrow().call.peer.proof
     }
 
     #[zbus(property)]

@@ -41,8 +41,8 @@ use crate::{
     switchboard::{
         ask::Ask,
         notice::{
-            AccountId, AccountView, CallView, ExtensionId, ExtensionView, Notice, PhoneId,
-            PhoneView, World,
+            AccountId, AccountView, CallView, ExtensionId, ExtensionView, HeldBack, Notice,
+            PhoneId, PhoneView, World,
         },
     },
 };
@@ -213,6 +213,10 @@ impl Mirror {
                 self.show_service(record).await?;
                 let details = sipwitch::difference(&change);
                 SipWitch::connectivity_changed(&self.root()?, &change.words, details).await
+            }
+            Notice::HeldBack(held) => {
+                let HeldBack { caller, domain, extension, words } = &held;
+                SipWitch::caller_held_back(&self.root()?, caller, domain, extension, words).await
             }
             Notice::Dtmf { call, tone, from } => {
                 let emitter = self.emitter(&ObjectName::Call(call.0).path())?;

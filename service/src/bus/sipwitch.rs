@@ -286,6 +286,15 @@ impl SipWitch {
     }
 
     #[zbus(signal)]
+    pub(super) async fn caller_held_back(
+        emitter: &SignalEmitter<'_>,
+        caller: &str,
+        domain: &str,
+        extension: &str,
+        words: &str,
+    ) -> zbus::Result<()>;
+
+    #[zbus(signal)]
     pub(super) async fn call_ended(
         emitter: &SignalEmitter<'_>,
         call: ObjectPath<'_>,

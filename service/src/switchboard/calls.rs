@@ -10,7 +10,9 @@ use sipwitch_core::{
     cause::Cause,
     contact::Contact,
     extension::ExtensionNumber,
-    routing::{self, Attempt, Because, Caller, Destination, PhoneId, Route, Target, emergency},
+    routing::{
+        self, Attempt, Because, Caller, Destination, Origin, PhoneId, Route, Target, emergency,
+    },
 };
 use sipwitch_sip::{
     endpoint::{self, Arrival, Incoming},
@@ -23,7 +25,7 @@ use super::{
     Switchboard,
     door::Identity,
     entry::{CallEntry, tone_of},
-    notice::{CallEnd, Notice},
+    notice::{CallEnd, Notice, PeerView},
 };
 use crate::store::{
     Change,
@@ -41,6 +43,7 @@ impl Switchboard {
         // Emergency calls come before every other rule: nobody need prove who he is.
         let house = self.house(Some(arrival.flow.local));
         let is_emergency = self.lines.of_request(arrival).is_none()
+            && self.foreign_domain(arrival).is_none()
             && contact.as_ref().is_ok_and(|contact| emergency::is_emergency(contact, &house));
         let identity = if is_emergency {
             Identity::Unproven
@@ -61,9 +64,10 @@ impl Switchboard {
         let leg = self.leg_ids.allocate();
         let accepted = match &identity {
             Identity::Line(line) => self.accept_on_line(arrival, leg, *line),
-            Identity::Extension(_) | Identity::OwnProgram | Identity::Unproven => {
-                self.endpoint.accept(self.now.instant, arrival, leg)
-            }
+            Identity::Extension(_)
+            | Identity::OwnProgram
+            | Identity::Peer(_)
+            | Identity::Unproven => self.endpoint.accept(self.now.instant, arrival, leg),
         };
         let incoming = match accepted {
             Ok(incoming) => incoming,
@@ -82,14 +86,23 @@ impl Switchboard {
                     Identity::Extension(extension) => Some(extension.clone()),
                     Identity::Line(line) => {
                         let (route, dialled) = self.route_of_line(*line, &uri);
-                        return self.begin_incoming(leg, &dialled, None, invitation, route);
+                        return self.begin_incoming(leg, &dialled, None, None, invitation, route);
                     }
-                    Identity::OwnProgram | Identity::Unproven => None,
+                    Identity::OwnProgram | Identity::Peer(_) | Identity::Unproven => None,
                 };
-                let caller = Caller { phone: phone.map(PhoneId), extension, ..Caller::default() };
+                let origin = match &identity {
+                    Identity::Peer(_) => Origin::Peer,
+                    _ => Origin::House,
+                };
+                let phone_id = phone.map(PhoneId);
+                let caller = Caller { phone: phone_id, extension, origin, ..Caller::default() };
                 let route = self.route_for(&uri, contact, &caller, &arrival.flow);
                 let dialled = uri.user().unwrap_or_else(|| uri.to_string());
-                self.begin_incoming(leg, &dialled, phone, invitation, route);
+                let peer = match identity {
+                    Identity::Peer(domain) => Some(PeerView::new(domain, true)),
+                    _ => None,
+                };
+                self.begin_incoming(leg, &dialled, phone, peer, invitation, route);
             }
         }
     }
@@ -99,6 +112,7 @@ impl Switchboard {
         leg: LegId,
         dialled: &str,
         phone: Option<u64>,
+        peer: Option<PeerView>,
         invitation: Invitation,
         route: Route,
     ) {
@@ -114,6 +128,9 @@ impl Switchboard {
         let call = Call::incoming(now.instant, &mut self.leg_ids, id, leg, invitation, route);
         let mut entry = CallEntry::new(call, dialled, caller.clone(), &words, now.unix_us);
         entry.add_leg(leg, "caller", &caller.address, phone);
+        if let Some(peer) = peer {
+            entry.set_peer(leg, peer);
+        }
         self.legs.insert(leg, id);
         self.calls.insert(id, Box::new(entry));
         self.pump(id);
@@ -161,7 +178,7 @@ impl Switchboard {
                 Party { display, address: number.to_string() }
             }
             Identity::Line(line) => self.caller_on_line(*line, incoming, request),
-            Identity::OwnProgram | Identity::Unproven => incoming.from.clone(),
+            Identity::OwnProgram | Identity::Peer(_) | Identity::Unproven => incoming.from.clone(),
         };
         Invitation {
             from,
@@ -387,15 +404,20 @@ impl Switchboard {
         reason: RouteReason,
     ) {
         let entry = self.calls.get(&id);
-        let phone = entry.and_then(|entry| {
-            entry.legs.iter().find(|leg| Some(leg.id) == near).and_then(|leg| leg.phone)
-        });
+        let near_leg = entry.and_then(|entry| entry.legs.iter().find(|leg| Some(leg.id) == near));
+        let phone = near_leg.and_then(|leg| leg.phone);
         // Whoever sends a call on may send it where he may call himself.
         let extension = match phone {
             Some(phone) => self.extension_of(phone),
             None => entry.and_then(|entry| entry.from.clone()),
         };
-        let caller = Caller { phone: phone.map(PhoneId), extension, ..Caller::default() };
+        // Whoever stays did not ask for it, so another domain did: that gives it no line of ours.
+        let is_strangers = reason == RouteReason::Transfer
+            && near_leg.is_none_or(|leg| leg.peer.is_none())
+            && entry.is_some_and(|entry| entry.legs.iter().any(|leg| leg.peer.is_some()));
+        let origin = if is_strangers { Origin::Peer } else { Origin::House };
+        let phone = phone.map(PhoneId);
+        let caller = Caller { phone, extension, origin, ..Caller::default() };
         let also = match (reason, entry) {
             (RouteReason::Dial, Some(entry)) => entry.also.as_slice(),
             _ => &[],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Who somebody is, and whether they may come in.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use sipwitch_core::{extension::ExtensionNumber, line::LineId};
 use sipwitch_sip::{
@@ -23,6 +23,8 @@ pub(super) enum Identity {
     OwnProgram,
     /// Whoever calls through this line: its provider answers for him, as far as anybody does.
     Line(LineId),
+    /// Somebody of another domain, which its certificate proves.
+    Peer(Arc<str>),
     /// Nobody in particular. Only emergency calls get so far.
     Unproven,
 }
@@ -35,7 +37,12 @@ impl Switchboard {
 
     /// Refuses what comes too often, without remembering it. Gives whether it may stay.
     pub(super) fn pass_gate(&mut self, arrival: &Arrival) -> bool {
-        match self.gate.admit(self.now.instant, arrival.flow.remote.ip()) {
+        let source = arrival.flow.remote.ip();
+        let verdict = match self.foreign_domain(arrival) {
+            Some(_) => self.outside_gate.admit(self.now.instant, source),
+            None => self.gate.admit(self.now.instant, source),
+        };
+        match verdict {
             gate::Verdict::Admit => true,
             gate::Verdict::Refuse { retry_after } => {
                 let mut busy = self.endpoint.response_to(&arrival.request, 503, "");
@@ -57,6 +64,9 @@ impl Switchboard {
     pub(super) fn identify(&mut self, arrival: &Arrival) -> Result<Identity, Draft> {
         if let Some(line) = self.lines.of_request(arrival) {
             return Ok(Identity::Line(line));
+        }
+        if let Some(domain) = self.foreign_domain(arrival) {
+            return self.judge_stranger(arrival, domain);
         }
         if self.is_own_program(arrival) {
             let named =

@@ -14,7 +14,7 @@ use sipwitch_core::{
 
 use super::{
     ask::Reply,
-    notice::{CallView, LegView},
+    notice::{CallView, LegView, PeerView},
     trace::Trace,
 };
 
@@ -56,6 +56,8 @@ pub(super) struct LegEntry {
     pub(super) state: &'static str,
     pub(super) address: Box<str>,
     pub(super) phone: Option<u64>,
+    /// The other domain, if it is one's.
+    pub(super) peer: Option<PeerView>,
 }
 
 impl CallEntry {
@@ -91,8 +93,15 @@ impl CallEntry {
         phone: Option<u64>,
     ) {
         let address = address.into();
-        self.legs.push(LegEntry { id, role, state: "dialing", address, phone });
+        self.legs.push(LegEntry { id, role, state: "dialing", address, phone, peer: None });
         self.is_changed = true;
+    }
+
+    pub(super) fn set_peer(&mut self, id: LegId, peer: PeerView) {
+        if let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id) {
+            leg.peer = Some(peer);
+            self.is_changed = true;
+        }
     }
 
     pub(super) fn set_leg(&mut self, id: LegId, state: &'static str) {
@@ -148,6 +157,7 @@ impl CallEntry {
                 })
                 .collect(),
             route: self.route.to_string(),
+            peer: self.legs.iter().find_map(|leg| leg.peer.clone()).unwrap_or_default(),
             trace: self.trace.view(),
         }
     }

@@ -17,7 +17,7 @@ use sipwitch_core::{
 };
 use sipwitch_sip::{
     endpoint::{self, Arrival, Incoming, Refused},
-    flow::Flow,
+    flow::{Flow, Transport},
     registrar::Binding,
     resolver::{Services, Wanted},
     wire::{NameAddr, Request, Uri, name},
@@ -26,6 +26,7 @@ use sipwitch_sip::{
 use super::{
     Switchboard,
     errand::{Errand, Waiter, Ways},
+    notice::PeerView,
 };
 use crate::lines::{Facts, Outgoing, Reach, Wish};
 
@@ -144,9 +145,15 @@ impl Switchboard {
                 Outgoing { ways, ..*outgoing }.target()
             }
             (Ok(ways), Leads::Peer(uri)) => {
+                // Over TLS nobody else is called: who cannot prove it is not spoken to.
+                let is_proven = ways.iter().all(|way| way.flow.transport == Transport::Tls);
+                if let Some(entry) = self.calls.get_mut(&call) {
+                    entry.set_peer(leg, PeerView::new(uri.host().into(), is_proven));
+                }
                 let mut flows = ways.iter().map(|way| way.flow);
                 flows.next().map(|flow| endpoint::Target {
                     alternatives: flows.collect::<Vec<Flow>>(),
+                    is_place: true,
                     ..endpoint::Target::new(uri, Vec::new(), flow)
                 })
             }

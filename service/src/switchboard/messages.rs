@@ -151,9 +151,10 @@ impl Switchboard {
         let uri = arrival.request.uri();
         let contact = match &identity {
             Identity::Line(line) => self.texted_by(*line, &uri).map(|number| number.to_string()),
-            Identity::Extension(_) | Identity::OwnProgram | Identity::Unproven => {
-                Some(uri.to_string())
-            }
+            Identity::Extension(_)
+            | Identity::OwnProgram
+            | Identity::Peer(_)
+            | Identity::Unproven => Some(uri.to_string()),
         };
         let Some(Ok(contact)) = contact.map(|contact| contact.parse::<Contact>()) else {
             self.refuse(arrival, 404);
@@ -163,7 +164,7 @@ impl Switchboard {
         let outgoing = match &identity {
             Identity::Extension(number) => self.text_leaves_by(&contact, Some(number.clone())),
             Identity::OwnProgram => self.text_leaves_by(&contact, None),
-            Identity::Line(_) | Identity::Unproven => None,
+            Identity::Line(_) | Identity::Peer(_) | Identity::Unproven => None,
         };
         let found = match &outgoing {
             Some(_) => Ok((String::new(), Vec::new())),
@@ -178,10 +179,12 @@ impl Switchboard {
         };
         let from = match identity {
             Identity::Extension(number) => self.address_of(number.as_str()),
-            Identity::OwnProgram | Identity::Line(_) | Identity::Unproven => arrival
-                .request
-                .from()
-                .map_or_else(|_| String::new(), |from| format!("<{}>", from.uri())),
+            Identity::OwnProgram | Identity::Line(_) | Identity::Peer(_) | Identity::Unproven => {
+                arrival
+                    .request
+                    .from()
+                    .map_or_else(|_| String::new(), |from| format!("<{}>", from.uri()))
+            }
         };
         let content_type = arrival
             .request

@@ -13,6 +13,7 @@
 //! | `accounts` | the user's accounts, and how they stand |
 //! | `arrivals` | requests outside dialogs: who answers what |
 //! | `door` | who somebody is, and whether they may come in |
+//! | `outside` | callers from other domains |
 //! | `registration` | REGISTER, and phones that come and go |
 //! | `entry` | a call in the table, and how others see it |
 //! | [`errand`] | what has to be done outside: names, secrets, sockets |
@@ -39,6 +40,7 @@ mod lines;
 mod messages;
 mod moving;
 pub mod notice;
+mod outside;
 mod query;
 mod registration;
 pub mod settings;
@@ -65,6 +67,7 @@ use sipwitch_sip::{
     endpoint::{Endpoint, Event},
     flow::{ConnectionId, Flow, Transmit},
     gate::Gate,
+    peer::PeerIdentity,
     registrar::Registrar,
     transaction::Timers,
     wire::{Malformed, Message},
@@ -162,6 +165,10 @@ pub struct Switchboard {
     rules: Rules,
     endpoint: Endpoint,
     gate: Gate,
+    /// For those who are not of the house.
+    outside_gate: Gate,
+    /// Who is at the other end of each TLS connection.
+    peers: HashMap<ConnectionId, PeerIdentity>,
     authenticator: Authenticator,
     owners: Option<SocketOwners>,
     registrar: Registrar,
@@ -221,6 +228,8 @@ impl Switchboard {
             now,
             endpoint: Endpoint::new(now.instant, settings.endpoint(), Timers::default(), seed),
             gate: Gate::new(settings.gate.clone()),
+            outside_gate: Gate::new(settings.outside.clone()),
+            peers: HashMap::new(),
             authenticator,
             owners,
             registrar: Registrar::new(settings.registrar.clone(), &key, loaded.next_phone),
@@ -280,6 +289,7 @@ impl Switchboard {
     /// A connection closed: phones bound to it are gone, requests over it failed.
     pub fn connection_closed(&mut self, now: Now, flow: &Flow, connection: ConnectionId) {
         self.now = now;
+        self.peers.remove(&connection);
         let changes = self.registrar.connection_closed(connection);
         self.phones_changed(&changes);
         self.endpoint.flow_failed(now.instant, flow);
@@ -360,6 +370,7 @@ impl Switchboard {
         self.endpoint.set_settings(settings.endpoint());
         self.registrar.set_rules(settings.registrar.clone());
         self.gate.set(settings.gate.clone());
+        self.outside_gate.set(settings.outside.clone());
         self.authenticator.set_rules(settings.auth_rules(&self.service.realm));
         self.settings = settings;
         self.service.addresses =

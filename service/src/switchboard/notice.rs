@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the switchboard tells whoever listens: snapshots of what changed, after it changed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sipwitch_core::call::leg::CallId;
 
@@ -110,8 +110,38 @@ pub struct CallView {
     pub legs: Vec<LegView>,
     /// Why this route, in words.
     pub route: String,
+    /// The other domain in it.
+    pub peer: PeerView,
     /// What was tried, in the order in which it began.
     pub trace: Vec<TraceLine>,
+}
+
+/// Another domain in a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// Which; empty if there is none.
+    pub domain: Arc<str>,
+    /// What proves it: `certificate`; empty if nothing does.
+    pub proof: &'static str,
+}
+
+impl Default for PeerView {
+    fn default() -> Self {
+        Self { domain: Arc::from(""), proof: "" }
+    }
+}
+
+/// Somebody of another domain who was not let in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeldBack {
+    /// Who, as he says: `bob@example.org`.
+    pub caller: String,
+    /// Which domain he says to be of.
+    pub domain: String,
+    /// The extension he wanted; empty if it does not exist.
+    pub extension: String,
+    /// What proof he lacks, in words.
+    pub words: String,
 }
 
 /// A registered phone.
@@ -260,6 +290,8 @@ pub enum Notice {
     CallEnded(Box<CallEnd>),
     /// The network changed.
     Connectivity(Box<crate::connectivity::Change>),
+    /// Somebody of another domain was not let in.
+    HeldBack(HeldBack),
     /// A tone was heard in a call (INFO only: tones inside RTP go directly between the phones).
     Dtmf {
         /// Which call.

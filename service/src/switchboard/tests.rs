@@ -9,6 +9,7 @@ mod house;
 mod inside;
 mod keeping;
 mod lines;
+mod outside;
 mod refusals;
 mod registration;
 mod soak;

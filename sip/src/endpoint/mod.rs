@@ -112,13 +112,15 @@ pub struct Target {
     pub alternatives: Vec<Flow>,
     /// As whom we speak, if this leads to a line.
     pub line: Option<Arc<OnLine>>,
+    /// Whether it was looked up, as lines are: then what is too large for a datagram goes by TCP.
+    pub is_place: bool,
 }
 
 impl Target {
     /// A phone, or whatever else needs no more than a way.
     #[must_use]
     pub const fn new(request_uri: Uri, route: Vec<Bytes>, flow: Flow) -> Self {
-        Self { request_uri, route, flow, alternatives: Vec::new(), line: None }
+        Self { request_uri, route, flow, alternatives: Vec::new(), line: None, is_place: false }
     }
 }
 

@@ -146,7 +146,7 @@ impl Leg {
             line.put_identity(&mut draft);
         }
         carried::put(&invitation.carried, &mut draft);
-        let is_to_place = target.line.is_some();
+        let is_to_place = target.is_place || target.line.is_some();
         let client = send(context, id, flow, &draft, is_to_place);
         context.own_tag(local_tag, id);
         let mut calling = Calling {

@@ -195,6 +195,12 @@ impl Registrar {
         self.remove_all(phones, Removal::Ordered)
     }
 
+    /// Whether a phone is bound to that connection.
+    #[must_use]
+    pub fn is_reached_by(&self, connection: ConnectionId) -> bool {
+        !self.table.on_connection(connection).is_empty()
+    }
+
     /// A connection closed: the phones bound to it are gone.
     pub fn connection_closed(&mut self, connection: ConnectionId) -> Vec<BindingChange> {
         let phones = self.table.on_connection(connection);

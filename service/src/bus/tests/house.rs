@@ -22,7 +22,7 @@ use crate::{
         ask::Ask,
         notice::{
             AccountStanding, AccountView, CallView, ExtensionView, LegView, LineView, Notice,
-            PhoneView, ServiceView, TraceLine, World,
+            PeerView, PhoneView, ServiceView, TraceLine, World,
         },
     },
 };
@@ -181,6 +181,7 @@ pub(super) fn call(id: u64) -> CallView {
             LegView { role: "callee", state: "ringing", address: "102".into(), phone: None },
         ],
         route: "102 is an extension".into(),
+        peer: PeerView::default(),
         trace: vec![TraceLine {
             destination: "phone 4 of 102".into(),
             outcome: "ringing",

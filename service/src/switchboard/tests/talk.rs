@@ -44,8 +44,20 @@ impl Town {
 
     /// Calls, with what the test wants in the INVITE. Challenges are met.
     pub(super) fn dial_with(&mut self, phone: Phone, uri: &str, more: &[&str], body: &str) -> Talk {
-        let serial = self.serial();
         let me = format!("sip:{}@{HOUSE}", self.device(phone).number);
+        self.dial_as(phone, &me, uri, more, body)
+    }
+
+    /// Calls as whoever that address says.
+    pub(super) fn dial_as(
+        &mut self,
+        phone: Phone,
+        me: &str,
+        uri: &str,
+        more: &[&str],
+        body: &str,
+    ) -> Talk {
+        let serial = self.serial();
         let tag = format!("d{serial}");
         let mut talk = Talk {
             phone,
@@ -156,7 +168,7 @@ impl Town {
         answer
     }
 
-    fn acknowledge_refusal(&mut self, talk: &Talk, answer: &Text) {
+    pub(super) fn acknowledge_refusal(&mut self, talk: &Talk, answer: &Text) {
         let headers = [
             format!("Via: {}", talk.invite.header("Via")),
             "Max-Forwards: 70".into(),
