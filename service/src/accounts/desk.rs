@@ -4,6 +4,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use tokio::sync::oneshot;
+
 use super::{
     Account, Kept,
     book::{self, Book, Change, Changed, FindProvider},
@@ -102,16 +104,17 @@ impl Desk {
     /// Answers what is asked of accounts; gives back what is not for us.
     pub fn asked(&mut self, now: Now, switchboard: &mut Switchboard, ask: Ask) -> Option<Ask> {
         match ask {
-            Ask::AddAccount { account, reply } => {
-                let done = self.book.add(*account).map(|(id, changed)| {
-                    self.put(now, switchboard, changed);
-                    id.to_string()
-                });
-                let _ = reply.send(done);
-            }
+            Ask::AddAccount { account, reply } => match self.book.add(*account) {
+                Ok((id, changed)) => {
+                    self.put(now, switchboard, changed, (reply, id.to_string()));
+                }
+                Err(refusal) => drop(reply.send(Err(refusal))),
+            },
             Ask::ChangeAccount { account, change, reply } => {
-                let done = self.book.change(&account, *change);
-                let _ = reply.send(done.map(|changed| self.put(now, switchboard, changed)));
+                match self.book.change(&account, *change) {
+                    Ok(changed) => self.put(now, switchboard, changed, (reply, ())),
+                    Err(refusal) => drop(reply.send(Err(refusal))),
+                }
             }
             Ask::SetAccountPassword { account, password, reply } => {
                 self.set_password(&account, password, reply);
@@ -142,13 +145,32 @@ impl Desk {
         }
     }
 
-    /// The password goes first, so that it is there when its account is looked at.
-    fn put(&mut self, now: Now, switchboard: &mut Switchboard, changed: Changed) {
+    /// The password goes first, so that it is there when its account is looked at; and who asked is
+    /// answered when it is where it will be.
+    fn put<T: Send + 'static>(
+        &mut self,
+        now: Now,
+        switchboard: &mut Switchboard,
+        changed: Changed,
+        (reply, answer): (Reply<T>, T),
+    ) {
         let Changed { account, password } = changed;
-        if let Some(password) = password {
-            self.secrets.keep(owner(&account), password, None);
+        match password {
+            Some(password) => {
+                let (stored_in, stored) = oneshot::channel();
+                self.secrets.keep(owner(&account), password, Some(stored_in));
+                tokio::spawn(async move {
+                    // That it could not be stored is told as a warning: the account is there.
+                    let _ = stored.await;
+                    let _ = reply.send(Ok(answer));
+                });
+                switchboard.put_account(now, account);
+            }
+            None => {
+                switchboard.put_account(now, account);
+                let _ = reply.send(Ok(answer));
+            }
         }
-        switchboard.put_account(now, account);
     }
 
     fn set_password(&mut self, id: &str, password: Secret<String>, reply: Reply<&'static str>) {
@@ -186,14 +208,12 @@ impl Desk {
             }
             Brought::Stored { account, kept, reply, refusal } => {
                 self.kept(now, switchboard, &account, kept);
-                match (reply, refusal) {
-                    (Some(reply), Some(refusal)) => drop(reply.send(Err(refusal))),
-                    (Some(reply), None) => drop(reply.send(Ok(kept.as_str()))),
-                    (None, Some(refusal)) => {
-                        let words = format!("the password of {account} is not stored: {refusal}");
-                        switchboard.warn(words);
-                    }
-                    (None, None) => {}
+                if let Some(refusal) = &refusal {
+                    switchboard.warn(format!("the password of {account} is not stored: {refusal}"));
+                }
+                // Whoever asked may have gone.
+                if let Some(reply) = reply {
+                    let _ = reply.send(refusal.map_or_else(|| Ok(kept.as_str()), Err));
                 }
             }
             Brought::Warning(words) => switchboard.warn(words),

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use futures_util::{StreamExt as _, future::join_all};
 use sipwitch_core::call::leg::CallId;
 use sipwitch_dbus_interfaces::{
-    CallProxy, Error, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy, names,
+    AccountProxy, CallProxy, Error, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy, names,
     wire::{
-        CallState, DialOptions, ExtensionKind, ExtensionProperties, MessageOptions, MessageState,
-        NoOptions,
+        AccountProperties, CallState, DialOptions, ExtensionKind, ExtensionProperties,
+        MessageOptions, MessageState, NoOptions, PasswordKept,
     },
 };
 use zbus::{
@@ -18,7 +18,7 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue, Value},
 };
 
-use super::house::{House, call, extension, soon, world};
+use super::house::{House, account, call, extension, soon, world};
 use crate::store::records::CallRecord;
 use crate::switchboard::{
     ask::{self, Ask, Hop, Imported, Refusal, RouteLine},
@@ -181,6 +181,60 @@ async fn extensions_and_phones_are_made_changed_and_removed() {
     });
     expect!(house, Ask::RemovePhone { phone, reply } => {
         assert_eq!(phone, 3);
+        reply.send(Ok(())).expect("waits");
+    });
+    assert_eq!(soon(asking).await.expect("no panic"), Ok(()));
+}
+
+#[tokio::test]
+async fn accounts_are_made_and_changed_and_their_passwords_go_one_way() {
+    let mut house = House::new(world()).await;
+    let client = house.client.clone();
+    let asking = tokio::spawn(async move {
+        let service = SipWitchProxy::new(&client).await?;
+        let properties = AccountProperties {
+            provider: Some("dus-net".into()),
+            answers: Some([("account".into(), "000123".into())].into()),
+            settings: Some([("server.port".into(), "5070".into())].into()),
+            incoming: Some("101".into()),
+            password: Some("hunter2".into()),
+            ..AccountProperties::default()
+        };
+        let path = service.add_account(&properties).await?;
+        assert_eq!(path, ObjectName::Account("dus-net-2".into()).path());
+        let account = AccountProxy::new(&client, path).await?;
+        assert_eq!(account.id().await.as_deref(), Ok("dus-net-2"));
+        let off = AccountProperties { enabled: Some(false), ..AccountProperties::default() };
+        account.update(&off).await?;
+        let id = AccountProperties { id: Some("x".into()), ..AccountProperties::default() };
+        assert!(matches!(account.update(&id).await, Err(Error::BadValue(_))), "it keeps its id");
+        assert_eq!(account.set_password("hunter3").await?, PasswordKept::Memory);
+        assert!(matches!(account.try_again().await, Err(Error::NoSuchAccount(_))));
+        account.remove().await
+    });
+    expect!(house, Ask::AddAccount { account: new, reply } => {
+        assert_eq!((new.provider.as_deref(), new.id.as_deref()), (Some("dus-net"), None));
+        assert_eq!(new.change.answers[0].1.expose(), "000123");
+        assert_eq!(new.change.settings, [("server.port".to_owned(), "5070".to_owned())]);
+        assert_eq!(new.change.password.expect("given").expose(), "hunter2");
+        house.tell(Notice::Account(Box::new(account("dus-net-2"))));
+        reply.send(Ok("dus-net-2".into())).expect("waits");
+    });
+    expect!(house, Ask::ChangeAccount { account, change, reply } => {
+        assert_eq!((account.as_str(), change.enabled), ("dus-net-2", Some(false)));
+        assert!(change.password.is_none() && change.answers.is_empty());
+        reply.send(Ok(())).expect("waits");
+    });
+    expect!(house, Ask::SetAccountPassword { password, reply, .. } => {
+        assert_eq!(password.expose(), "hunter3");
+        reply.send(Ok("memory")).expect("waits");
+    });
+    expect!(house, Ask::TryAccountAgain { account, reply } => {
+        let refusal = Refusal::NotFound { kind: "account", name: account };
+        reply.send(Err(refusal)).expect("waits");
+    });
+    expect!(house, Ask::RemoveAccount { account, reply } => {
+        house.tell(Notice::AccountGone(account));
         reply.send(Ok(())).expect("waits");
     });
     assert_eq!(soon(asking).await.expect("no panic"), Ok(()));
