@@ -11,7 +11,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use sipwitch_dbus_interfaces::wire::{AccountState, PasswordKept};
 use sipwitch_tests::peers::Keyring;
-use sipwitch_tests::{CommandLine, House, PATIENCE, net};
+use sipwitch_tests::program::{foreign, in_home};
+use sipwitch_tests::{CommandLine, House, PATIENCE, Program, net};
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -121,13 +122,22 @@ fn a_password_in_the_keyring_outlives_the_service_and_is_nowhere_else() -> Resul
     );
 
     house.stop_service()?;
+    let bus = house.bus.as_ref().context("the house has a bus")?;
+    let mut spy = in_home(foreign("dbus-monitor", "dbus-bin")?, house.home());
+    let mut spy = Program::start("dbus-monitor", spy.args(["--address", &bus.address]))?;
+    spy.wait_for("NameLost")?;
     house.start_service()?;
     is_kept(&house, PasswordKept::Keyring)?;
     provider.is_asked()?;
     house.desk().account_is("pbx", &[AccountState::Registering, AccountState::Unreachable])?;
 
-    // Nothing that can be read shows it.
+    // Nothing that can be read shows it, and nobody who listens on the bus hears it.
     let sipwitch = CommandLine::of(&house);
+    sipwitch.run(&["accounts", "disable", "pbx"])?.done()?;
+    spy.wait_for("member=GetSecret")?;
+    spy.wait_for("member=Update")?;
+    let heard = spy.said.all().join("\n");
+    ensure!(heard.contains("PasswordKept") && !heard.contains(PASSWORD), "the bus carried it");
     let shown = sipwitch.run(&["accounts", "show", "pbx", "--json"])?;
     ensure!(shown.done()?.contains("keyring") && !shown.out.contains(PASSWORD), "{shown:?}");
     ensure!(!house.log().contains(PASSWORD), "the log has it");
