@@ -107,6 +107,12 @@ pub(crate) enum Command {
     },
     /// The ways out of the house, as routing sees them.
     Lines,
+    /// Operators, home routers and exchanges of which something is known.
+    Providers {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        command: Option<Providers>,
+    },
     /// Show calls and phones as they come and go, until interrupted.
     Watch {
         /// Stop after this many events.
@@ -268,6 +274,37 @@ pub(crate) enum Extensions {
         /// Columns: number, name, kind, password, members, ring-seconds.
         file: PathBuf,
     },
+}
+
+/// What to do with providers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Providers {
+    /// List the providers that an account can be made of.
+    List(ProviderFilterArguments),
+    /// Show everything that is known of one, and what it asks.
+    Show {
+        /// Its id in the list.
+        id: String,
+    },
+    /// Say what is wrong with files of providers, without using them.
+    Check {
+        /// The files (`-` for standard input).
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Which providers.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ProviderFilterArguments {
+    /// Those of this country, such as DE, and those of no country.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) country: Option<String>,
+    /// Those of this kind.
+    #[arg(long, value_parser = ["itsp", "free-sip", "home-router", "trunk", "bridge", "enterprise"])]
+    pub(crate) kind: Option<String>,
+    /// Words that all stand in name, id or domain.
+    pub(crate) search: Vec<String>,
 }
 
 /// What an extension is.

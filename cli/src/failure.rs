@@ -68,6 +68,7 @@ impl Failure {
             "NoSuchAccount" => "`sipwitch accounts` lists them",
             "NoSuchCall" => "`sipwitch calls` lists the calls under way",
             "NoSuchPhone" => "`sipwitch phones` lists them",
+            "NoSuchProvider" => "`sipwitch providers` lists them",
             _ => "",
         };
         Self { name: name.to_owned(), ..Self::new(message, next) }

@@ -136,7 +136,8 @@ fn every_man_page_is_formatted_without_a_warning() {
     fs::write(&page, text).expect("written");
 
     let mut pages = files(&root().join("data/man"), ".8");
-    assert!(!pages.is_empty());
+    pages.extend(files(&root().join("data/man"), ".5"));
+    assert!(pages.len() >= 2, "{pages:?}");
     pages.push(page);
     for page in pages {
         let output = Command::new("groff")
@@ -224,8 +225,10 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
         "share/man/man1/sipwitch-dial.1",
         "share/man/man1/sipwitch.1",
         "share/man/man5/sipwitch-config.5",
+        "share/man/man5/sipwitch-provider.5",
         "share/man/man8/sipwitchd.8",
         "share/sipwitch/config.toml",
+        "share/sipwitch/providers.d/dus-net.toml",
         "share/systemd/user/sipwitch.service",
         "share/zsh/site-functions/_sipwitch",
     ] {
@@ -240,6 +243,16 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
         .output()
         .expect("the installed program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let installed = files(&prefix.join("share/sipwitch/providers.d"), ".toml");
+    assert_eq!(installed.len(), files(&root().join("data/providers.d"), ".toml").len());
+    let checked = Command::new(prefix.join("bin/sipwitchd"))
+        .arg("--check-provider")
+        .args(&installed)
+        .output()
+        .expect("the installed service runs");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && said.is_empty(), "{said}");
 
     make(&["uninstall", &variable]);
     assert_eq!(files(room.path(), ""), before);

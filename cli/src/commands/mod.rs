@@ -10,6 +10,7 @@ mod extensions;
 mod generate;
 mod history;
 mod phones;
+mod providers;
 mod query;
 mod rules;
 mod status;
@@ -56,6 +57,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Extensions { command } => extensions::run(&service, output, command).await,
         Command::Accounts { command } => accounts::run(&service, output, command).await,
         Command::Lines => accounts::lines(&service, output).await,
+        Command::Providers { command } => providers::run(&service, output, command).await,
         Command::Watch { count } => watch::run(&service, output, count).await,
         Command::Rules { command } => rules::run(&service, output, command).await,
         Command::Query { uri } => query::run(&service, output, &uri).await,

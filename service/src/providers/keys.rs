@@ -76,8 +76,6 @@ pub const KEYS: &[Key] = &[
         "The name of the provider, and of the file without .toml. Required.",
     ),
     key("name", TEXT, "The name a person reads. Required."),
-    key("names", Table, "The name in other languages."),
-    key("names.*", TEXT, "The name in this language, such as de or pt-BR."),
     key(
         "country",
         Of("list of two-letter codes (ISO 3166)"),
@@ -110,6 +108,8 @@ pub const KEYS: &[Key] = &[
          that is used decides.",
     ),
     key("note", TEXT, "What a person should know before making an account of it."),
+    key("names", Table, "The name in other languages."),
+    key("names.*", TEXT, "The name in this language, such as de or pt-BR."),
     key("server", Table, "Where it is reached."),
     key("server.registrar", HOST, "Where registrations go, if not to the domain."),
     key("server.outbound-proxy", HOST, "The host that everything goes through, if there is one."),

@@ -100,7 +100,9 @@ impl Provider {
     }
 
     /// Every place for an answer: section, key, question.
-    fn places(&self) -> impl Iterator<Item = (&'static str, &'static str, &super::AskKey)> {
+    pub(super) fn places(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str, &super::AskKey)> {
         let server = &self.server;
         let tls = server.tls.as_ref().and_then(|tls| tls.host.as_ref());
         let hosts = [

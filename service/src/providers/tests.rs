@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+mod documents;
 mod library;
 mod places;
 mod rough;
+mod shipped;
 
 use std::collections::BTreeSet;
 
