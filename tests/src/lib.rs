@@ -26,13 +26,14 @@
 //!
 //! Nothing here sleeps to give somebody a moment: everything waits for an event, with a deadline.
 //! A foreign program that is not installed fails the test and names the package; it never passes
-//! silently. All traffic stays on loopback.
+//! silently. All traffic stays on loopback, or in a [`Network`] that is gone with the test.
 
 pub mod bus;
 pub mod command_line;
 pub mod desk;
 pub mod house;
 pub mod net;
+pub mod network;
 pub mod peers;
 pub mod program;
 pub mod transcript;
@@ -41,6 +42,7 @@ pub use bus::PrivateBus;
 pub use command_line::CommandLine;
 pub use desk::Desk;
 pub use house::House;
+pub use network::Network;
 pub use program::Program;
 pub use transcript::Transcript;
 

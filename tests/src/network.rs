@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Hosts on a network of their own: network namespaces around one switch. What a test does there, a
+//! cable pulled or an address changed, nobody outside hears of, and all of it goes when the value is
+//! dropped. Needs root, as CI has.
+
+use std::ffi::OsStr;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::program::{foreign, in_home};
+
+/// A switch; hosts are plugged into it.
+#[derive(Debug)]
+pub struct Network {
+    /// The namespace of the switch.
+    switch: Namespace,
+    hosts: AtomicU32,
+}
+
+/// A host on a network, with one interface, `eth0`, beside its loopback.
+#[derive(Debug)]
+pub struct Host {
+    /// The address it was given first.
+    pub address: Ipv4Addr,
+    namespace: Namespace,
+    /// The other end of its cable.
+    port: String,
+    switch: String,
+}
+
+/// Gone when it is dropped, with all interfaces in it.
+#[derive(Debug)]
+struct Namespace(String);
+
+impl Network {
+    /// A network without hosts.
+    ///
+    /// # Errors
+    /// The kernel refuses: there is no root, or no `ip`.
+    pub fn new() -> Result<Self> {
+        let switch = Namespace::new()?;
+        switch.ip(&["link", "add", "switch", "type", "bridge", "forward_delay", "0"])?;
+        switch.ip(&["link", "set", "switch", "up"])?;
+        Ok(Self { switch, hosts: AtomicU32::new(0) })
+    }
+
+    /// A host with this address, which sees all others of the same /24.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn host(&self, address: Ipv4Addr) -> Result<Host> {
+        let port = format!("port{}", self.hosts.fetch_add(1, Ordering::Relaxed));
+        let namespace = Namespace::new()?;
+        let (switch, inside) = (self.switch.0.clone(), namespace.0.clone());
+        let peer = ["peer", "name", "eth0", "netns", &inside];
+        self.switch.ip(&[&["link", "add", &port, "type", "veth"][..], &peer].concat())?;
+        self.switch.ip(&["link", "set", &port, "master", "switch", "up"])?;
+        let host = Host { address, namespace, port, switch };
+        host.ip(&["link", "set", "eth0", "up"])?;
+        host.add_address(address)?;
+        Ok(host)
+    }
+}
+
+impl Host {
+    /// A command that runs on this host, with a home of its own.
+    ///
+    /// # Errors
+    /// There is no `ip`.
+    pub fn command(&self, program: impl AsRef<OsStr>, home: &Path) -> Result<Command> {
+        let mut command = in_home(ip()?, home);
+        command.args(["netns", "exec", &self.namespace.0]).arg(program);
+        Ok(command)
+    }
+
+    /// Pulls the cable: the host sees its interface go down.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn unplug(&self) -> Result<()> {
+        run(&["-n", &self.switch, "link", "set", &self.port, "down"])
+    }
+
+    /// Plugs the cable in again.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn plug(&self) -> Result<()> {
+        run(&["-n", &self.switch, "link", "set", &self.port, "up"])
+    }
+
+    /// Gives it one more address.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn add_address(&self, address: Ipv4Addr) -> Result<()> {
+        self.ip(&["addr", "add", &format!("{address}/24"), "dev", "eth0"])
+    }
+
+    /// Takes an address away, and with it those of its net that came after it.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn remove_address(&self, address: Ipv4Addr) -> Result<()> {
+        self.ip(&["addr", "del", &format!("{address}/24"), "dev", "eth0"])
+    }
+
+    /// Does anything else that ip(8) can, on this host.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn ip(&self, arguments: &[&str]) -> Result<()> {
+        self.namespace.ip(arguments)
+    }
+}
+
+impl Namespace {
+    fn new() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sipwitch-{}-{number}", std::process::id());
+        // What a test of the same number left when it was killed.
+        if Path::new("/run/netns").join(&name).exists() {
+            run(&["netns", "del", &name])?;
+        }
+        run(&["netns", "add", &name])?;
+        let namespace = Self(name);
+        namespace.ip(&["link", "set", "lo", "up"])?;
+        Ok(namespace)
+    }
+
+    fn ip(&self, arguments: &[&str]) -> Result<()> {
+        run(&[&["-n", &self.0], arguments].concat())
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // A test that fails shall say why it did, not why this did.
+        let _ = run(&["netns", "del", &self.0]);
+    }
+}
+
+fn ip() -> Result<std::path::PathBuf> {
+    foreign("ip", "iproute2")
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    let output = Command::new(ip()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("run ip {}", arguments.join(" ")))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "ip {} (as root?): {}", arguments.join(" "), said.trim());
+    Ok(())
+}
