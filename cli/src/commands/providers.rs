@@ -33,7 +33,7 @@ pub(crate) async fn run(
     command: Option<Providers>,
 ) -> Result<(), Failure> {
     let proxy = ProvidersProxy::new(&service.connection).await?;
-    match command.unwrap_or(Providers::List(ProviderFilterArguments::default())) {
+    match command.unwrap_or_else(|| Providers::List(ProviderFilterArguments::default())) {
         Providers::List(filter) => list(&proxy, output, filter).await,
         Providers::Show { id } => show(&proxy, output, &id).await,
         Providers::Check { files } => check(&proxy, output, &files).await,
