@@ -295,6 +295,10 @@ fn wanted(server: &accounts::Server) -> Wanted {
         secure: prefers_tls && server.tls.sips,
         ..Wanted::new(host.clone())
     };
+    // A certificate is made out to a domain, also where the user states a numeric address.
+    if let (Host::Address(_), Host::Name(domain)) = (host, &server.registrar) {
+        wanted.certificate_name = Some(Arc::clone(domain));
+    }
     match (prefers_tls, has_own_tls) {
         (true, true) => {
             wanted.host = server.tls.host.as_ref().unwrap_or(host).clone();

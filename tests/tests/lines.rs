@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Accounts at a real provider: kamailio asks for the password, baresip is behind it and behind us.
+
+use anyhow::{Result, ensure};
+use sipwitch_dbus_interfaces::wire::AccountState;
+use sipwitch_tests::peers::{Account, Baresip, Digest, Operator};
+use sipwitch_tests::{CommandLine, House, net};
+
+/// Leads to bert, behind the provider.
+const NUMBER: &str = "+4930100";
+/// The password of anna.
+const PASSWORD: &str = "wonder land 7";
+
+/// Makes the account of anna, over one transport.
+fn sign_up(house: &House, operator: &Operator, transport: &str) -> Result<()> {
+    let at = if transport == "tls" { operator.tls } else { operator.at };
+    let proxy = format!("server.outbound-proxy={}", at.ip());
+    let (port, transports) =
+        (format!("server.port={}", at.port()), format!("server.transports={transport}"));
+    let mut command = vec!["accounts", "add", "--domain", Operator::DOMAIN, "--id", "work"];
+    command.extend(["--answer", "user=anna", "--set", &proxy, "--set", &port]);
+    command.extend(["--set", &transports, "--no-wait", "--password-stdin"]);
+    CommandLine::of(house).run_with(&command, &format!("{PASSWORD}\n"))?.done()?;
+    house.desk().account_is("work", &[AccountState::Online])?;
+    Ok(())
+}
+
+/// Registers, calls out and is called.
+fn works(transport: &str, digest: Digest) -> Result<()> {
+    let plan = Operator::plan(net::other_loopback()).user("anna", PASSWORD).user("bert", "b");
+    let mut operator = plan.leads(NUMBER, "bert").digest(digest).start()?;
+    let authority = &operator.certificate;
+    let settings = format!("[sip]\ntls-authorities = [{authority:?}]");
+    let house = House::plan().settings(&settings).extensions(&["101"]).build()?;
+    let mut inside = Baresip::start(&Account::new("101", house.at))?;
+    inside.registered()?;
+    sign_up(&house, &operator, transport)?;
+    let how = operator.program.wait_for("registered: anna over ")?;
+    ensure!(how.to_lowercase().contains(&format!("over {transport}")), "{how}");
+    // Debian's baresip knows no SHA-256.
+    if matches!(digest, Digest::Sha256) {
+        return Ok(());
+    }
+    let mut outside = Baresip::start(&Account::new("bert", operator.at).with_password("b"))?;
+    outside.registered()?;
+
+    inside.call(NUMBER)?;
+    ensure!(outside.incoming()?.contains("anna"), "the account is shown");
+    inside.ringing()?;
+    outside.answer()?;
+    inside.established()?;
+    outside.established()?;
+    inside.hang_up()?;
+    inside.closed()?;
+    outside.closed()?;
+
+    outside.call("anna")?;
+    ensure!(inside.incoming()?.contains("bert"), "who calls is shown");
+    outside.ringing()?;
+    inside.answer()?;
+    inside.established()?;
+    outside.established()?;
+    outside.hang_up()?;
+    inside.closed()?;
+    outside.closed()?;
+    house.desk().calls_are(0)?;
+    Ok(())
+}
+
+#[test]
+fn an_account_at_kamailio_calls_and_is_called_over_udp() -> Result<()> {
+    works("udp", Digest::Md5)
+}
+
+#[test]
+fn an_account_at_kamailio_calls_and_is_called_over_tcp() -> Result<()> {
+    works("tcp", Digest::Md5)
+}
+
+#[test]
+fn an_account_at_kamailio_calls_and_is_called_over_tls() -> Result<()> {
+    works("tls", Digest::Md5)
+}
+
+#[test]
+fn an_account_at_kamailio_proves_its_password_by_sha_256() -> Result<()> {
+    works("tls", Digest::Sha256)
+}
