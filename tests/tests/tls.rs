@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! TLS with a far side that is not ours: kamailio, by OpenSSL.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use sipwitch_sip::driver::{Driver, DriverSettings, Incoming, TlsSettings};
+use sipwitch_sip::flow::{Flow, Transmit, Transport};
+use sipwitch_sip::resolver::Place;
+use sipwitch_sip::wire::{Draft, Message, Method, Uri, name};
+use sipwitch_tests::peers::Kamailio;
+use sipwitch_tests::{PATIENCE, net};
+
+/// Kamailio says nothing to what is no SIP, and is not waited for for long.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+
+/// A driver that believes that kamailio, or nobody at all.
+fn driver(kamailio: Option<&Kamailio>) -> Driver {
+    let mut driver =
+        Driver::new(DriverSettings { handshake: HANDSHAKE, ..DriverSettings::default() });
+    let authorities = kamailio.iter().map(|kamailio| kamailio.certificate.clone()).collect();
+    driver.set_tls(TlsSettings { own: None, authorities, platform: false });
+    driver
+}
+
+/// Sends OPTIONS to kamailio, which has to be of that name.
+fn ask(driver: &mut Driver, kamailio: &Kamailio, wanted: &str, number: u32) -> Result<Flow> {
+    let Some(address) = kamailio.tls else { bail!("kamailio speaks no TLS") };
+    let place = Place { transport: Transport::Tls, address, name: wanted.into() };
+    let flow = driver.way_to(&place)?;
+    let mut options = Draft::request(&Method::Options, &Uri::parse(format!("sip:{wanted}"))?);
+    options
+        .push(&name::MAX_FORWARDS, "70")
+        .push(&name::FROM, "<sip:house@house.example>;tag=1")
+        .push(&name::TO, format!("<sip:{wanted}>"))
+        .push(&name::CALL_ID, format!("tls-{number}"))
+        .push(&name::CSEQ, format!("{number} OPTIONS"));
+    let via = format!("SIP/2.0/TLS {};branch=z9hG4bK-{number};rport", flow.local);
+    driver.send(Transmit { flow, bytes: options.encode_with_via(Some(via.as_bytes())) });
+    Ok(flow)
+}
+
+async fn next(driver: &mut Driver, came: &mut Vec<Incoming>) -> Result<Incoming> {
+    while came.is_empty() {
+        tokio::time::timeout(PATIENCE, driver.recv(came)).await?;
+    }
+    Ok(came.remove(0))
+}
+
+#[tokio::test]
+async fn kamailio_is_known_by_its_certificate_and_answers() -> Result<()> {
+    let kamailio = Kamailio::start_with_tls(net::loopback(), "kamailio.example")?;
+    let (mut driver, mut came) = (driver(Some(&kamailio)), Vec::new());
+    let flow = ask(&mut driver, &kamailio, "kamailio.example", 1)?;
+    let Incoming::Secured { flow: secured, identity } = next(&mut driver, &mut came).await? else {
+        bail!("TLS was to be agreed")
+    };
+    ensure!(secured == flow && identity.proves("kamailio.example"), "{identity:?}");
+    for number in 2..=3 {
+        let Incoming::Message { flow: answered, message: Message::Response(response) } =
+            next(&mut driver, &mut came).await?
+        else {
+            bail!("an answer was to come")
+        };
+        ensure!((answered, response.status()) == (flow, 200), "{response:?}");
+        ensure!(ask(&mut driver, &kamailio, "kamailio.example", number)? == flow, "used again");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_kamailio_of_another_name_or_unknown_gets_nothing() -> Result<()> {
+    let kamailio = Kamailio::start_with_tls(net::loopback(), "kamailio.example")?;
+    for (believed, wanted, words) in [
+        (Some(&kamailio), "bank.example", "is for kamailio.example and not for bank.example"),
+        (None, "kamailio.example", "is self-signed"),
+    ] {
+        let (mut driver, mut came) = (driver(believed), Vec::new());
+        let flow = ask(&mut driver, &kamailio, wanted, 1)?;
+        let Incoming::FlowFailed { flow: failed, why } = next(&mut driver, &mut came).await? else {
+            bail!("nobody there is to be believed")
+        };
+        ensure!(failed == flow && why.contains(words), "{why}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_tls_is_told_so() -> Result<()> {
+    let mut kamailio = Kamailio::start_with_tls(net::loopback(), "kamailio.example")?;
+    kamailio.tls = Some(kamailio.at);
+    let (mut driver, mut came) = (driver(Some(&kamailio)), Vec::new());
+    ask(&mut driver, &kamailio, "kamailio.example", 1)?;
+    let told = next(&mut driver, &mut came).await?;
+    ensure!(matches!(told, Incoming::FlowFailed { .. }), "{told:?}");
+    Ok(())
+}
