@@ -12,16 +12,16 @@ const NUMBER: &str = "+4930100";
 const PASSWORD: &str = "wonder land 7";
 
 /// Makes the account of anna, over one transport.
-fn sign_up(house: &House, operator: &Operator, transport: &str) -> Result<()> {
+fn sign_up(house: &House, id: &str, operator: &Operator, transport: &str) -> Result<()> {
     let at = if transport == "tls" { operator.tls } else { operator.at };
     let proxy = format!("server.outbound-proxy={}", at.ip());
     let (port, transports) =
         (format!("server.port={}", at.port()), format!("server.transports={transport}"));
-    let mut command = vec!["accounts", "add", "--domain", Operator::DOMAIN, "--id", "work"];
+    let mut command = vec!["accounts", "add", "--domain", Operator::DOMAIN, "--id", id];
     command.extend(["--answer", "user=anna", "--set", &proxy, "--set", &port]);
     command.extend(["--set", &transports, "--no-wait", "--password-stdin"]);
     CommandLine::of(house).run_with(&command, &format!("{PASSWORD}\n"))?.done()?;
-    house.desk().account_is("work", &[AccountState::Online])?;
+    house.desk().account_is(id, &[AccountState::Online])?;
     Ok(())
 }
 
@@ -34,7 +34,7 @@ fn works(transport: &str, digest: Digest) -> Result<()> {
     let house = House::plan().settings(&settings).extensions(&["101"]).build()?;
     let mut inside = Baresip::start(&Account::new("101", house.at))?;
     inside.registered()?;
-    sign_up(&house, &operator, transport)?;
+    sign_up(&house, "work", &operator, transport)?;
     let how = operator.program.wait_for("registered: anna over ")?;
     ensure!(how.to_lowercase().contains(&format!("over {transport}")), "{how}");
     // Debian's baresip knows no SHA-256.
@@ -85,4 +85,37 @@ fn an_account_at_kamailio_calls_and_is_called_over_tls() -> Result<()> {
 #[test]
 fn an_account_at_kamailio_proves_its_password_by_sha_256() -> Result<()> {
     works("tls", Digest::Sha256)
+}
+
+#[test]
+fn a_call_fails_over_from_a_provider_that_answers_503_as_explained_before() -> Result<()> {
+    let first = Operator::plan(net::other_loopback()).user("anna", PASSWORD);
+    let first = first.answer(NUMBER, 503).start()?;
+    let second = Operator::plan(net::other_loopback()).user("anna", PASSWORD).user("bert", "b");
+    let second = second.leads(NUMBER, "bert").start()?;
+    let house = House::plan().extensions(&["101"]).build()?;
+    let mut inside = Baresip::start(&Account::new("101", house.at))?;
+    inside.registered()?;
+    sign_up(&house, "a-first", &first, "udp")?;
+    sign_up(&house, "b-second", &second, "tcp")?;
+    let mut outside = Baresip::start(&Account::new("bert", second.at).with_password("b"))?;
+    outside.registered()?;
+    let explained = CommandLine::of(&house).json(&["explain", NUMBER])?;
+    let attempts = explained["attempts"].as_array().map_or(0, Vec::len);
+    ensure!(attempts == 2, "{explained}");
+
+    inside.call(NUMBER)?;
+    outside.incoming()?;
+    inside.ringing()?;
+    outside.answer()?;
+    inside.established()?;
+    outside.established()?;
+    outside.hang_up()?;
+    inside.closed()?;
+    house.desk().calls_are(0)?;
+    let history = house.desk().history()?;
+    let trace = &history.first().ok_or_else(|| anyhow::anyhow!("no history"))?.route_trace;
+    let codes: Vec<u32> = trace.iter().map(|tried| tried.sip_code).collect();
+    ensure!(codes == [503, 200], "{trace:?}");
+    Ok(())
 }
