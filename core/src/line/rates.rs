@@ -83,11 +83,18 @@ impl Rates {
     /// What a minute to this number costs, where that is known.
     #[must_use]
     pub fn of(&self, number: &E164) -> Option<Cost> {
-        let digits = number.digits();
-        (0..=digits.len()).rev().find_map(|length| {
-            let found = self.rows.binary_search_by(|(row, _)| (**row).cmp(&digits[..length]));
-            found.ok().map(|at| self.rows[at].1)
-        })
+        let mut digits = number.digits();
+        loop {
+            // The last row that is not behind it either is its beginning, or shares no more with
+            // it than any row that could be.
+            let behind = self.rows.partition_point(|(row, _)| **row <= *digits);
+            let (row, cost) = self.rows.get(behind.checked_sub(1)?)?;
+            let shared = row.bytes().zip(digits.bytes()).take_while(|(a, b)| a == b).count();
+            if shared == row.len() {
+                return Some(*cost);
+            }
+            digits = &digits[..shared];
+        }
     }
 }
 

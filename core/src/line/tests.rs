@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -52,4 +54,19 @@ fn a_line_is_used_by_those_it_is_for() {
     assert!(!only.admit(Some(&"102".parse().unwrap())));
     // A program of the user's own has no extension.
     assert!(only.admit(None));
+}
+
+proptest! {
+    #[test]
+    fn the_search_finds_what_looking_at_every_row_finds(
+        rows in prop::collection::btree_map("[1-3]{0,5}", 0u32..99, 0..12),
+        number in "\\+[1-3]{3,7}",
+    ) {
+        let number = number.parse().unwrap();
+        let rates: Rates = rows.iter().map(|(row, cost)| (row, Cost(*cost))).collect();
+        let digits = crate::number::E164::digits(&number);
+        let longest = rows.iter().filter(|(row, _)| digits.starts_with(row.as_str()))
+            .max_by_key(|(row, _)| row.len());
+        prop_assert_eq!(rates.of(&number), longest.map(|(_, cost)| Cost(*cost)));
+    }
 }
