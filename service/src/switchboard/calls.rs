@@ -24,7 +24,7 @@ use sipwitch_sip::{
 use super::{
     Switchboard,
     door::Identity,
-    entry::{CallEntry, tone_of},
+    entry::{CallEntry, LegEntry, tone_of},
     notice::{CallEnd, Notice, PeerView},
 };
 use crate::store::{
@@ -86,7 +86,12 @@ impl Switchboard {
                     Identity::Extension(extension) => Some(extension.clone()),
                     Identity::Line(line) => {
                         let (route, dialled) = self.route_of_line(*line, &uri);
-                        return self.begin_incoming(leg, &dialled, None, None, invitation, route);
+                        self.begin_incoming(leg, &dialled, None, None, invitation, route);
+                        let call = self.legs.get(&leg).and_then(|call| self.calls.get_mut(call));
+                        if let Some(entry) = call {
+                            entry.set_on_line(leg);
+                        }
+                        return;
                     }
                     Identity::OwnProgram | Identity::Peer(_) | Identity::Unproven => None,
                 };
@@ -352,6 +357,9 @@ impl Switchboard {
             let is_users = entry.call.state() == CallState::Preparing;
             let role = if is_users { "caller" } else { "callee" };
             entry.add_leg(leg, role, &target.dialled, phone);
+            if matches!(target.destination, Destination::Line(_)) {
+                entry.set_on_line(leg);
+            }
             if !is_users {
                 entry.trace.began(self.now.instant, leg, destination);
             }
@@ -411,10 +419,10 @@ impl Switchboard {
             Some(phone) => self.extension_of(phone),
             None => entry.and_then(|entry| entry.from.clone()),
         };
-        // Whoever stays did not ask for it, so another domain did: that gives it no line of ours.
+        // Whoever stays did not ask for it, so somebody outside did: that gives him no line of ours.
         let is_strangers = reason == RouteReason::Transfer
-            && near_leg.is_none_or(|leg| leg.peer.is_none())
-            && entry.is_some_and(|entry| entry.legs.iter().any(|leg| leg.peer.is_some()));
+            && near_leg.is_none_or(|leg| !leg.leads_out())
+            && entry.is_some_and(|entry| entry.legs.iter().any(LegEntry::leads_out));
         let origin = if is_strangers { Origin::Peer } else { Origin::House };
         let phone = phone.map(PhoneId);
         let caller = Caller { phone, extension, origin, ..Caller::default() };

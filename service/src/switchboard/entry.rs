@@ -58,6 +58,15 @@ pub(super) struct LegEntry {
     pub(super) phone: Option<u64>,
     /// The other domain, if it is one's.
     pub(super) peer: Option<PeerView>,
+    /// Whether it is on a line.
+    pub(super) is_on_line: bool,
+}
+
+impl LegEntry {
+    /// Whether somebody outside is at its far end.
+    pub(super) const fn leads_out(&self) -> bool {
+        self.is_on_line || self.peer.is_some()
+    }
 }
 
 impl CallEntry {
@@ -93,8 +102,15 @@ impl CallEntry {
         phone: Option<u64>,
     ) {
         let address = address.into();
-        self.legs.push(LegEntry { id, role, state: "dialing", address, phone, peer: None });
+        let (peer, is_on_line) = (None, false);
+        self.legs.push(LegEntry { id, role, state: "dialing", address, phone, peer, is_on_line });
         self.is_changed = true;
+    }
+
+    pub(super) fn set_on_line(&mut self, id: LegId) {
+        if let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id) {
+            leg.is_on_line = true;
+        }
     }
 
     pub(super) fn set_peer(&mut self, id: LegId, peer: PeerView) {
