@@ -5,7 +5,7 @@
 //! a hundred thousand transactions some 80 MB, for ever. A service that lies idle in everybody's
 //! session must not.
 
-/// Notices that a rush is over.
+/// Notices that a rush of one kind of things is over.
 #[derive(Debug, Default)]
 pub struct Rush {
     highest: usize,

@@ -348,7 +348,8 @@ impl House {
         self.accounts.read(now(), &mut self.switchboard);
         self.use_rules();
         let mut batch = Vec::new();
-        let mut rush = Rush::default();
+        // Calls stay when the requests that began them are forgotten, so each has its own tide.
+        let (mut requests, mut calls) = (Rush::default(), Rush::default());
         // When the numbering plans are forgotten, once they were needed.
         let mut forget: Option<Instant> = None;
         let mut farewell: Option<Instant> = None;
@@ -358,7 +359,9 @@ impl House {
         loop {
             self.watch_network();
             self.flush();
-            if rush.is_over(self.switchboard.under_way()) {
+            let have_requests_ebbed = requests.is_over(self.switchboard.request_count());
+            let have_calls_ebbed = calls.is_over(self.switchboard.leg_count());
+            if have_requests_ebbed || have_calls_ebbed {
                 self.switchboard.shrink();
                 memory::give_back();
             }

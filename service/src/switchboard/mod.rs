@@ -443,10 +443,16 @@ impl Switchboard {
         self.calls.is_empty() && self.endpoint.leg_count() == 0 && self.lines.is_quiet()
     }
 
-    /// How many things are under way: calls, legs, requests.
+    /// How many requests are under way, those included that only wait for repetitions.
     #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.calls.len() + self.endpoint.leg_count() + self.endpoint.transaction_count()
+    pub fn request_count(&self) -> usize {
+        self.endpoint.transaction_count()
+    }
+
+    /// How many legs there are.
+    #[must_use]
+    pub fn leg_count(&self) -> usize {
+        self.endpoint.leg_count()
     }
 
     /// Gives back the room that tables took in a rush.
