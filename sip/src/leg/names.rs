@@ -8,7 +8,7 @@ use sipwitch_core::call::leg::Party;
 use crate::{
     endpoint::Settings,
     flow::{Flow, Transport},
-    wire::{NameAddr, Uri},
+    wire::{NameAddr, Uri, sip_text},
 };
 
 /// RFC 3323 §4.1.1.3.
@@ -55,8 +55,7 @@ pub(crate) fn name_addr(party: &Party, settings: &Settings, flow: &Flow) -> Stri
 /// Our Contact on a leg: where its far end sends requests to.
 pub(crate) fn contact(user: Option<&str>, secure: bool, flow: &Flow) -> String {
     let (host, port) = host_port(flow.local, flow.transport);
-    let uri = Uri::sip(user.unwrap_or_default(), &host, port)
-        .map_or_else(|_| format!("sip:{}", flow.local), |uri| uri.to_string());
+    let uri = sip_text(user.unwrap_or_default(), &host, port);
     let uri = if secure { uri.replacen("sip:", "sips:", 1) } else { uri };
     match flow.transport {
         Transport::Udp => format!("<{uri}>"),
@@ -79,7 +78,7 @@ fn host_port(local: SocketAddr, transport: Transport) -> (String, Option<u16>) {
 pub(crate) fn party(address: &NameAddr, settings: &Settings, flow: &Flow) -> Party {
     let uri = address.uri();
     let is_ours = uri.is_sip()
-        && (settings.is_ours(&uri.host()) || uri.ip().is_some_and(|ip| ip == flow.local.ip()));
+        && (uri.ip().is_some_and(|ip| ip == flow.local.ip()) || settings.is_ours(&uri.host()));
     let address_of = match uri.user() {
         Some(user) if is_ours && !user.is_empty() => user,
         _ => uri.for_request_line().to_string(),

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+use std::{fmt, io::Write as _};
+
 use crate::{flow::Flow, wire::COOKIE};
+
+/// Room for an ordinary Via.
+const USUAL: usize = 112;
 
 /// Makes our branches and knows them again. A branch says in which slot its transaction is, so that
 /// an answer finds it without a search, and has 64 random bits, so that nobody else can answer.
@@ -16,22 +21,21 @@ impl Branches {
 
     /// The Via of a request.
     pub(super) fn via(&self, flow: &Flow, slot: u32, secret: u64) -> Vec<u8> {
-        self.line(flow, &format!("{slot:x}"), secret)
+        self.line(flow, format_args!("{slot:x}"), secret)
     }
 
     /// The Via of an ACK to a 2xx, which nothing answers.
     pub(super) fn ack_via(&self, flow: &Flow, secret: u64) -> Vec<u8> {
-        self.line(flow, "ack", secret)
+        self.line(flow, format_args!("ack"), secret)
     }
 
-    fn line(&self, flow: &Flow, slot: &str, secret: u64) -> Vec<u8> {
-        format!(
-            "SIP/2.0/{} {};branch={}.{slot}.{secret:016x};rport",
-            flow.transport.via_name(),
-            flow.local,
-            self.mark
-        )
-        .into_bytes()
+    fn line(&self, flow: &Flow, slot: fmt::Arguments<'_>, secret: u64) -> Vec<u8> {
+        let (transport, local, mark) = (flow.transport.via_name(), flow.local, &self.mark);
+        let mut line = Vec::with_capacity(USUAL);
+        // Nothing to fail: it is written into memory.
+        let _ =
+            write!(line, "SIP/2.0/{transport} {local};branch={mark}.{slot}.{secret:016x};rport");
+        line
     }
 
     /// The slot and the random bits of a branch of ours.

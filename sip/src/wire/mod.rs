@@ -29,4 +29,4 @@ pub use parse::{Limits, Malformed, parse_datagram};
 pub use stream::{Broken, StreamReader};
 pub use uri::{Uri, UriError};
 pub use via::Via;
-pub(crate) use {scan::tag, sheet::Sheet, via::COOKIE};
+pub(crate) use {scan::tag, sheet::Sheet, uri::sip_text, via::COOKIE};

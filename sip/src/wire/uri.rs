@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, net::IpAddr};
 
 use bytes::Bytes;
+use sipx_sip::uri::Host;
 
 use crate::flow::Transport;
 
@@ -29,16 +30,7 @@ impl Uri {
     /// # Errors
     /// The host is no host.
     pub fn sip(user: &str, host: &str, port: Option<u16>) -> Result<Self, UriError> {
-        let mut text = String::from("sip:");
-        if !user.is_empty() {
-            escape_user(user, &mut text);
-            text.push('@');
-        }
-        text.push_str(host);
-        if let Some(port) = port {
-            text.push_str(&format!(":{port}"));
-        }
-        Self::parse(text)
+        Self::parse(sip_text(user, host, port))
     }
 
     /// Whether the scheme is `sip` or `sips`.
@@ -75,17 +67,18 @@ impl Uri {
     pub fn host(&self) -> String {
         match self.0.host() {
             None => String::new(),
-            Some(host) => {
-                let text = host.to_string();
-                text.trim_start_matches('[').trim_end_matches(']').to_owned()
-            }
+            Some(Host::Ip(ip)) => ip.to_string(),
+            Some(host) => String::from_utf8_lossy(&host.to_bytes()).into_owned(),
         }
     }
 
     /// The host, if it is a numeric address.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
-        self.host().parse().ok()
+        match self.0.host() {
+            Some(Host::Ip(ip)) => Some(*ip),
+            Some(Host::Name(_)) | None => None,
+        }
     }
 
     /// The port, if stated.
@@ -130,6 +123,9 @@ impl Uri {
     /// Request-URI (`method`), RFC 3261 §19.1.1 table 1.
     #[must_use]
     pub fn for_request_line(&self) -> Self {
+        if !self.has_headers() && self.param("method").is_none() {
+            return self.clone();
+        }
         let mut uri = self.0.clone();
         if uri.has_headers() {
             let names: Vec<String> = uri
@@ -155,7 +151,10 @@ impl Uri {
     /// The URI as it goes on the wire.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        self.0.to_bytes()
+        // The crate's own begins without any room.
+        let mut out = Vec::with_capacity(USUAL);
+        self.0.write_to(&mut out);
+        out.into()
     }
 
     pub(super) fn write_to(&self, out: &mut Vec<u8>) {
@@ -165,18 +164,37 @@ impl Uri {
 
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0.to_bytes()))
+        f.write_str(&String::from_utf8_lossy(&self.to_bytes()))
     }
 }
 
 impl PartialEq for Uri {
     /// Byte for byte; see [`Uri::is_equivalent`] for the RFC's comparison.
     fn eq(&self, other: &Self) -> bool {
-        self.0.to_bytes() == other.0.to_bytes()
+        self.to_bytes() == other.to_bytes()
     }
 }
 
 impl Eq for Uri {}
+
+/// Room for an ordinary URI.
+const USUAL: usize = 64;
+
+/// `sip:user@host:port`, of a host that is known to be one, the user escaped as needed.
+pub(crate) fn sip_text(user: &str, host: &str, port: Option<u16>) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(USUAL);
+    text.push_str("sip:");
+    if !user.is_empty() {
+        escape_user(user, &mut text);
+        text.push('@');
+    }
+    text.push_str(host);
+    if let Some(port) = port {
+        let _ = write!(text, ":{port}");
+    }
+    text
+}
 
 /// Escapes what may not stand bare in a user part (RFC 3261 §25.1 `user-unreserved`).
 fn escape_user(user: &str, out: &mut String) {
