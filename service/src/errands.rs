@@ -33,6 +33,11 @@ impl Errands {
         Self { names: Names::new(names), brought_in, brought }
     }
 
+    /// Looks names up anew from now on: the network or the settings changed.
+    pub(crate) fn refresh(&mut self, names: NamesSettings) {
+        self.names = Names::new(names);
+    }
+
     /// Begins an errand, or does it at once.
     pub(crate) fn begin(&mut self, driver: &mut Driver, errand: Errand) {
         match errand {

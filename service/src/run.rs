@@ -147,7 +147,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         asks,
         reports: opened.reports,
         inner,
-        errands: Errands::new(NamesSettings::default()),
+        errands: Errands::new(names_settings(&config)),
         accounts: accounts(&directories, &config),
         notices: notices.clone(),
         lifecycle,
@@ -253,6 +253,11 @@ fn tls_settings(config: &Config) -> TlsSettings {
         authorities: sip.tls_authorities.iter().map(|file| file.as_path().to_owned()).collect(),
         platform: true,
     }
+}
+
+fn names_settings(config: &Config) -> NamesSettings {
+    let servers = config.names.servers.iter().map(|server| server.socket()).collect();
+    NamesSettings { servers, ..NamesSettings::default() }
 }
 
 fn bounds(config: &Config) -> Bounds {
@@ -510,6 +515,7 @@ impl House {
             let settings = Settings::of(&self.config, &self.circumstances);
             self.switchboard.configure(now(), settings);
         }
+        self.errands.refresh(names_settings(&self.config));
         self.switchboard.network_changed(now(), change);
     }
 
@@ -531,6 +537,7 @@ impl House {
                 if !difference.is_empty() {
                     let settings = Settings::of(&config, &self.circumstances);
                     self.switchboard.configure(now(), settings);
+                    self.errands.refresh(names_settings(&config));
                 }
                 // Also where no word changed: what the files hold may have.
                 self.driver.set_tls(tls_settings(&config));

@@ -9,6 +9,7 @@ mod change;
 mod error;
 pub mod listen;
 pub mod locale;
+pub mod name_server;
 #[cfg(test)]
 mod tests;
 pub mod unit;
@@ -26,6 +27,7 @@ pub use self::change::Difference;
 pub use self::error::{ConfigError, Mistake};
 use self::{
     listen::ListenAddress,
+    name_server::NameServer,
     unit::{Bytes, Count, Days, Seconds},
     word::{
         Algorithm, Domain, ExtensionName, FilePath, LogLevel, LogTarget, PasswordPlace,
@@ -61,6 +63,8 @@ pub struct Config {
     pub messages: Messages,
     /// Past calls.
     pub history: History,
+    /// How names are looked up.
+    pub names: Names,
     /// What anybody may demand of the service.
     pub limits: Limits,
     /// Diagnostics.
@@ -239,6 +243,14 @@ impl Default for History {
     fn default() -> Self {
         Self { keep: Count::literal(1000), keep_days: Days::literal(90) }
     }
+}
+
+/// `[names]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Names {
+    /// The name servers that are asked; none are those of the system.
+    pub servers: Vec<NameServer>,
 }
 
 /// `[limits]`

@@ -222,6 +222,8 @@ fn everything_else() -> (Config, Difference) {
         [history]
         keep = 1
         keep-days = 1
+        [names]
+        servers = ["192.0.2.53"]
         [limits]
         requests-per-second = 1
         request-burst = 1
