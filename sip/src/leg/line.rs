@@ -190,10 +190,7 @@ impl Leg {
         let Some(next) = calling.alternatives.pop_front() else { return false };
         let before = calling.client;
         if is_silent {
-            let reason = (name::REASON.clone(), Bytes::from(Cause::timeout().reason()));
-            context.table.abandon(context.now, before, &[reason]);
-            let line = self.speaker.as_ref().map(|speaker| &speaker.line);
-            context.leave_client(before, line);
+            self.abandon(context, before);
         } else {
             context.disown_client(before);
         }
@@ -205,5 +202,21 @@ impl Leg {
         }
         calling.again(context, self.id);
         true
+    }
+
+    /// Nothing was heard from the last place either: whoever has another way shall try it now.
+    pub(super) fn give_up_silent_place(&mut self, context: &mut Context) {
+        let State::Calling(calling) = &mut self.state else { return };
+        calling.patience = None;
+        let client = calling.client;
+        self.abandon(context, client);
+        self.finish(context, Cause::timeout());
+    }
+
+    /// Leaves an INVITE that nothing was heard of; what is still heard of it belongs to nobody.
+    fn abandon(&self, context: &mut Context, client: ClientId) {
+        let reason = (name::REASON.clone(), Bytes::from(Cause::timeout().reason()));
+        context.table.abandon(context.now, client, &[reason]);
+        context.leave_client(client, self.line());
     }
 }

@@ -379,10 +379,11 @@ impl Calling {
         self.client = send(context, leg, self.flow, &self.draft, self.is_to_place);
     }
 
-    /// Waits so long for the present place, if there is another.
+    /// Waits so long for the present place: there is another, or the caller may know another way.
+    /// A phone may take its time.
     fn arm(&mut self, now: Instant) {
-        let has_more = !self.alternatives.is_empty();
-        self.patience = has_more.then(|| now + patience(self.flow.transport));
+        let is_short = self.is_to_place || !self.alternatives.is_empty();
+        self.patience = is_short.then(|| now + patience(self.flow.transport));
     }
 
     /// Goes to another place, where our Contact is another one.
