@@ -84,6 +84,7 @@ impl Desk {
         what: &str,
         future: impl Future<Output = T>,
     ) -> Result<T> {
+        enter_runtime();
         runtime()
             .block_on(async { tokio::time::timeout(within, future).await })
             .map_err(|_| anyhow!("{what} did not come in {within:?}"))

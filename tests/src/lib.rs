@@ -42,7 +42,7 @@ pub use bus::PrivateBus;
 pub use command_line::CommandLine;
 pub use desk::Desk;
 pub use house::House;
-pub use network::Network;
+pub use network::{Host, Network};
 pub use program::Program;
 pub use transcript::Transcript;
 

@@ -4,12 +4,16 @@
 //! dropped. Needs root, as CI has.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::sched::{CloneFlags, setns};
 
 use crate::program::{foreign, in_home};
 
@@ -30,7 +34,18 @@ pub struct Host {
     /// The other end of its cable.
     port: String,
     switch: String,
+    visitor: Visitor,
 }
+
+/// A thread that is on a host. A network belongs to a thread, children are born into that of their
+/// thread, and they die with it.
+#[derive(Debug)]
+struct Visitor {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
 
 /// Gone when it is dropped, with all interfaces in it.
 #[derive(Debug)]
@@ -59,7 +74,8 @@ impl Network {
         let peer = ["peer", "name", "eth0", "netns", &inside];
         self.switch.ip(&[&["link", "add", &port, "type", "veth"][..], &peer].concat())?;
         self.switch.ip(&["link", "set", &port, "master", "switch", "up"])?;
-        let host = Host { address, namespace, port, switch };
+        let visitor = Visitor::new(&namespace)?;
+        let host = Host { address, namespace, port, switch, visitor };
         host.ip(&["link", "set", "eth0", "up"])?;
         host.add_address(address)?;
         Ok(host)
@@ -75,6 +91,21 @@ impl Host {
         let mut command = in_home(ip()?, home);
         command.args(["netns", "exec", &self.namespace.0]).arg(program);
         Ok(command)
+    }
+
+    /// Does something on this host: what it starts and opens is there, and ends with the host.
+    ///
+    /// # Errors
+    /// The host cannot be entered, or what it does fails.
+    pub fn run<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (tell, told) = mpsc::channel();
+        self.visitor.send(Box::new(move || {
+            let _ = tell.send(act());
+        }))?;
+        told.recv().context("it panicked")?
     }
 
     /// Pulls the cable: the host sees its interface go down.
@@ -115,6 +146,32 @@ impl Host {
     /// The kernel refuses.
     pub fn ip(&self, arguments: &[&str]) -> Result<()> {
         self.namespace.ip(arguments)
+    }
+}
+
+impl Visitor {
+    fn new(namespace: &Namespace) -> Result<Self> {
+        let namespace = File::open(Path::new("/run/netns").join(&namespace.0))?;
+        let (jobs, to_do) = mpsc::channel::<Job>();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let _ = tell.send(setns(namespace, CloneFlags::CLONE_NEWNET));
+            to_do.into_iter().for_each(|job| job());
+        });
+        told.recv()?.context("enter a network (as root?)")?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        let jobs = self.jobs.as_ref().context("the host is gone")?;
+        jobs.send(job).map_err(|_| anyhow!("the host is gone"))
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

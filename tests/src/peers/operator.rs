@@ -40,7 +40,8 @@ pub struct Operator {
     pub at: SocketAddr,
     /// Where it listens for TLS.
     pub tls: SocketAddr,
-    /// Its certificate, which signs itself and names [`Operator::DOMAIN`].
+    /// Its certificate, which signs itself and names [`Operator::DOMAIN`] and its
+    /// address.
     pub certificate: PathBuf,
     /// The program; what it logs tells what it was asked.
     pub program: Program,
@@ -90,7 +91,10 @@ impl OperatorPlan {
     pub fn start(self) -> Result<Operator> {
         let home = new_home()?;
         let certificate = home.path().join("certificate.pem");
-        let signed = rcgen::generate_simple_self_signed(vec![Operator::DOMAIN.to_owned()])?;
+        let signed = rcgen::generate_simple_self_signed(vec![
+            Operator::DOMAIN.to_owned(),
+            self.at.to_string(),
+        ])?;
         std::fs::write(&certificate, signed.cert.pem())?;
         std::fs::write(home.path().join("key.pem"), signed.signing_key.serialize_pem())?;
 
@@ -203,7 +207,7 @@ impl Manner {
 pub struct Misbehaving {
     /// Where it listens, for UDP.
     pub at: SocketAddr,
-    _program: Program,
+    program: Program,
     home: TempDir,
 }
 
@@ -230,7 +234,21 @@ impl Misbehaving {
             program.said.skip();
             program.said.wait(Duration::from_millis(20), |_| Some(()));
         }
-        Ok(Self { at, _program: program, home })
+        Ok(Self { at, program, home })
+    }
+
+    /// Waits until it was asked for something.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn asked_for(&mut self, method: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.messages().contains(&format!("\n{method} ")) {
+            ensure!(Instant::now() < deadline, "nobody asked for {method}:\n{}", self.messages());
+            self.program.said.skip();
+            self.program.said.wait(Duration::from_millis(20), |_| Some(()));
+        }
+        Ok(())
     }
 
     /// Every SIP message it has sent or received so far.
