@@ -6,7 +6,7 @@
 //! it takes, and when it is unlocked the passwords come by themselves. Where there is no keyring a
 //! password lives in memory until the service ends.
 //!
-//! All of this happens in a thread of its own ([`keeper`]), which begins at the first password that
+//! All of this happens in a thread of its own (`keeper`), which begins at the first password that
 //! is needed: the exchange of keys with the keyring would keep calls waiting.
 
 mod file;
