@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! One binding at the registrar: one flow, kept by one row of REGISTERs.
+//! One binding at the registrar: one flow, kept by a row of REGISTER requests.
 
 use std::{
     net::SocketAddr,

@@ -278,7 +278,7 @@ fn day(time: UnixTime) -> String {
 }
 
 /// The common name in a distinguished name, or else its organisation: the contents of a SEQUENCE of
-/// SETs of SEQUENCEs of an OID and a text (RFC 5280 §4.1.2.4).
+/// sets of sequences of an OID and a text (RFC 5280 §4.1.2.4).
 fn issuer_words(name: &[u8]) -> Option<String> {
     const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
     const ORGANISATION: &[u8] = &[0x55, 0x04, 0x0a];

@@ -320,7 +320,7 @@ fn a_place_that_asks_for_a_password_and_falls_silent_is_left() {
 }
 
 #[test]
-fn a_place_that_rang_or_trys_is_not_left() {
+fn a_place_that_rang_or_is_trying_is_not_left() {
     for first in ["100 Trying", "180 Ringing"] {
         let mut world = World::with_places(1);
         world.start_on(1, line(), &[1, 2]);
