@@ -109,8 +109,7 @@ impl Table {
         if fault.status == 503 {
             draft.push(&name::RETRY_AFTER, RETRY_AFTER);
         }
-        let bytes = self.out.write(&flow, &draft, None);
-        self.out.send(flow, &bytes);
+        self.out.send(flow, &draft.encode());
     }
 
     fn receive_ack(&mut self, now: Instant, flow: Flow, known: Option<ServerId>, request: Request) {
@@ -148,8 +147,7 @@ impl Table {
         // The tag should be the one that the answers to the INVITE have (RFC 3261 §9.2).
         let tag = server.last_answer().and_then(tag_in).unwrap_or_else(|| self.keys.tag(&request));
         let draft = Draft::response_to(&request, 200, "", Some(&tag));
-        let bytes = self.out.write(&back, &draft, None);
-        self.out.send(back, &bytes);
+        self.out.send(back, &draft.encode());
         if server.cancel() {
             self.out.tell(Event::Cancelled { invite, request });
         }
