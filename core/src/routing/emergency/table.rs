@@ -5,8 +5,9 @@
 //! `ShortNumberMetadata.xml` (Apache-2.0; it names its own sources), with these added: `112` in
 //! every state of the European Union (Directive (EU) 2018/1972, article 109), the numbers of
 //! single services in Spain (061, 062, 080, 091), `192` to `194` in Serbia and `112` in Nigeria.
-//! Which number is the police, the fire brigade or an ambulance comes from the countries' own
-//! publications; where that is not known, or one number serves for all, the general one stands.
+//! Which number is the police, the fire brigade or an ambulance is general knowledge that nobody has
+//! checked country by country yet; where it is not known, or one number serves for all, the general
+//! one stands.
 
 /// A country.
 #[derive(Debug)]
