@@ -49,6 +49,8 @@ impl Switchboard {
         if self.stranded.0.is_empty() {
             return;
         }
+        // Calls may end while they wait.
+        self.stranded.0.retain(|leg| self.legs.contains_key(leg));
         let legs: Vec<LegId> = self.stranded.0.iter().copied().collect();
         for leg in legs {
             let way = self.endpoint.line_of(leg).and_then(|on| self.lines.best_flow(on));
