@@ -28,7 +28,7 @@ use crate::{
     errands::Errands,
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
-    memory::{self, Rush},
+    memory::{self, Rest, Rush},
     providers::{self, ProviderId, Providers},
     rules::{self, RuleBook},
     socket_owner::SocketOwners,
@@ -355,6 +355,7 @@ impl House {
         let mut batch = Vec::new();
         // Calls stay when the requests that began them are forgotten, so each has its own tide.
         let (mut requests, mut calls) = (Rush::default(), Rush::default());
+        let mut rest = Rest::after(Instant::now());
         // When the numbering plans are forgotten, once they were needed.
         let mut forget: Option<Instant> = None;
         let mut farewell: Option<Instant> = None;
@@ -370,6 +371,9 @@ impl House {
                 self.switchboard.shrink();
                 memory::give_back();
             }
+            if rest.has_come(Instant::now(), self.switchboard.request_count()) {
+                memory::let_program_go();
+            }
             if number::is_loaded() {
                 let at = *forget.get_or_insert_with(|| Instant::now() + KEEP_PLANS);
                 if at <= Instant::now() {
@@ -383,8 +387,10 @@ impl House {
             {
                 break;
             }
-            let deadline =
-                [self.switchboard.next_deadline(), farewell, forget].into_iter().flatten().min();
+            let deadline = [self.switchboard.next_deadline(), farewell, forget, rest.deadline()]
+                .into_iter()
+                .flatten()
+                .min();
             if let Some(deadline) = deadline
                 && !(deadline..=deadline + LATE).contains(&clock.deadline().into_std())
             {
@@ -396,7 +402,10 @@ impl House {
                         arrived(&mut self.switchboard, incoming);
                     }
                 }
-                Some(ask) = self.asks.recv() => self.asked(ask),
+                Some(ask) = self.asks.recv() => {
+                    self.asked(ask);
+                    rest = Rest::after(Instant::now());
+                }
                 Some(report) = self.reports.recv() => self.switchboard.stored(now(), report),
                 Some(inner) = self.inner.recv() => self.switchboard.inner(now(), inner),
                 brought = self.errands.brought() => {
