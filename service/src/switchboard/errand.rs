@@ -84,6 +84,8 @@ pub(super) enum Waiter {
     Move(LegId),
     /// A query.
     Query(u64),
+    /// A text that leaves the house.
+    Text(u64),
 }
 
 /// Errands to be told, and those under way.
@@ -141,6 +143,7 @@ impl Switchboard {
             Some(Waiter::Line) => self.lines.ways_found(self.now.instant, errand, ways),
             Some(Waiter::Move(leg)) => self.leg_reached(leg, ways),
             Some(Waiter::Query(query)) => self.query_ways(query, ways),
+            Some(Waiter::Text(text)) => self.text_ways(text, ways),
             // Whoever waited is gone.
             None => {}
         }

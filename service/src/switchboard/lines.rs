@@ -2,7 +2,10 @@
 //! Lines as the switchboard sees them: what they want done, calls that leave by them, and requests
 //! that come by them.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use sipwitch_core::{
     call::{
@@ -11,7 +14,7 @@ use sipwitch_core::{
     },
     cause::Cause,
     contact::Contact,
-    extension::ExtensionNumber,
+    extension::{ExtensionNumber, Kind},
     line::LineId,
     routing::{self, Caller, Origin, Route, Target, Why},
 };
@@ -125,10 +128,7 @@ impl Switchboard {
         invitation: &Invitation,
     ) -> Result<(), Cause> {
         let uri = Uri::parse(target.dialled.to_string()).map_err(|_| Cause::from_sip(484))?;
-        let wanted = Wanted::of(&uri).map_err(|_| Cause::from_sip(484))?;
-        // The domains of others: no file of this machine says where they are, and a web server is
-        // not called for the want of a service.
-        let wanted = Wanted { hosts_file: false, services: Services::Required, ..wanted };
+        let wanted = wanted_of_peer(&uri).ok_or_else(|| Cause::from_sip(484))?;
         self.errands.find_ways(wanted, Waiter::Leg(leg));
         let (invitation, leads) = (invitation.clone(), Leads::Peer(uri));
         self.starting.insert(leg, Starting { call, invitation, leads });
@@ -242,10 +242,23 @@ impl Switchboard {
         numbers
     }
 
-    /// The one extension that takes a text from a line.
-    pub(super) fn texted_by(&self, line: LineId, uri: &Uri) -> Option<ExtensionNumber> {
-        let (_, facts, _) = self.lines.line(line)?;
-        self.rung_by(facts, uri).into_iter().next()
+    /// Who takes a text from a line: the extension it would ring, or all members of the group.
+    pub(super) fn texted_by(&self, line: LineId, uri: &Uri) -> Vec<ExtensionNumber> {
+        let Some((_, facts, _)) = self.lines.line(line) else { return Vec::new() };
+        let mut open: VecDeque<ExtensionNumber> =
+            self.rung_by(facts, uri).into_iter().take(1).collect();
+        let (mut seen, mut readers) = (HashSet::new(), Vec::new());
+        while let Some(number) = open.pop_front() {
+            if readers.len() == routing::MAX_FORKS || !seen.insert(number.clone()) {
+                continue;
+            }
+            match self.directory.entry(&number).map(|entry| &entry.extension.kind) {
+                Some(Kind::Group { members, .. }) => open.extend(members.iter().cloned()),
+                Some(Kind::Person | Kind::Service) => readers.push(number),
+                None => {}
+            }
+        }
+        readers
     }
 
     /// Who calls by a line, as its provider says it.
@@ -255,20 +268,7 @@ impl Switchboard {
         incoming: &Incoming,
         request: &Request,
     ) -> Party {
-        let trusts = self
-            .lines
-            .line(line)
-            .and_then(|(_, facts, _)| facts.outside())
-            .is_some_and(|outside| outside.trusts_asserted);
-        let headers = request.headers();
-        // Who hides his number hides it from us too (RFC 3325 §7).
-        let is_hidden = headers.has_token(&name::PRIVACY, "id");
-        let asserted = headers
-            .value(&name::P_ASSERTED_IDENTITY)
-            .filter(|_| trusts && !is_hidden)
-            .and_then(|value| NameAddr::parse_list(&value).ok())
-            .and_then(|addresses| addresses.into_iter().next());
-        match asserted {
+        match self.asserted_on_line(line, request) {
             Some(asserted) => {
                 let display = match asserted.display() {
                     display if display.is_empty() => incoming.from.display.clone(),
@@ -279,6 +279,24 @@ impl Switchboard {
             None => incoming.from.clone(),
         }
     }
+
+    /// Whom the provider of a line vouches for, where that is believed and may be known.
+    pub(super) fn asserted_on_line(&self, line: LineId, request: &Request) -> Option<NameAddr> {
+        let (_, facts, _) = self.lines.line(line)?;
+        let trusts = facts.outside().is_some_and(|outside| outside.trusts_asserted);
+        let headers = request.headers();
+        // Who hides his number hides it from us too (RFC 3325 §7).
+        let is_hidden = headers.has_token(&name::PRIVACY, "id");
+        let value = headers.value(&name::P_ASSERTED_IDENTITY).filter(|_| trusts && !is_hidden)?;
+        NameAddr::parse_list(&value).ok()?.into_iter().next()
+    }
+}
+
+/// Where the servers of another domain are to be looked for. No file of this machine says where
+/// the domains of others are, and a web server is not called for the want of a service.
+pub(super) fn wanted_of_peer(uri: &Uri) -> Option<Wanted> {
+    let wanted = Wanted::of(uri).ok()?;
+    Some(Wanted { hosts_file: false, services: Services::Required, ..wanted })
 }
 
 /// The target of a call through a gateway: what is dialled, at the phone that is one.

@@ -5,3 +5,4 @@ mod accounts;
 mod calls;
 mod moving;
 mod provider;
+mod texts;

@@ -10,7 +10,10 @@ use sipwitch_sip::{
 };
 
 use super::{
-    super::notice::{HeldBack, Notice},
+    super::{
+        ask::{Ask, Refusal},
+        notice::{HeldBack, Notice},
+    },
     house::{HOUSE, Plan, settings},
     talk::Talk,
     text::{Text, sdp},
@@ -281,5 +284,98 @@ fn other_domains_are_called_directly_and_shown() {
     assert_eq!((&*view.peer.domain, view.peer.proof), ("there.example", "certificate"));
     town.hang_up(&mut at_anna);
     town.ended(&mut at_bob);
+    town.assert_over();
+}
+
+/// Another domain at one address, over this transport.
+fn domain(town: &mut Town, name: &str, transport: Transport, at: &str) -> Phone {
+    let at: SocketAddr = at.parse().unwrap();
+    town.names.insert(name.into(), vec![(transport, at)]);
+    let phone = town.stranger_at("bob", at);
+    town.device(phone).flow.transport = transport;
+    phone
+}
+
+#[test]
+fn texts_go_to_other_domains_directly() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let bob = domain(&mut town, "there.example", Transport::Tls, "192.0.2.9:5061");
+    town.send_request(anna, "MESSAGE", BOB, &["Content-Type: text/x-poem"], "roses are red");
+    let text = town.expect(bob, "MESSAGE");
+    assert_eq!((text.uri(), text.body.as_str()), (BOB, "roses are red"));
+    assert_eq!(text.header("Content-Type"), "text/x-poem");
+    assert!(text.header("Via").starts_with("SIP/2.0/TLS "), "{text:?}");
+    assert!(text.header("From").contains("<sip:101@localhost>"), "{text:?}");
+    town.assert_silent(anna);
+    town.respond(bob, &text, "200 OK", "b", &[], "");
+    town.expect(anna, "200 MESSAGE");
+    // A password is shown to nobody, and what is not taken is not kept.
+    town.send_request(anna, "MESSAGE", BOB, &["Content-Type: text/plain"], "violets are blue");
+    let text = town.expect(bob, "MESSAGE");
+    let challenge = "WWW-Authenticate: Digest realm=\"there\", nonce=\"n\", qop=\"auth\"";
+    town.respond(bob, &text, "401 Unauthorized", "b", &[challenge], "");
+    town.expect(anna, "480 MESSAGE");
+    town.assert_over();
+}
+
+#[test]
+fn a_text_for_a_domain_that_is_not_there_or_says_nothing_is_refused_in_time() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let plain = ["Content-Type: text/plain"];
+    let nowhere = town.request(anna, "MESSAGE", "sip:x@nowhere.example", &plain, "hello");
+    assert_eq!(nowhere.status(), Some(480));
+    let dead = domain(&mut town, "there.example", Transport::Udp, "192.0.2.9:5060");
+    town.device(dead).is_dead = true;
+    town.send_request(anna, "MESSAGE", BOB, &plain, "hello?");
+    town.pass_seconds(7);
+    town.assert_silent(anna);
+    town.pass_seconds(2);
+    town.expect(anna, "480 MESSAGE");
+    let (contact, text) = (BOB.to_owned(), "hello".to_owned());
+    let asked = town.wish(|reply| Ask::SendMessage { contact, from: None, text, reply });
+    town.pass_seconds(9);
+    assert!(matches!(asked.answer(), Err(Refusal::NoRoute(_))));
+    town.assert_over();
+}
+
+#[test]
+fn the_next_place_of_a_domain_takes_a_text_that_the_first_does_not() {
+    let mut town = Town::new();
+    let (first, second) = ("192.0.2.9:5060", "192.0.2.10:5060");
+    let dead = domain(&mut town, "there.example", Transport::Udp, first);
+    town.device(dead).is_dead = true;
+    let bob = town.stranger_at("bob", second.parse().unwrap());
+    let places = [first, second].map(|at| (Transport::Udp, at.parse().unwrap()));
+    town.names.insert("there.example".into(), places.to_vec());
+    let (contact, text) = (BOB.to_owned(), "hello".to_owned());
+    let mut asked = town.wish(|reply| Ask::SendMessage { contact, from: None, text, reply });
+    town.pass_seconds(5);
+    let text = town.expect(bob, "MESSAGE");
+    assert!(asked.is_open());
+    town.respond(bob, &text, "200 OK", "b", &[], "");
+    assert_eq!(asked.answer(), Ok("delivered"));
+    town.assert_over();
+}
+
+#[test]
+fn strangers_have_no_texts_handed_on() {
+    let mut town = open_house(10);
+    let far = domain(&mut town, "elsewhere.example", Transport::Tls, "192.0.2.99:5061");
+    let bob = stranger(&mut town, proven("there.example"));
+    let uri = "sip:x@elsewhere.example";
+    let headers = [
+        town.via(bob),
+        "Max-Forwards: 70".into(),
+        format!("From: <{BOB}>;tag=t"),
+        format!("To: <{uri}>"),
+        "Call-ID: spam".into(),
+        "CSeq: 1 MESSAGE".into(),
+        "Content-Type: text/plain".into(),
+    ];
+    town.send(bob, &Text::write(&format!("MESSAGE {uri} SIP/2.0"), &headers, "buy"));
+    town.expect(bob, "480 MESSAGE");
+    town.assert_silent(far);
     town.assert_over();
 }

@@ -177,7 +177,7 @@ fn a_text_for_nobody_is_refused() {
     let mut town = Town::new();
     let anna = town.phone("101");
     for (uri, status) in
-        [(format!("sip:999999@{HOUSE}"), 404), ("sip:x@elsewhere.example".to_owned(), 404)]
+        [(format!("sip:999999@{HOUSE}"), 404), ("sip:x@elsewhere.example".to_owned(), 480)]
     {
         let answer = town.request(anna, "MESSAGE", &uri, &[PLAIN], "hello");
         assert_eq!(answer.status(), Some(status), "{uri}");

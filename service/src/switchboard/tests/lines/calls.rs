@@ -5,7 +5,6 @@ use sipwitch_core::call::CallId;
 
 use super::{
     super::{
-        super::ask::Ask,
         house::HOUSE,
         talk::Talk,
         town::{Phone, Town},
@@ -18,7 +17,7 @@ const FIRST: CallId = CallId(1);
 const NUMBER: &str = "+4930901820";
 
 /// A house with phone 101 and an account that is online; gives its Contact too.
-fn online() -> (Town, Phone, Phone, String) {
+pub(super) fn online() -> (Town, Phone, Phone, String) {
     let mut town = Town::new();
     let phone = town.phone("101");
     let provider = town.provider("provider.test", "127.0.0.3:5060");
@@ -229,33 +228,4 @@ fn a_phone_that_is_a_gateway_carries_calls_while_it_is_registered() {
     town.take(&mut inside, &mut out);
     town.hang_up(&mut out);
     town.ended(&mut inside);
-}
-
-#[test]
-fn texts_leave_and_come_by_a_line() {
-    let (mut town, phone, provider, contact) = online();
-    let text = |town: &mut Town, to: &str| {
-        let (contact, text) = (to.to_owned(), "soon".to_owned());
-        town.wish(|reply| Ask::SendMessage { contact, from: None, text, reply })
-    };
-    let mut asked = text(&mut town, "sip:bob@provider.test");
-    let message = town.expect(provider, "MESSAGE");
-    assert_eq!(message.uri(), "sip:bob@provider.test");
-    assert_eq!(message.address("From"), "sip:alice@provider.test");
-    let message = town.challenge(provider, &message);
-    assert!(is_right(&message, PASSWORD) && message.body == "soon", "{message:?}");
-    assert!(asked.is_open());
-    town.respond(provider, &message, "202 Accepted", "p", &[], "");
-    assert_eq!(asked.answer(), Ok("delivered"));
-    // One that the provider does not take is not kept: nobody would deliver it later.
-    let asked = text(&mut town, "sip:bob@provider.test");
-    let message = town.expect(provider, "MESSAGE");
-    town.respond(provider, &message, "404 Not Found", "p", &[], "");
-    assert!(asked.answer().is_err());
-    // And in, without a challenge.
-    town.send_request(provider, "MESSAGE", &contact, &["Content-Type: text/plain"], "hello");
-    let inside = town.expect(phone, "MESSAGE");
-    assert_eq!(inside.body, "hello");
-    town.respond(phone, &inside, "200 OK", "t", &[], "");
-    town.expect(provider, "200 MESSAGE");
 }

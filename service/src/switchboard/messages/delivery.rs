@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Texts on their way: to all phones of an extension at once, kept if none takes them.
+
+use std::sync::Arc;
+
+use sipwitch_sip::{
+    endpoint::Composed,
+    registrar::Binding,
+    transaction::ClientId,
+    wire::{Method, Response, name},
+};
+
+use super::{
+    super::{Switchboard, ask::Refusal, storing::Waiting},
+    Answers, PATIENCE, Sender, Sending, Text,
+};
+use crate::store::{Change, records::MessageRecord};
+
+impl Switchboard {
+    pub(super) fn send_text(&mut self, text: Text, phones: &[Arc<Binding>], sender: Sender) {
+        let id = self.messages.next;
+        self.messages.next += 1;
+        let mut open = 0;
+        for phone in phones {
+            let Some(uri) = phone.uri() else { continue };
+            let to = self.address_of(&text.extension);
+            let mut draft = self.endpoint.compose(&Composed {
+                method: &Method::Message,
+                uri: &uri,
+                from: &text.from,
+                to: &to,
+            });
+            for hop in phone.routes() {
+                draft.push(&name::ROUTE, format!("<{}>", hop.uri()));
+            }
+            draft.body(text.content_type.clone(), text.body.clone());
+            let request = self.endpoint.request(self.now.instant, phone.reached_by(), &draft);
+            self.messages.requests.insert(request, id);
+            open += 1;
+        }
+        if open == 0 {
+            self.keep(id, &text, sender, "no phone is registered");
+            return;
+        }
+        if !matches!(sender, Sender::Kept(_)) {
+            // All have the same patience, so that they come in the order they end.
+            self.messages.deadlines.push_back((self.now.instant + PATIENCE, id));
+        }
+        self.messages.sending.insert(id, Sending { text, open, sender });
+    }
+
+    /// Keeps the texts that no phone has taken so far. One that takes it later is welcome to.
+    pub(in super::super) fn texts_overdue(&mut self) {
+        while let Some(&(due, id)) = self.messages.deadlines.front() {
+            if due > self.now.instant {
+                break;
+            }
+            self.messages.deadlines.pop_front();
+            let Some(sending) = self.messages.sending.get_mut(&id) else { continue };
+            let sender = std::mem::replace(&mut sending.sender, Sender::Kept(id));
+            let text = sending.text.clone();
+            if !text.can_wait() {
+                self.messages.sending.remove(&id);
+                self.messages.looking.remove(&id);
+            }
+            self.keep(id, &text, sender, "nobody has taken the text in time");
+        }
+    }
+
+    /// A phone answered. Gives false if the request was no text.
+    pub(in super::super) fn text_answered(
+        &mut self,
+        request: ClientId,
+        response: Option<&Response>,
+    ) -> bool {
+        let Some(&id) = self.messages.requests.get(&request) else { return false };
+        if response.is_some_and(|response| response.status() < 200) {
+            return true;
+        }
+        self.messages.requests.remove(&request);
+        let is_taken = response.is_some_and(|response| response.status() < 300);
+        // Gone already if another phone took it.
+        let Some(mut sending) = self.messages.sending.remove(&id) else { return true };
+        sending.open -= 1;
+        if is_taken {
+            self.taken(sending);
+        } else if sending.open == 0 {
+            let why = match response {
+                Some(response) => {
+                    format!("the answer is {} {}", response.status(), response.reason())
+                }
+                None => "it cannot be reached".to_owned(),
+            };
+            self.keep(id, &sending.text, sending.sender, &why);
+        } else {
+            self.messages.sending.insert(id, sending);
+        }
+        true
+    }
+
+    fn taken(&mut self, sending: Sending) {
+        match sending.sender {
+            Sender::Phone(answers) => {
+                self.endpoint.respond(self.now.instant, answers.transaction, &answers.ok);
+            }
+            Sender::Program(reply) => {
+                let _ = reply.send(Ok("delivered"));
+            }
+            Sender::Nobody => {}
+            Sender::Kept(number) => {
+                if let Some(kept) = self.messages.kept.get_mut(&sending.text.extension) {
+                    *kept = kept.saturating_sub(1);
+                    if *kept == 0 {
+                        self.messages.kept.remove(&sending.text.extension);
+                    }
+                }
+                self.store_quietly(Change::RemoveMessage { id: number });
+            }
+        }
+    }
+
+    /// Nobody took it: it is kept, or its sender hears why not.
+    pub(super) fn keep(&mut self, id: u64, text: &Text, sender: Sender, why: &str) {
+        if let Sender::Kept(_) = sender {
+            return;
+        }
+        if !text.can_wait() {
+            match sender {
+                Sender::Phone(answers) => {
+                    self.endpoint.respond(self.now.instant, answers.transaction, &answers.failed);
+                }
+                Sender::Program(reply) => {
+                    let _ = reply.send(Err(Refusal::NoRoute(why.to_owned())));
+                }
+                Sender::Kept(_) | Sender::Nobody => {}
+            }
+            return;
+        }
+        let record = MessageRecord {
+            id,
+            extension: text.extension.clone(),
+            sender: text.from.clone(),
+            content_type: text.content_type.clone(),
+            body: text.body.to_vec(),
+            received_us: self.now.unix_us,
+            expires_us: self.now.unix_us.saturating_add(
+                i64::try_from(self.settings.keep_texts.as_micros()).unwrap_or(i64::MAX),
+            ),
+        };
+        *self.messages.kept.entry(text.extension.clone()).or_default() += 1;
+        let waiting = match sender {
+            Sender::Phone(answers) => {
+                let Answers { transaction, kept, failed, .. } = *answers;
+                Waiting::Text { transaction, kept, failed }
+            }
+            Sender::Program(reply) => Waiting::Kept { reply },
+            Sender::Kept(_) | Sender::Nobody => {
+                return self.store_quietly(Change::PutMessage(Box::new(record)));
+            }
+        };
+        self.store_then(vec![Change::PutMessage(Box::new(record))], waiting);
+    }
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Texts (MESSAGE, RFC 3428): delivered to all phones of an extension, or kept until one registers;
+//! and texts that leave the house.
+
+mod delivery;
+mod outward;
+mod waiting;
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sipwitch_core::{
+    contact::Contact,
+    extension::{ExtensionNumber, Kind},
+    line::LineId,
+    routing::{self, Caller, Wants},
+};
+use sipwitch_sip::{
+    endpoint::Arrival,
+    registrar::Binding,
+    transaction::{ClientId, ServerId},
+    wire::{Draft, name},
+};
+
+use self::outward::Leaves;
+use super::{
+    Switchboard,
+    ask::{Refusal, Reply},
+    door::Identity,
+    steering::parse,
+};
+
+/// The longest text taken, in bytes (RFC 3428 §8: a MESSAGE must fit a datagram).
+const MAX_TEXT: usize = 1300;
+/// The longest body of any other type that is handed on.
+const MAX_BODY: usize = 64 * 1024;
+
+/// How long phones have to take a text before it is kept. The sender gives up after 32 s (RFC 3261
+/// §17.1.2.2) and must have its answer well before (RFC 4320 §3.3), or it would send it again.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Texts under way and texts that are kept.
+#[derive(Debug)]
+pub(super) struct Messages {
+    next: u64,
+    /// How many are kept, by extension.
+    kept: HashMap<String, u32>,
+    /// Texts being sent to phones.
+    pub(super) sending: HashMap<u64, Sending>,
+    /// When the patience with the phones of a text ends.
+    deadlines: VecDeque<(Instant, u64)>,
+    /// Which text a request bears.
+    pub(super) requests: HashMap<ClientId, u64>,
+    /// Texts whose way out is being looked for.
+    looking: HashMap<u64, Leaves>,
+    /// Extensions whose kept texts are being fetched.
+    pub(super) fetching: HashSet<String>,
+}
+
+/// A text being sent.
+#[derive(Debug)]
+pub(super) struct Sending {
+    text: Text,
+    /// Requests not answered yet.
+    open: u32,
+    sender: Sender,
+}
+
+/// A text.
+#[derive(Debug, Clone)]
+struct Text {
+    /// Whom it is for; empty if it leaves the house.
+    extension: String,
+    from: String,
+    content_type: String,
+    body: Bytes,
+}
+
+impl Text {
+    fn arrived(arrival: &Arrival, extension: String, from: String) -> Self {
+        let content_type = arrival.request.headers().text(&name::CONTENT_TYPE);
+        Self {
+            extension,
+            from,
+            content_type: content_type.unwrap_or_else(|| "text/plain".to_owned()),
+            // What was copied out of the datagram does not keep the datagram alive.
+            body: Bytes::copy_from_slice(arrival.request.body()),
+        }
+    }
+
+    /// Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
+    fn can_wait(&self) -> bool {
+        let kind = self.content_type.trim_start().get(..5).unwrap_or_default();
+        !self.extension.is_empty()
+            && kind.eq_ignore_ascii_case("text/")
+            && self.body.len() <= MAX_TEXT
+    }
+}
+
+/// Who wants to know what becomes of it.
+#[derive(Debug)]
+enum Sender {
+    /// A phone.
+    Phone(Box<Answers>),
+    /// A program.
+    Program(Reply<&'static str>),
+    /// Nobody: it was kept under this number, and its sender knows.
+    Kept(u64),
+    /// Nobody: the sender hears of another one of the group.
+    Nobody,
+}
+
+/// Where a text goes.
+enum Way {
+    /// To these phones.
+    To(Vec<Arc<Binding>>),
+    /// Out of the house.
+    Out(Leaves),
+}
+
+/// What a phone that sent a text may be told.
+#[derive(Debug)]
+struct Answers {
+    transaction: ServerId,
+    ok: Draft,
+    kept: Draft,
+    failed: Draft,
+}
+
+impl Messages {
+    pub(super) fn new(next: u64, waiting: Vec<(String, u32)>) -> Self {
+        Self {
+            next: next.max(1),
+            kept: waiting.into_iter().collect(),
+            sending: HashMap::new(),
+            deadlines: VecDeque::new(),
+            requests: HashMap::new(),
+            looking: HashMap::new(),
+            fetching: HashSet::new(),
+        }
+    }
+
+    /// When [`Switchboard::texts_overdue`] wants to be called.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.front().map(|(due, _)| *due)
+    }
+
+    /// An extension is gone, and what waited for it.
+    pub(super) fn forget(&mut self, extension: &str) {
+        self.kept.remove(extension);
+    }
+}
+
+impl Switchboard {
+    /// Somebody sends a text.
+    pub(super) fn text_arrived(&mut self, arrival: &Arrival) {
+        let identity = match self.identify(arrival) {
+            Ok(identity) => identity,
+            Err(response) => {
+                self.endpoint.respond(self.now.instant, arrival.transaction, &response);
+                return;
+            }
+        };
+        if arrival.request.body().len() > MAX_BODY {
+            self.refuse(arrival, 513);
+            return;
+        }
+        let delivered = match &identity {
+            Identity::Line(line) => self.text_from_line(arrival, *line),
+            Identity::Extension(_)
+            | Identity::OwnProgram
+            | Identity::Peer(_)
+            | Identity::Unproven => self.text_from(arrival, &identity),
+        };
+        if let Err(status) = delivered {
+            self.refuse(arrival, status);
+        }
+    }
+
+    /// A text that a provider brings, for whomever its line rings.
+    fn text_from_line(&mut self, arrival: &Arrival, line: LineId) -> Result<(), u16> {
+        let mut readers = self.texted_by(line, &arrival.request.uri()).into_iter();
+        let first = readers.next().ok_or(404_u16)?;
+        let from = match self.asserted_on_line(line, &arrival.request) {
+            Some(asserted) => format!("<{}>", asserted.uri().for_request_line()),
+            None => from_of(arrival),
+        };
+        // The sender hears how the first of them fares.
+        let sender = self.sender_of(arrival);
+        self.send_text_to(arrival, &first, &from, sender);
+        for reader in readers {
+            self.send_text_to(arrival, &reader, &from, Sender::Nobody);
+        }
+        Ok(())
+    }
+
+    fn send_text_to(
+        &mut self,
+        arrival: &Arrival,
+        reader: &ExtensionNumber,
+        from: &str,
+        sender: Sender,
+    ) {
+        let text = Text::arrived(arrival, reader.to_string(), from.to_owned());
+        let phones = self.registrar.phones_of(reader.as_str());
+        self.send_text(text, &phones, sender);
+    }
+
+    /// A text of somebody in the house, or of another domain.
+    fn text_from(&mut self, arrival: &Arrival, identity: &Identity) -> Result<(), u16> {
+        let contact = arrival.request.uri().to_string().parse::<Contact>().map_err(|_| 404_u16)?;
+        // Only the house writes to the outside: a stranger is not handed on.
+        let (from, leaves) = match identity {
+            Identity::Extension(number) => (
+                self.address_of(number.as_str()),
+                self.text_leaves_by(&contact, Some(number.clone())),
+            ),
+            Identity::OwnProgram => (from_of(arrival), self.text_leaves_by(&contact, None)),
+            Identity::Line(_) | Identity::Peer(_) | Identity::Unproven => (from_of(arrival), None),
+        };
+        if let Some(leaves) = leaves {
+            let sender = self.sender_of(arrival);
+            self.send_text_out(Text::arrived(arrival, String::new(), from), leaves, sender);
+            return Ok(());
+        }
+        let (extension, phones) = self.phones_for_text(&contact)?;
+        let sender = self.sender_of(arrival);
+        self.send_text(Text::arrived(arrival, extension, from), &phones, sender);
+        Ok(())
+    }
+
+    /// What the sender of a text may be told.
+    fn sender_of(&mut self, arrival: &Arrival) -> Sender {
+        let mut answer = |status| self.endpoint.response_to(&arrival.request, status, "");
+        Sender::Phone(Box::new(Answers {
+            transaction: arrival.transaction,
+            ok: answer(200),
+            kept: answer(202),
+            failed: answer(480),
+        }))
+    }
+
+    /// A program sends a text.
+    pub(super) fn send_message(
+        &mut self,
+        contact: &str,
+        from: Option<&str>,
+        text: String,
+        reply: Reply<&'static str>,
+    ) {
+        let sent = self.send_for_program(contact, from, text);
+        match sent {
+            Ok((text, Way::Out(leaves))) => {
+                self.send_text_out(text, leaves, Sender::Program(reply));
+            }
+            Ok((text, Way::To(phones))) => self.send_text(text, &phones, Sender::Program(reply)),
+            Err(refusal) => {
+                let _ = reply.send(Err(refusal));
+            }
+        }
+    }
+
+    fn send_for_program(
+        &self,
+        contact: &str,
+        from: Option<&str>,
+        text: String,
+    ) -> Result<(Text, Way), Refusal> {
+        if text.is_empty() || text.len() > MAX_TEXT {
+            return Err(Refusal::BadValue(format!(
+                "the text has {} bytes; it must have between 1 and {MAX_TEXT}",
+                text.len()
+            )));
+        }
+        let parsed = parse(contact)?;
+        let from = match from.or_else(|| self.settings.dial_from.first().map(String::as_str)) {
+            Some(named) => match self.directory.find(named) {
+                Some(entry) => self.address_of(entry.extension.number.as_str()),
+                None => {
+                    let name = named.to_owned();
+                    return Err(Refusal::NotFound { kind: "extension", name });
+                }
+            },
+            None => format!("<sip:sipwitch@{}>", self.settings.domain()),
+        };
+        let text = Text {
+            extension: String::new(),
+            from,
+            content_type: "text/plain;charset=UTF-8".to_owned(),
+            body: text.into(),
+        };
+        if let Some(leaves) = self.text_leaves_by(&parsed, None) {
+            return Ok((text, Way::Out(leaves)));
+        }
+        let (extension, phones) = self.phones_for_text(&parsed).map_err(|status| {
+            if status == 404 {
+                Refusal::NotFound { kind: "extension", name: contact.to_owned() }
+            } else {
+                Refusal::NoRoute(format!("{contact}: nothing there takes texts"))
+            }
+        })?;
+        Ok((Text { extension, ..text }, Way::To(phones)))
+    }
+
+    /// The one extension a text is for, and its phones.
+    fn phones_for_text(&self, contact: &Contact) -> Result<(String, Vec<Arc<Binding>>), u16> {
+        let texting = Caller { wants: Wants::Text, ..Caller::default() };
+        let route = routing::route(contact, &texting, &self.house(None));
+        let number = match contact {
+            Contact::Sip(address) if !self.settings.is_own(&address.host, address.port, None) => {
+                return Err(route.refusal().sip);
+            }
+            contact => contact.user(),
+        };
+        let Some(entry) = self.directory.find(number) else { return Err(404) };
+        if matches!(entry.extension.kind, Kind::Group { .. }) {
+            return Err(488);
+        }
+        let number = entry.extension.number.to_string();
+        let phones = self.registrar.phones_of(&number);
+        Ok((number, phones))
+    }
+
+    fn address_of(&self, number: &str) -> String {
+        format!("<sip:{number}@{}>", self.settings.domain())
+    }
+}
+
+/// The From of a request, without its name and tag.
+fn from_of(arrival: &Arrival) -> String {
+    let from = arrival.request.from();
+    from.map_or_else(|_| String::new(), |from| format!("<{}>", from.uri()))
+}

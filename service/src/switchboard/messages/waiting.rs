@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Texts that were kept, and are delivered when a phone comes.
+
+use std::collections::HashSet;
+
+use super::{
+    super::{Inner, Switchboard},
+    Sender, Text,
+};
+use crate::store::records::MessageRecord;
+
+impl Switchboard {
+    /// A phone registered: what waits for its extension is fetched.
+    pub(in super::super) fn phone_came(&mut self, extension: &str) {
+        if self.messages.kept.get(extension).is_none_or(|kept| *kept == 0)
+            || !self.messages.fetching.insert(extension.to_owned())
+        {
+            return;
+        }
+        let answer = self.store.messages(extension, self.now.unix_us);
+        let inner = self.inner.clone();
+        let extension = extension.to_owned();
+        tokio::spawn(async move {
+            let messages = match answer.await {
+                Ok(Ok(messages)) => messages,
+                Ok(Err(_)) | Err(_) => Vec::new(),
+            };
+            let _ = inner.send(Inner::Waiting { extension, messages });
+        });
+    }
+
+    pub(in super::super) fn deliver_waiting(
+        &mut self,
+        extension: &str,
+        messages: Vec<MessageRecord>,
+    ) {
+        self.messages.fetching.remove(extension);
+        let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        self.messages.kept.insert(extension.to_owned(), count);
+        let phones = self.registrar.phones_of(extension);
+        // What is being delivered already is not delivered twice, however many phones come.
+        let under_way: HashSet<u64> = self
+            .messages
+            .sending
+            .values()
+            .filter_map(|sending| match sending.sender {
+                Sender::Kept(number) => Some(number),
+                Sender::Phone(_) | Sender::Program(_) | Sender::Nobody => None,
+            })
+            .collect();
+        for message in messages {
+            if under_way.contains(&message.id) {
+                continue;
+            }
+            let text = Text {
+                extension: message.extension,
+                from: message.sender,
+                content_type: message.content_type,
+                body: message.body.into(),
+            };
+            self.send_text(text, &phones, Sender::Kept(message.id));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Texts by lines.
+
+use std::net::SocketAddr;
+
+use sipwitch_sip::flow::Transport;
+
+use super::{
+    super::{
+        super::ask::{Ask, ExtensionChange, Refusal},
+        house::{Asked, person},
+        town::Town,
+    },
+    calls::online,
+    provider::{PASSWORD, account, is_right, of},
+};
+use crate::providers::word::CallerId;
+
+const PLAIN: &str = "Content-Type: text/plain";
+
+fn send(town: &mut Town, to: &str) -> Asked<&'static str> {
+    let (contact, text) = (to.to_owned(), "soon".to_owned());
+    town.wish(|reply| Ask::SendMessage { contact, from: None, text, reply })
+}
+
+#[test]
+fn texts_leave_and_come_by_a_line() {
+    let (mut town, phone, provider, contact) = online();
+    let mut asked = send(&mut town, "sip:bob@provider.test");
+    let message = town.expect(provider, "MESSAGE");
+    assert_eq!(message.uri(), "sip:bob@provider.test");
+    assert_eq!(message.address("From"), "sip:alice@provider.test");
+    let message = town.challenge(provider, &message);
+    assert!(is_right(&message, PASSWORD) && message.body == "soon", "{message:?}");
+    assert!(asked.is_open());
+    town.respond(provider, &message, "202 Accepted", "p", &[], "");
+    assert_eq!(asked.answer(), Ok("delivered"));
+    // One that the provider does not take is not kept: nobody would deliver it later.
+    let asked = send(&mut town, "sip:bob@provider.test");
+    let message = town.expect(provider, "MESSAGE");
+    town.respond(provider, &message, "404 Not Found", "p", &[], "");
+    assert_eq!(asked.answer(), Err(Refusal::NoRoute("the answer is 404 Not Found".into())));
+    // And in, without a challenge.
+    town.send_request(provider, "MESSAGE", &contact, &["Content-Type: text/plain"], "hello");
+    let inside = town.expect(phone, "MESSAGE");
+    assert_eq!(inside.body, "hello");
+    town.respond(phone, &inside, "200 OK", "t", &[], "");
+    town.expect(provider, "200 MESSAGE");
+}
+
+#[test]
+fn a_text_from_a_line_reaches_the_extension_chosen_for_it_and_waits_for_its_phone() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    town.add_extension("102", person("a long password"));
+    let provider = town.provider("provider.test", "127.0.0.3:5060");
+    let mut plan = account("work", "provider.test");
+    plan.incoming = Some("102".parse().unwrap());
+    town.sign_up(plan);
+    let contact = town.let_in(provider).address("Contact").to_owned();
+    town.send_request(provider, "MESSAGE", &contact, &[PLAIN], "for Bert");
+    town.expect(provider, "202 MESSAGE");
+    town.assert_silent(anna);
+    let bert = town.stranger("102");
+    town.device(bert).password = "a long password".into();
+    town.register(bert, 600);
+    let text = town.expect(bert, "MESSAGE");
+    assert_eq!(text.body, "for Bert");
+    town.respond(bert, &text, "200 OK", "t", &[], "");
+    town.assert_silent(anna);
+}
+
+#[test]
+fn a_text_from_a_line_reaches_every_member_of_the_group_chosen_for_it() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    town.add_extension("102", person("a long password"));
+    let group = ExtensionChange {
+        kind: Some("group".into()),
+        members: Some(["101", "102"].map(str::to_owned).to_vec()),
+        ..ExtensionChange::default()
+    };
+    town.add_extension("600", group);
+    let provider = town.provider("provider.test", "127.0.0.3:5060");
+    let mut plan = account("work", "provider.test");
+    plan.incoming = Some("600".parse().unwrap());
+    town.sign_up(plan);
+    let contact = town.let_in(provider).address("Contact").to_owned();
+    town.send_request(provider, "MESSAGE", &contact, &[PLAIN], "for all");
+    let text = town.expect(anna, "MESSAGE");
+    town.respond(anna, &text, "200 OK", "t", &[], "");
+    town.expect(provider, "200 MESSAGE");
+    // Who has no phone now reads it later.
+    let bert = town.stranger("102");
+    town.device(bert).password = "a long password".into();
+    town.register(bert, 600);
+    let text = town.expect(bert, "MESSAGE");
+    assert_eq!(text.body, "for all");
+    town.respond(bert, &text, "200 OK", "t", &[], "");
+    town.register(bert, 600);
+    town.assert_silent(bert);
+    town.assert_silent(provider);
+}
+
+#[test]
+fn the_sender_of_a_text_is_whom_a_provider_that_is_believed_vouches_for() {
+    for (kind, wanted) in [
+        (CallerId::PAssertedIdentity, "<sip:+4930901820@provider.test>"),
+        (CallerId::From, "<sip:provider.test@127.0.0.1:5060>"),
+    ] {
+        let mut town = Town::new();
+        let anna = town.phone("101");
+        let provider = town.provider("provider.test", "127.0.0.3:5060");
+        let mut plan = account("work", "provider.test");
+        of(&mut plan).caller_id = kind;
+        town.sign_up(plan);
+        let contact = town.let_in(provider).address("Contact").to_owned();
+        let asserted = "P-Asserted-Identity: \"Bob\" <sip:+4930901820@provider.test>";
+        town.send_request(provider, "MESSAGE", &contact, &[PLAIN, asserted], "it is me");
+        let text = town.expect(anna, "MESSAGE");
+        assert!(text.header("From").starts_with(wanted), "{text:?}");
+        town.respond(anna, &text, "200 OK", "t", &[], "");
+        town.expect(provider, "200 MESSAGE");
+    }
+}
+
+#[test]
+fn a_text_leaves_over_a_connection_that_is_asked_for_anew() {
+    let mut town = Town::new();
+    let at: SocketAddr = "127.0.0.3:5060".parse().unwrap();
+    let provider = town.provider("provider.test", "127.0.0.3:5060");
+    town.device(provider).flow.transport = Transport::Tcp;
+    town.names.insert("provider.test".into(), vec![(Transport::Tcp, at)]);
+    let mut plan = account("work", "provider.test");
+    of(&mut plan).server.transports = vec![Transport::Tcp];
+    town.sign_up(plan);
+    town.let_in(provider);
+    let asked = send(&mut town, "sip:bob@provider.test");
+    let message = town.expect(provider, "MESSAGE");
+    town.respond(provider, &message, "200 OK", "p", &[], "");
+    assert_eq!(asked.answer(), Ok("delivered"));
+}
