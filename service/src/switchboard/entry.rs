@@ -57,7 +57,7 @@ pub(super) struct LegEntry {
     pub(super) address: Box<str>,
     pub(super) phone: Option<u64>,
     /// The other domain, if it is one's.
-    pub(super) peer: Option<PeerView>,
+    pub(super) peer: Option<Box<PeerView>>,
     /// Whether it is on a line.
     pub(super) is_on_line: bool,
 }
@@ -103,6 +103,8 @@ impl CallEntry {
     ) {
         let address = address.into();
         let (peer, is_on_line) = (None, false);
+        // Most calls have two, and the first push would make room for four.
+        self.legs.reserve_exact(1);
         self.legs.push(LegEntry { id, role, state: "dialing", address, phone, peer, is_on_line });
         self.is_changed = true;
     }
@@ -115,7 +117,7 @@ impl CallEntry {
 
     pub(super) fn set_peer(&mut self, id: LegId, peer: PeerView) {
         if let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id) {
-            leg.peer = Some(peer);
+            leg.peer = Some(Box::new(peer));
             self.is_changed = true;
         }
     }
@@ -173,7 +175,7 @@ impl CallEntry {
                 })
                 .collect(),
             route: self.route.to_string(),
-            peer: self.legs.iter().find_map(|leg| leg.peer.clone()).unwrap_or_default(),
+            peer: *self.legs.iter().find_map(|leg| leg.peer.clone()).unwrap_or_default(),
             trace: self.trace.view(),
         }
     }

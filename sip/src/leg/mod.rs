@@ -88,7 +88,7 @@ struct Standing {
     invite: Invite,
     timer: session_timer::SessionTimer,
     /// What we last described, kept only where a refresh has to repeat it.
-    description: Option<Box<[u8]>>,
+    description: Option<Bytes>,
     transfers: Vec<refer::Transfer>,
     /// Our new place, which the far end is still to be told.
     moving: Option<Box<moving::Move>>,
@@ -319,7 +319,8 @@ impl Standing {
         if !is_kept {
             self.description = None;
         } else if let Some(description) = description {
-            self.description = Some(description.as_ref().into());
+            // Shared with whoever else keeps what the other side said.
+            self.description = Some(description.clone());
         }
     }
 }

@@ -65,7 +65,7 @@ impl Leg {
             return self.put_move_off(context, description, tries);
         }
         standing.moving = None;
-        let kept = standing.description.as_deref().map(Bytes::copy_from_slice);
+        let kept = standing.description.clone();
         let (method, carried) = match description.clone().or(kept) {
             Some(sdp) => (Method::Invite, Carried::body(Body::sdp(sdp))),
             // Without a description it still is a target refresh (RFC 3311 §5.1).

@@ -2,7 +2,6 @@
 //! Changing the session: re-INVITE (RFC 3261 §14) and UPDATE (RFC 3311) in both directions, and the
 //! refreshes that change nothing (RFC 4028).
 
-use bytes::Bytes;
 use sipwitch_core::{
     call::leg::{Ask, Carried, ExchangeId, Status},
     cause::Cause,
@@ -226,7 +225,7 @@ impl Leg {
             Due::Refresh => {}
         }
         standing.timer.asked();
-        let description = standing.description.as_deref().map(Bytes::copy_from_slice);
+        let description = standing.description.clone();
         let (method, carried) = match description {
             _ if takes_update => (Method::Update, Carried::nothing()),
             Some(sdp) => (Method::Invite, Carried::body(sipwitch_core::call::leg::Body::sdp(sdp))),

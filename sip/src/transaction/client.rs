@@ -148,6 +148,12 @@ impl Client {
                         self.put_back(request);
                     } else {
                         let give_up = self.give_up_after_cancel();
+                        // A phone may ring for minutes: its INVITE must not hold what else was
+                        // written beside it.
+                        let request = match &self.state {
+                            State::Calling { .. } => Bytes::copy_from_slice(&request),
+                            _ => request,
+                        };
                         self.state = State::Proceeding { request, give_up };
                     }
                     (Heard::News, Stands::Yes)
@@ -253,6 +259,7 @@ impl Client {
         let fields = cancel.take()?;
         let request = std::mem::take(request);
         let bytes = cancel_of(&request, &fields);
+        let request = Bytes::copy_from_slice(&request);
         self.state = State::Proceeding { request, give_up: Some(now + timers.give_up()) };
         Some(bytes)
     }

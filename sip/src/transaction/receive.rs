@@ -109,7 +109,8 @@ impl Table {
         if fault.status == 503 {
             draft.push(&name::RETRY_AFTER, RETRY_AFTER);
         }
-        self.out.send(flow, &draft.encode());
+        let bytes = self.out.write(&flow, &draft, None);
+        self.out.send(flow, &bytes);
     }
 
     fn receive_ack(&mut self, now: Instant, flow: Flow, known: Option<ServerId>, request: Request) {
@@ -147,7 +148,8 @@ impl Table {
         // The tag should be the one that the answers to the INVITE have (RFC 3261 §9.2).
         let tag = server.last_answer().and_then(tag_in).unwrap_or_else(|| self.keys.tag(&request));
         let draft = Draft::response_to(&request, 200, "", Some(&tag));
-        self.out.send(back, &draft.encode());
+        let bytes = self.out.write(&back, &draft, None);
+        self.out.send(back, &bytes);
         if server.cancel() {
             self.out.tell(Event::Cancelled { invite, request });
         }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     flow::{Flow, Transmit, Transport},
     gate::{Gate, GateSettings},
-    wire::{Draft, Malformed, Message, Method, Name, Request, name},
+    wire::{Draft, Malformed, Message, Method, Name, Request, Sheet, name},
 };
 
 /// All transactions of one engine.
@@ -52,6 +52,7 @@ pub struct Table {
 /// What is polled out of the table.
 #[derive(Default)]
 pub(super) struct Out {
+    sheet: Sheet,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
 }
@@ -59,6 +60,16 @@ pub(super) struct Out {
 impl Out {
     pub(super) fn send(&mut self, flow: Flow, bytes: &Bytes) {
         self.transmits.push_back(Transmit { flow, bytes: bytes.clone() });
+    }
+
+    /// Writes a message of which nothing is kept longer than a timer runs. Not for a stream, which
+    /// may keep it for as long as the far end does not read.
+    pub(super) fn write(&mut self, flow: &Flow, draft: &Draft, via: Option<&[u8]>) -> Bytes {
+        if flow.transport.is_reliable() {
+            draft.encode_with_via(via)
+        } else {
+            draft.encode_on(&mut self.sheet, via)
+        }
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -134,7 +145,13 @@ impl Table {
         let Some(status) = response.status() else { return };
         let Some(server) = self.servers.find(transaction.slot, transaction.serial) else { return };
         let merge = server.merge;
-        let stands = server.respond(now, &self.timers, status, response.encode(), &mut self.out);
+        // A phone may ring for minutes.
+        let bytes = if status < 200 {
+            response.encode()
+        } else {
+            self.out.write(&server.flow, response, None)
+        };
+        let stands = server.respond(now, &self.timers, status, bytes, &mut self.out);
         if let (Some(merge), None) = (merge, server.merge) {
             self.by_merge.remove(&merge);
         }
@@ -146,7 +163,8 @@ impl Table {
     pub fn dismiss(&mut self, transaction: ServerId, response: Option<&Draft>) {
         let Some(server) = self.servers.find(transaction.slot, transaction.serial) else { return };
         if let Some(response) = response {
-            self.out.send(server.flow, &response.encode());
+            let bytes = self.out.write(&server.flow, response, None);
+            self.out.send(server.flow, &bytes);
         }
         self.settle_server(transaction, Stands::No);
     }
@@ -185,12 +203,12 @@ impl Table {
         let secret = self.random.next_u64();
         let slot = self.clients.next_slot();
         let via = self.branches.via(&flow, slot, secret);
-        let bytes = request.encode_with_via(Some(&via));
+        let bytes = self.out.write(&flow, request, Some(&via));
         let Some(instead) = self.without_tcp.instead(now, &flow, bytes.len(), far) else {
             return self.insert_client(now, flow, secret, bytes, kind);
         };
         let via = self.branches.via(&instead, slot, secret);
-        let by_tcp = request.encode_with_via(Some(&via));
+        let by_tcp = self.out.write(&instead, request, Some(&via));
         let id = self.insert_client(now, instead, secret, by_tcp, kind);
         if let Some(client) = self.clients.find(id.slot, id.serial) {
             client.keep_datagram(flow, bytes);
@@ -222,8 +240,8 @@ impl Table {
     /// the INVITE's transaction the ACK is repeated for each repetition of that 2xx; None, for a
     /// stray 2xx, sends it just once.
     pub fn send_ack(&mut self, transaction: Option<ClientId>, flow: Flow, ack: &Draft) {
-        let bytes =
-            ack.encode_with_via(Some(&self.branches.ack_via(&flow, self.random.next_u64())));
+        let via = self.branches.ack_via(&flow, self.random.next_u64());
+        let bytes = self.out.write(&flow, ack, Some(&via));
         self.out.send(flow, &bytes);
         let Some(transaction) = transaction else { return };
         if let Some(client) = self.clients.find(transaction.slot, transaction.serial) {

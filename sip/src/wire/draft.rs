@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes};
 
-use super::{Method, Name, Request, Uri, name};
+use super::{Method, Name, Request, Sheet, Uri, name};
 
 /// A message to be sent, header field by header field.
 ///
@@ -202,11 +202,21 @@ impl Draft {
     /// The same with a Via value before all other fields.
     #[must_use]
     pub fn encode_with_via(&self, via: Option<&[u8]>) -> Bytes {
-        let mut digits = [0; 20];
-        let length = decimal(self.body.len(), &mut digits);
-        // Exactly as long as it will be: many are kept for their repetitions.
+        let mut out = Vec::with_capacity(self.size(via));
+        self.write(via, &mut out);
+        out.into()
+    }
+
+    /// The same, written on a sheet.
+    pub(crate) fn encode_on(&self, sheet: &mut Sheet, via: Option<&[u8]>) -> Bytes {
+        sheet.message(self.size(via), |out| self.write(via, out))
+    }
+
+    /// Exactly as long as it will be: many are kept for their repetitions.
+    fn size(&self, via: Option<&[u8]>) -> usize {
         let size_of = |name: &[u8], value: usize| name.len() + value + b": \r\n".len();
-        let size = self.start.len()
+        let mut digits = [0; 20];
+        self.start.len()
             + b"\r\n\r\n".len()
             + via.map_or(0, |via| size_of(b"Via", via.len()))
             + self
@@ -215,32 +225,35 @@ impl Draft {
                 .map(|(name, value)| size_of(name.as_bytes(), value.len()))
                 .sum::<usize>()
             + self.content_type.as_ref().map_or(0, |value| size_of(b"Content-Type", value.len()))
-            + size_of(b"Content-Length", length.len())
-            + self.body.len();
-        let mut out = Vec::with_capacity(size);
+            + size_of(b"Content-Length", decimal(self.body.len(), &mut digits).len())
+            + self.body.len()
+    }
+
+    fn write(&self, via: Option<&[u8]>, out: &mut impl BufMut) {
         out.put_slice(&self.text[self.start.clone()]);
         out.put_slice(b"\r\n");
         if let Some(via) = via {
-            put_field(&mut out, b"Via", via);
+            put_field(out, b"Via", via);
         }
         for (name, value) in &self.fields {
-            put_field(&mut out, name.as_bytes(), &self.text[value.clone()]);
+            put_field(out, name.as_bytes(), &self.text[value.clone()]);
         }
         if let Some(content_type) = &self.content_type {
-            put_field(&mut out, b"Content-Type", &self.text[content_type.clone()]);
+            put_field(out, b"Content-Type", &self.text[content_type.clone()]);
         }
-        put_field(&mut out, b"Content-Length", length);
+        let mut digits = [0; 20];
+        put_field(out, b"Content-Length", decimal(self.body.len(), &mut digits));
         out.put_slice(b"\r\n");
         out.put_slice(&self.body);
-        out.into()
     }
 }
 
-/// Room for the text and the fields of an ordinary message.
-const TEXT: usize = 640;
+/// Room for the text and the fields of an ordinary message. glibc keeps pieces of up to 1032 octets
+/// ready for each thread; beyond, each would cost a search.
+const TEXT: usize = 1000;
 const FIELDS: usize = 16;
 
-fn put_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+fn put_field(out: &mut impl BufMut, name: &[u8], value: &[u8]) {
     out.put_slice(name);
     out.put_slice(b": ");
     out.put_slice(value);

@@ -179,7 +179,7 @@ impl<'a> Headers<'a> {
 
 /// The value without folds and blanks around it. Hardly any has a fold (RFC 3261 §7.3.1 only keeps
 /// them from RFC 2822), so that is found out first, many octets at a time.
-fn unfolded(header: &sipx_sip::Header) -> Cow<'_, [u8]> {
+pub(super) fn unfolded(header: &sipx_sip::Header) -> Cow<'_, [u8]> {
     let raw = header.raw_value();
     if memchr::memchr2(b'\r', b'\n', raw).is_some() {
         return header.value();

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use sipx_sip::HeaderName;
 
-use super::{Headers, Malformed, Method, NameAddr, Uri, name, scan};
+use super::{Headers, Malformed, Method, NameAddr, Uri, header::unfolded, name, scan};
 
 /// A message that arrived.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ impl Places {
 
     fn value(self, headers: &sipx_sip::Headers, wanted: Essential) -> Option<Cow<'_, [u8]>> {
         let at = self.first[wanted as usize];
-        headers.iter().nth(usize::from(at)).map(sipx_sip::Header::value)
+        headers.iter().nth(usize::from(at)).map(unfolded)
     }
 }
 
