@@ -168,6 +168,10 @@ pub(crate) struct Account {
     pub(crate) server: String,
     /// What people see who are called by it.
     pub(crate) shows_as: String,
+    /// How many messages wait at the provider.
+    pub(crate) messages_waiting: u32,
+    /// The same in words.
+    pub(crate) messages_waiting_words: String,
     /// Where its password is.
     pub(crate) password_kept: String,
     /// The line it is.
@@ -318,6 +322,8 @@ fn account_of(properties: &Properties) -> Account {
         transport: properties.text("Transport"),
         server: properties.text("Server"),
         shows_as: properties.text("ShowsAs"),
+        messages_waiting: properties.take("MessagesWaiting").unwrap_or_default(),
+        messages_waiting_words: properties.text("MessagesWaitingWords"),
         password_kept: properties.text("PasswordKept"),
         line: None,
     }

@@ -105,6 +105,14 @@ pub trait Account {
     #[zbus(property)]
     fn shows_as(&self) -> zbus::Result<String>;
 
+    /// How many messages wait at the provider.
+    #[zbus(property)]
+    fn messages_waiting(&self) -> zbus::Result<u32>;
+
+    /// The same in words.
+    #[zbus(property)]
+    fn messages_waiting_words(&self) -> zbus::Result<String>;
+
     /// Where its password is.
     #[zbus(property)]
     fn password_kept(&self) -> zbus::Result<PasswordKept>;

@@ -21,6 +21,7 @@ pub mod endpoint;
 pub mod flow;
 pub mod gate;
 mod leg;
+pub mod message_summary;
 pub mod peer;
 pub mod registrar;
 pub mod resolver;

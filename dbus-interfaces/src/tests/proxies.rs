@@ -214,6 +214,8 @@ async fn call_account(client: &Connection, properties: &AccountProperties) {
         account.transport(),
         account.server(),
         account.shows_as(),
+        account.messages_waiting(),
+        account.messages_waiting_words(),
         account.password_kept(),
     }
     assert_eq!(account.state().await, Ok(AccountState::KeyringLocked));

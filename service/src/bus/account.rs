@@ -47,6 +47,8 @@ pub(super) const CHANGING: &[Property<AccountView>] = &[
     ("Transport", |account| account.standing.transport.into()),
     ("Server", |account| account.standing.server.clone().into()),
     ("ShowsAs", |account| account.shows_as.clone().into()),
+    ("MessagesWaiting", |account| account.messages_waiting.into()),
+    ("MessagesWaitingWords", |account| account.messages_waiting_words.clone().into()),
     ("PasswordKept", |account| account.password_kept.into()),
 ];
 
@@ -201,6 +203,16 @@ impl Account {
     #[zbus(property)]
     fn shows_as(&self) -> String {
         self.view.borrow().shows_as.clone()
+    }
+
+    #[zbus(property)]
+    fn messages_waiting(&self) -> u32 {
+        self.view.borrow().messages_waiting
+    }
+
+    #[zbus(property)]
+    fn messages_waiting_words(&self) -> String {
+        self.view.borrow().messages_waiting_words.clone()
     }
 
     #[zbus(property)]

@@ -67,6 +67,7 @@ impl Switchboard {
     pub fn account_gone(&mut self, now: Now, id: &str) {
         self.now = now;
         if self.accounts.entries.remove(id).is_some() {
+            self.mailbox_gone(id);
             self.lines.remove(now.instant, id);
             self.tell(|| Notice::AccountGone(id.to_owned()));
         }
@@ -122,6 +123,7 @@ impl Switchboard {
         let account = &entry.account;
         let plan = &account.plan;
         let line = self.lines.of_account(&plan.id);
+        let waiting = self.mailboxes.of(&plan.id);
         AccountView {
             id: plan.id.to_string(),
             title: plan.title.to_string(),
@@ -150,6 +152,8 @@ impl Switchboard {
                 |line| self.account_standing(line),
             ),
             shows_as: plan.shows_as(),
+            messages_waiting: waiting.new_messages(),
+            messages_waiting_words: waiting.to_string(),
             line: self.line_view(plan, line),
         }
     }

@@ -18,10 +18,10 @@ impl Switchboard {
             Method::Register => self.register(arrival),
             Method::Message => self.text_arrived(&arrival),
             Method::Options => self.asked_for_options(&arrival),
-            // Message waiting, presence and dialog state are not kept here (RFC 6665 §4.2.1.2).
+            // Presence and dialog state are not kept here, and of messages that wait phones are told
+            // unasked (RFC 6665 §4.2.1.2).
             Method::Subscribe | Method::Publish => self.refuse(&arrival, 489),
-            // There is no subscription of ours outside a dialog (RFC 6665 §4.1.3).
-            Method::Notify => self.refuse(&arrival, 481),
+            Method::Notify => self.notified(&arrival),
             Method::Bye | Method::Update | Method::Prack | Method::Info => {
                 self.refuse(&arrival, 481);
             }

@@ -21,6 +21,7 @@
 //! | `steering` | what programs ask of calls |
 //! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
 //! | `lines` | calls that leave by lines, and requests that come by them |
+//! | `mailbox` | what waits in mailboxes at providers |
 //! | `messages` | texts, delivered or kept |
 //! | `moving` | calls that go on when the network changes |
 //! | `query` | OPTIONS to somebody else |
@@ -37,6 +38,7 @@ mod entry;
 pub mod errand;
 mod extensions;
 mod lines;
+mod mailbox;
 mod messages;
 mod moving;
 pub mod notice;
@@ -81,6 +83,7 @@ use self::{
     entry::CallEntry,
     errand::{ErrandId, Errands, Ways},
     lines::Starting,
+    mailbox::Mailboxes,
     messages::Messages,
     moving::Stranded,
     notice::{Notice, ServiceView, World},
@@ -179,6 +182,7 @@ pub struct Switchboard {
     last_call: u64,
     call_deadlines: BTreeSet<(Instant, CallId)>,
     messages: Messages,
+    mailboxes: Mailboxes,
     accounts: Accounts,
     queries: Queries,
     errands: Errands,
@@ -240,6 +244,7 @@ impl Switchboard {
             last_call: 0,
             call_deadlines: BTreeSet::new(),
             messages: Messages::new(loaded.next_message, loaded.messages_waiting),
+            mailboxes: Mailboxes::default(),
             accounts: Accounts::default(),
             queries: Queries::default(),
             errands: Errands::default(),

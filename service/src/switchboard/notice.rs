@@ -217,6 +217,10 @@ pub struct AccountView {
     pub standing: AccountStanding,
     /// What people see who are called by it.
     pub shows_as: String,
+    /// How many messages wait at the provider.
+    pub messages_waiting: u32,
+    /// The same in words; empty if none waits.
+    pub messages_waiting_words: String,
     /// What routing knows of it.
     pub line: LineView,
 }

@@ -119,6 +119,7 @@ impl Switchboard {
                     self.tell(|| Notice::Phone(phone_view(binding)));
                     self.tell_extension(&binding.extension);
                     self.phone_came(&binding.extension);
+                    self.mailbox_for(binding);
                 }
                 BindingChange::Refreshed(_) => {
                     self.tell(|| Notice::Phone(phone_view(binding)));

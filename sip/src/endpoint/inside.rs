@@ -78,6 +78,10 @@ impl Endpoint {
         }
         if tagged {
             let Some(leg) = self.leg_addressed(request) else {
+                // Of a subscription that only the far end remembers: its owner knows.
+                if *request.method() == Method::Notify {
+                    return self.context.events.push_back(Event::Request(arrival));
+                }
                 return self.context.respond(*transaction, request, 481);
             };
             let refer = (*request.method() == Method::Refer)

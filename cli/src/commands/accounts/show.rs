@@ -70,6 +70,7 @@ fn rows(output: &Output, account: &Account) -> Vec<(String, String)> {
         ("provider", provider),
         ("address", account.address.clone()),
         ("shows as", account.shows_as.clone()),
+        ("messages", account.messages_waiting_words.clone()),
         ("state", output.paint(progress::mood(&account.state), &account.state)),
         ("why", account.state_reason.clone()),
         ("next step", account.next_step.clone()),

@@ -242,6 +242,8 @@ pub(super) fn account(id: &str) -> AccountView {
             server: "192.0.2.7:5061".into(),
         },
         shows_as: "+4930123456".into(),
+        messages_waiting: 1,
+        messages_waiting_words: "1 new voice message".into(),
         line: LineView {
             kind: "account",
             usable: "no",

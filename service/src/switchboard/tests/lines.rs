@@ -3,6 +3,7 @@
 
 mod accounts;
 mod calls;
+mod mailbox;
 mod moving;
 mod provider;
 mod texts;
