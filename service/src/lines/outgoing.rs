@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sipwitch_core::{cause::Cause, line::LineId};
 use sipwitch_sip::{
+    client_registration::Registration,
     endpoint::{OnLine, OwnContact, Target},
     flow::Flow,
     wire::Uri,
@@ -76,8 +77,7 @@ impl Lines {
     /// The flow over which the line that speaks so is held, the best if there are several.
     #[must_use]
     pub fn best_flow(&self, on: &OnLine) -> Option<Flow> {
-        let OwnContact::AtFlow { user } = &on.contact else { return None };
-        let entry = self.entries.get(self.by_user.get(user.as_str())?)?;
+        let entry = self.entries.get(self.by_user.get(on.contact.user())?)?;
         match entry.registration() {
             Some(registration) => registration.flows().next(),
             None => entry.best_of_trunk(),
@@ -99,7 +99,7 @@ impl Entry {
         let from = outside.from.clone().unwrap_or_else(|| outside.address.clone());
         OnLine {
             display: outside.display.clone(),
-            contact: OwnContact::AtFlow { user: self.contact_user.to_string() },
+            contact: self.own_contact(outside),
             credentials: self.credentials.clone(),
             identity: outside.identity.clone(),
             hiding: outside.hiding,
@@ -108,6 +108,18 @@ impl Entry {
                 .map(|registration| registration.service_route().to_vec())
                 .unwrap_or_default(),
             ..OnLine::new(from, &*self.contact_user)
+        }
+    }
+
+    /// Where the far end of a call reaches us: by the GRUU that the registrar gave, which outlives
+    /// a change of our address (RFC 5627 §4.4), or at our end of the flow. A GRUU that promises
+    /// less or more of the way than the account's address is left alone (RFC 3261 §8.1.1.8).
+    fn own_contact(&self, outside: &Outside) -> OwnContact {
+        let user = self.contact_user.to_string();
+        let gruu = self.registration().and_then(Registration::public_gruu);
+        match gruu.filter(|gruu| gruu.is_sips() == outside.address.is_sips()) {
+            Some(gruu) => OwnContact::Whole { user, address: gruu.clone() },
+            None => OwnContact::AtFlow { user },
         }
     }
 

@@ -47,8 +47,13 @@ pub enum OwnContact {
         /// The address.
         address: SocketAddr,
     },
-    /// This address whatever the flow: a GRUU (RFC 5627).
-    Whole(Uri),
+    /// This address whatever the flow: a GRUU (RFC 5627), which leads to where we are registered.
+    Whole {
+        /// The user part by which the registrar reaches us.
+        user: String,
+        /// The address.
+        address: Uri,
+    },
 }
 
 /// A second name for the caller, for those on the way.
@@ -88,6 +93,16 @@ pub enum Hiding {
 /// RFC 3323 §4.1.1.3.
 const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
+impl OwnContact {
+    /// The user part by which an incoming request of the line is known again.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        match self {
+            Self::AtFlow { user } | Self::Mapped { user, .. } | Self::Whole { user, .. } => user,
+        }
+    }
+}
+
 impl OnLine {
     /// An account that speaks under its own address.
     #[must_use]
@@ -120,7 +135,7 @@ impl OnLine {
             OwnContact::Mapped { user, address } => {
                 contact_of(Some(user), is_secure, &Flow { local: *address, ..*flow })
             }
-            OwnContact::Whole(uri) => format!("<{uri}>"),
+            OwnContact::Whole { address, .. } => format!("<{address}>"),
         }
     }
 

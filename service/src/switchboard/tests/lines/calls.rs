@@ -14,7 +14,7 @@ use super::{
 
 const FIRST: CallId = CallId(1);
 /// A number of another country than the house's own: dialled with `+`, and sent so.
-const NUMBER: &str = "+4930901820";
+pub(super) const NUMBER: &str = "+4930901820";
 
 /// A house with phone 101 and an account that is online; gives its Contact too.
 pub(super) fn online() -> (Town, Phone, Phone, String) {
@@ -159,6 +159,45 @@ fn a_silent_server_costs_four_seconds_and_the_next_one_of_the_same_line_is_asked
     town.take(&mut inside, &mut outside);
     town.hang_up(&mut inside);
     town.ended(&mut outside);
+}
+
+#[test]
+fn the_address_that_the_registrar_made_for_us_is_the_contact_of_calls() {
+    for (gruu, is_used) in [
+        ("sip:alice@provider.test;gr=urn:uuid:6f2c", true),
+        ("sips:alice@provider.test;gr=urn:uuid:6f2c", false),
+        ("tel:+4930901820", false),
+    ] {
+        let mut town = Town::new();
+        let phone = town.phone("101");
+        let provider = town.provider("provider.test", "127.0.0.3:5060");
+        town.sign_up(account("work", "provider.test"));
+        let register = town.expect(provider, "REGISTER");
+        assert!(register.header("Supported").contains("gruu"), "{register:?}");
+        let register = town.challenge(provider, &register);
+        let contact = register.address("Contact").to_owned();
+        let granted = format!("Contact: <{contact}>;pub-gruu=\"{gruu}\";expires=3600");
+        town.respond(provider, &register, "200 OK", "p", &[&granted], "");
+        let expected = if is_used { gruu } else { &contact };
+        let mut inside = town.dial(phone, NUMBER);
+        let mut outside = town.rung_with_password(provider);
+        assert_eq!(outside.invite.address("Contact"), expected);
+        town.take(&mut inside, &mut outside);
+        town.hang_up(&mut outside);
+        town.ended(&mut inside);
+        // Whoever calls by it is led to the Contact that is registered, and hears of it in turn.
+        let offer = town.sdp(provider);
+        let mut outside = town.dial_with(provider, &contact, &[], &offer);
+        let mut inside = town.rung(phone);
+        let answer = town.sdp(phone);
+        town.reply(&inside, "200 OK", &answer);
+        let ok = town.heard(&mut outside, "200 INVITE");
+        assert_eq!(ok.address("Contact"), expected);
+        town.ack(&outside, "");
+        town.heard(&mut inside, "ACK");
+        town.hang_up(&mut inside);
+        town.ended(&mut outside);
+    }
 }
 
 #[test]
