@@ -3,6 +3,7 @@
 
 mod accounts;
 mod calls;
+mod identity;
 mod mailbox;
 mod moving;
 mod provider;
