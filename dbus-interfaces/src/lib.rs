@@ -13,6 +13,7 @@ pub mod account;
 pub mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod endpoint;
 mod error;
 pub mod extension;
 pub mod line;
@@ -26,6 +27,7 @@ pub mod xml;
 
 pub use account::AccountProxy;
 pub use call::CallProxy;
+pub use endpoint::EndpointProxy;
 pub use error::Error;
 pub use extension::ExtensionProxy;
 pub use line::LineProxy;

@@ -16,6 +16,8 @@ pub const SIPWITCH_INTERFACE: &str = "org.gnutelephony.SipWitch1";
 pub const CALL_INTERFACE: &str = "org.gnutelephony.SipWitch1.Call";
 /// The interface of phones.
 pub const PHONE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Phone";
+/// The interface of programs that are phones.
+pub const ENDPOINT_INTERFACE: &str = "org.gnutelephony.SipWitch1.Endpoint";
 /// The interface of extensions.
 pub const EXTENSION_INTERFACE: &str = "org.gnutelephony.SipWitch1.Extension";
 /// The interface of what is known of providers.

@@ -13,8 +13,8 @@ use crate::{
     Error,
     wire::{
         AccountProperties, CallSummary, ConnectivityChange, DialOptions, EmergencyState,
-        ExtensionProperties, HopInfo, Imported, MessageOptions, MessageResult, NoOptions,
-        RouteLine,
+        EndpointOptions, ExtensionProperties, HopInfo, Imported, MessageOptions, MessageResult,
+        NoOptions, RouteLine,
     },
 };
 
@@ -56,6 +56,9 @@ pub trait SipWitch {
 
     /// Make an account.
     fn add_account(&self, properties: &AccountProperties) -> Result<OwnedObjectPath, Error>;
+
+    /// Make the program that asks a phone of an extension.
+    fn register_endpoint(&self, options: &EndpointOptions) -> Result<OwnedObjectPath, Error>;
 
     /// The calls of the past, newest first.
     fn history(&self, limit: u32, options: &NoOptions) -> Result<Vec<CallSummary>, Error>;

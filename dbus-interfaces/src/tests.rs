@@ -14,8 +14,9 @@ use zbus::{
 use crate::{
     Error, contract, names,
     wire::{
-        AccountState, CallState, EmergencyAbility, EmergencyState, ExtensionKind, LegRole,
-        LegState, LineKind, LineUsable, MessageState, Origin, PasswordKept, ProviderKind, Severity,
+        AccountState, CallState, EmergencyAbility, EmergencyState, EndReason, ExtensionKind,
+        LegRole, LegState, LineKind, LineUsable, MessageState, Origin, PasswordKept, ProviderKind,
+        Severity,
     },
 };
 
@@ -71,6 +72,7 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(PasswordKept::ALL);
     round_trip(LineKind::ALL);
     round_trip(LineUsable::ALL);
+    round_trip(EndReason::ALL);
 }
 
 #[test]
@@ -89,6 +91,7 @@ fn every_word_is_documented() {
         (crate::xml::ACCOUNT, AccountState::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::ACCOUNT, PasswordKept::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::LINE, LineKind::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::ENDPOINT, EndReason::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::LINE, LineUsable::ALL.iter().map(ToString::to_string).collect()),
     ] {
         for word in words {
@@ -116,6 +119,7 @@ fn the_xml_names_our_interfaces_and_documents_every_member() {
             names::SIPWITCH_INTERFACE,
             names::ACCOUNT_INTERFACE,
             names::CALL_INTERFACE,
+            names::ENDPOINT_INTERFACE,
             names::EXTENSION_INTERFACE,
             names::LINE_INTERFACE,
             names::PHONE_INTERFACE,

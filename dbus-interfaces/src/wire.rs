@@ -106,8 +106,13 @@ macro_rules! words {
     };
 }
 
+mod endpoint;
 mod provider;
 
+pub use endpoint::{
+    EndReason, EndpointDialOptions, EndpointOptions, EndpointTransferOptions, HangUpOptions,
+    IncomingCallInfo, OfferInfo, RejectOptions, TextInfo,
+};
 pub use provider::{
     CheckOptions, EmergencyAbility, LanguageOptions, ProblemInfo, ProviderFilter, ProviderInfo,
     ProviderKind, ProviderSummary, QuestionInfo, Severity,

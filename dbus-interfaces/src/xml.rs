@@ -7,6 +7,8 @@ pub const SIPWITCH: &str = include_str!("../xml/org.gnutelephony.SipWitch1.xml")
 pub const CALL: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Call.xml");
 /// `org.gnutelephony.SipWitch1.Phone`.
 pub const PHONE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Phone.xml");
+/// `org.gnutelephony.SipWitch1.Endpoint`.
+pub const ENDPOINT: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Endpoint.xml");
 /// `org.gnutelephony.SipWitch1.Extension`.
 pub const EXTENSION: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Extension.xml");
 /// `org.gnutelephony.SipWitch1.Account`.
@@ -19,4 +21,5 @@ pub const PROVIDERS: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Prov
 pub const RULES: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Rules.xml");
 
 /// Every interface of ours.
-pub const ALL: &[&str] = &[SIPWITCH, CALL, PHONE, EXTENSION, ACCOUNT, LINE, PROVIDERS, RULES];
+pub const ALL: &[&str] =
+    &[SIPWITCH, CALL, PHONE, ENDPOINT, EXTENSION, ACCOUNT, LINE, PROVIDERS, RULES];

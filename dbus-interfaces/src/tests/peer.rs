@@ -155,6 +155,16 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
                 ("warnings", nothing()),
             ]);
         }
+        "properties" => {
+            return words(&[
+                ("caller", "101".into()),
+                ("caller-name", "".into()),
+                ("dialled", "102".into()),
+                ("held", true.into()),
+                ("stored", false.into()),
+                ("extension", "102".into()),
+            ]);
+        }
         "details" => {
             return words(&[
                 ("online", true.into()),
