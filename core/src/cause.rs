@@ -8,6 +8,7 @@ mod reason;
 mod table;
 #[cfg(test)]
 mod tests;
+mod word;
 
 use std::time::Duration;
 

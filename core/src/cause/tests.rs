@@ -188,3 +188,39 @@ proptest! {
         prop_assert!(!rendered.contains(['\r', '\n']));
     }
 }
+
+#[test]
+fn programs_read_a_stable_word() {
+    for (cause, word) in [
+        (Cause::normal(), "hung-up"),
+        (Cause::cancelled(), "cancelled"),
+        (Cause::answered_elsewhere(), "answered-elsewhere"),
+        (Cause::transferred(), "transferred"),
+        (Cause::owner_left_bus(), "program-gone"),
+        (Cause::shutdown(), "stopping"),
+        (Cause::no_emergency_line(), "emergency-unavailable"),
+        (Cause::from_sip(380), "emergency-unavailable"),
+        (Cause::busy(), "busy"),
+        (Cause::from_sip(600), "busy"),
+        (Cause::from_sip(603), "declined"),
+        (Cause::no_answer(), "no-answer"),
+        (Cause::not_registered(), "not-registered"),
+        (Cause::from_sip(480), "unavailable"),
+        (Cause::not_found(), "not-found"),
+        (Cause::no_line(), "no-route"),
+        (Cause::line_down(), "line-down"),
+        (Cause::no_line_up(), "line-down"),
+        (Cause::lines_in_use(), "congestion"),
+        (Cause::from_sip(503), "congestion"),
+        (Cause::timeout(), "timeout"),
+        (Cause::not_a_contact(), "bad-number"),
+        (Cause::barred(), "forbidden"),
+        (Cause::from_sip(402), "no-credit"),
+        (Cause::not_acceptable(), "media"),
+        (Cause::from_sip(302), "forwarded"),
+        (Cause::from_sip(500), "service-error"),
+        (Cause::from_sip(420), "error"),
+    ] {
+        assert_eq!(cause.word(), word, "{cause:?}");
+    }
+}

@@ -28,6 +28,11 @@ impl<'a> Caller<'a> {
         Self { connection, name }
     }
 
+    /// Its unique name; none on a connection without a bus.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.map(|name| name.as_str())
+    }
+
     /// Starts to watch whether the program stays. None on a connection without a bus.
     pub(super) async fn presence(&self) -> Result<Option<Presence>, Error> {
         let Some(name) = self.name else { return Ok(None) };

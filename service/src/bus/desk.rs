@@ -6,7 +6,10 @@ use sipwitch_dbus_interfaces::Error;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::caller::{Caller, Guard, Presence};
-use crate::switchboard::ask::{Ask, Refusal, Reply};
+use crate::switchboard::{
+    ask::{Ask, NewEndpoint, Refusal, Reply},
+    notice::PhoneId,
+};
 
 /// Asks under way at once, of all programs together. More are refused, not queued.
 const PLACES: usize = 256;
@@ -25,10 +28,17 @@ pub(super) struct Desk {
 /// What the mirror is to do once it shows everything that has been told until now.
 #[derive(Debug)]
 pub(super) struct Errand {
-    /// A call to be ended with its owner.
-    pub(super) owned: Option<(CallId, Presence)>,
+    /// What ends with its owner.
+    pub(super) owned: Option<(Owned, Presence)>,
     /// Done.
     pub(super) done: oneshot::Sender<()>,
+}
+
+/// What a program owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owned {
+    Call(CallId),
+    Phone(PhoneId),
 }
 
 impl Desk {
@@ -84,11 +94,25 @@ impl Desk {
         let presence = caller.presence().await?;
         let owner = presence.as_ref().map(|presence| presence.name().to_owned());
         let call = self.ask(caller, |reply| ask(owner, reply)).await?;
-        self.settle(presence.map(|presence| (call, presence))).await;
+        self.settle(presence.map(|presence| (Owned::Call(call), presence))).await;
         Ok(call)
     }
 
-    async fn settle(&self, owned: Option<(CallId, Presence)>) {
+    /// Makes the program that asks a phone, for as long as it is there.
+    pub(super) async fn register(
+        &self,
+        caller: &Caller<'_>,
+        endpoint: NewEndpoint,
+    ) -> Result<PhoneId, Error> {
+        let presence = caller.presence().await?;
+        let owner = presence.as_ref().map(|presence| presence.name().to_owned());
+        let ask = |reply| Ask::RegisterEndpoint { endpoint, owner, reply };
+        let phone = self.ask(caller, ask).await?;
+        self.settle(presence.map(|presence| (Owned::Phone(phone), presence))).await;
+        Ok(phone)
+    }
+
+    async fn settle(&self, owned: Option<(Owned, Presence)>) {
         let (done, settled) = oneshot::channel();
         // No mirror, no objects to wait for: the service is stopping.
         if self.errands.send(Errand { owned, done }).await.is_ok() {
@@ -110,6 +134,7 @@ fn translate(refusal: Refusal) -> Error {
         Refusal::NotFound { kind: "account", .. } => Error::NoSuchAccount(words),
         Refusal::NotFound { kind: "phone", .. } => Error::NoSuchPhone(words),
         Refusal::NotFound { .. } => Error::NoSuchExtension(words),
+        Refusal::NotAllowed(_) => Error::NotAllowed(words),
         Refusal::AlreadyExists { .. } => Error::AlreadyExists(words),
         Refusal::NotInThisState(_) => Error::NotInThisState(words),
         Refusal::NoRoute(_) => Error::NoRoute(words),

@@ -18,6 +18,7 @@ use tokio::sync::{
 use zbus::{
     Connection,
     fdo::Properties,
+    names::UniqueName,
     object_server::{Interface, SignalEmitter},
     zvariant::{OwnedObjectPath, Value},
 };
@@ -28,7 +29,8 @@ use super::{
     call::{self, Call, CallRecord, End},
     caller::Watch,
     changes::{self, Property},
-    desk::{Desk, Errand},
+    desk::{Desk, Errand, Owned},
+    endpoint::{self, Endpoint},
     extension::{self, Extension},
     line::{self, Line},
     phone::{self, Phone},
@@ -42,7 +44,7 @@ use crate::{
         ask::Ask,
         notice::{
             AccountId, AccountView, CallView, ExtensionId, ExtensionView, HeldBack, Notice,
-            PhoneId, PhoneView, World,
+            PhoneId, PhoneView, ToldProgram, World,
         },
     },
 };
@@ -65,7 +67,7 @@ pub(super) struct Mirror {
     errands: mpsc::Receiver<Errand>,
     service: watch::Sender<ServiceRecord>,
     calls: HashMap<CallId, Shown>,
-    phones: HashMap<PhoneId, watch::Sender<PhoneView>>,
+    phones: HashMap<PhoneId, ShownPhone>,
     extensions: HashMap<ExtensionId, watch::Sender<ExtensionView>>,
     providers: providers::Providers,
     providers_changed: watch::Receiver<u64>,
@@ -77,6 +79,14 @@ pub(super) struct Mirror {
 struct Shown {
     view: watch::Sender<CallRecord>,
     /// Set while a program owns it.
+    owner: Option<Watch>,
+}
+
+/// A phone on the bus.
+#[derive(Debug)]
+struct ShownPhone {
+    view: watch::Sender<PhoneView>,
+    /// Set if it is a program.
     owner: Option<Watch>,
 }
 
@@ -143,6 +153,8 @@ impl Mirror {
                     Ok(notice) => self.hear(notice).await,
                     Err(RecvError::Lagged(lost)) => {
                         tracing::warn!(lost, "the bus is slow; showing it the world anew");
+                        // What programs were told is in no snapshot.
+                        let _ = self.desk.asks().send(Ask::EndpointsLost).await;
                         self.announce().await;
                         Ok(())
                     }
@@ -171,10 +183,14 @@ impl Mirror {
     }
 
     fn run_errand(&mut self, errand: Errand) {
-        if let Some((call, presence)) = errand.owned
-            && let Some(shown) = self.calls.get_mut(&call)
-        {
-            shown.owner = Some(presence.report_to(self.desk.asks().clone()));
+        if let Some((owned, presence)) = errand.owned {
+            let owner = match owned {
+                Owned::Call(call) => self.calls.get_mut(&call).map(|shown| &mut shown.owner),
+                Owned::Phone(phone) => self.phones.get_mut(&phone).map(|shown| &mut shown.owner),
+            };
+            if let Some(owner) = owner {
+                *owner = Some(presence.report_to(self.desk.asks().clone()));
+            }
         }
         // The asker may have gone.
         let _ = errand.done.send(());
@@ -182,12 +198,10 @@ impl Mirror {
 
     /// Without a bus, no program can reach the calls it owns.
     async fn owners_left(&mut self) {
-        let owners: HashSet<String> = self
-            .calls
-            .values_mut()
-            .filter_map(|shown| shown.owner.take())
-            .map(|watch| watch.owner().to_owned())
-            .collect();
+        let calls = self.calls.values_mut().filter_map(|shown| shown.owner.take());
+        let phones = self.phones.values_mut().filter_map(|shown| shown.owner.take());
+        let owners: HashSet<String> =
+            calls.chain(phones).map(|watch| watch.owner().to_owned()).collect();
         for owner in owners {
             let _ = self.desk.asks().send(Ask::OwnerLeft { owner }).await;
         }
@@ -221,6 +235,14 @@ impl Mirror {
             Notice::Dtmf { call, tone, from } => {
                 let emitter = self.emitter(&ObjectName::Call(call.0).path())?;
                 Call::dtmf_received(&emitter, tone.encode_utf8(&mut [0; 4]), &from).await
+            }
+            Notice::Program(told) => {
+                let ToldProgram { phone, owner, told } = *told;
+                let mut emitter = self.emitter(&ObjectName::Phone(phone).path())?;
+                if let Some(owner) = owner {
+                    emitter = emitter.set_destination(UniqueName::try_from(owner)?.into());
+                }
+                endpoint::tell(&emitter, told).await
             }
             Notice::Phone(phone) => self.phone(phone).await,
             Notice::PhoneGone(phone) => self.phone_gone(phone).await,
@@ -310,19 +332,30 @@ impl Mirror {
     async fn phone(&mut self, phone: PhoneView) -> zbus::Result<()> {
         let id = phone.id;
         let path = ObjectName::Phone(id).path();
-        if let Some(view) = self.phones.get(&id) {
-            return self.show::<Phone, _>(&path, view, phone, phone::CHANGING).await;
+        if let Some(ShownPhone { view, .. }) = self.phones.get(&id) {
+            let endpoint = changes::between(endpoint::CHANGING, &view.borrow(), &phone);
+            self.show::<Phone, _>(&path, view, phone, phone::CHANGING).await?;
+            return self.tell::<Endpoint>(&path, endpoint).await;
         }
+        let is_program = phone.program.is_some();
         let view = watch::Sender::new(phone);
         let object = Phone { desk: Arc::clone(&self.desk), view: view.subscribe() };
-        self.phones.insert(id, view);
+        let endpoint = Endpoint { desk: Arc::clone(&self.desk), view: view.subscribe() };
+        self.phones.insert(id, ShownPhone { view, owner: None });
+        // Who hears of the phone finds the endpoint there.
+        if is_program {
+            self.connection.object_server().at(path.clone(), endpoint).await?;
+        }
         self.connection.object_server().at(path, object).await.map(drop)
     }
 
     async fn phone_gone(&mut self, phone: PhoneId) -> zbus::Result<()> {
-        if self.phones.remove(&phone).is_some() {
+        if let Some(shown) = self.phones.remove(&phone) {
             let path = ObjectName::Phone(phone).path();
-            self.connection.object_server().remove::<Phone, _>(path).await?;
+            self.connection.object_server().remove::<Phone, _>(path.clone()).await?;
+            if shown.view.borrow().program.is_some() {
+                self.connection.object_server().remove::<Endpoint, _>(path).await?;
+            }
         }
         Ok(())
     }

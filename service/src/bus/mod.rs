@@ -16,6 +16,7 @@ mod call;
 mod caller;
 mod changes;
 mod desk;
+mod endpoint;
 mod extension;
 mod line;
 mod mirror;

@@ -12,7 +12,9 @@ use zbus::zvariant::OwnedValue;
 
 use crate::{
     secret::Secret,
-    switchboard::ask::{AccountChange, DialOptions, ExtensionChange, NewAccount},
+    switchboard::ask::{
+        AccountChange, DialOptions, EndpointDial, ExtensionChange, Leaving, NewAccount, NewEndpoint,
+    },
 };
 
 /// More words than that of a search are not looked for.
@@ -76,6 +78,46 @@ pub(super) fn dial(of: &'static str, entries: Dictionary) -> Result<DialOptions,
         also: options.take("also")?.unwrap_or_default(),
     };
     options.finish().map(|()| dial)
+}
+
+/// Options of `RegisterEndpoint`.
+pub(super) fn endpoint(entries: Dictionary) -> Result<NewEndpoint, Error> {
+    let mut options = Options::new("RegisterEndpoint", entries);
+    let endpoint = NewEndpoint {
+        extension: options.take("extension")?,
+        name: options.take("name")?.unwrap_or_default(),
+        all_calls: options.take("all-calls")?.unwrap_or_default(),
+    };
+    options.finish().map(|()| endpoint)
+}
+
+/// Options of an endpoint's `Dial`.
+pub(super) fn endpoint_dial(entries: Dictionary) -> Result<EndpointDial, Error> {
+    let mut options = Options::new("Dial", entries);
+    let dial = EndpointDial {
+        display: options.take("display")?,
+        ring_seconds: options.take("ring-seconds")?,
+        also: options.take("also")?.unwrap_or_default(),
+    };
+    options.finish().map(|()| dial)
+}
+
+/// Options of `HangUp`, and of `Reject`, which has its code elsewhere.
+pub(super) fn leaving(of: &'static str, entries: Dictionary) -> Result<Leaving, Error> {
+    let mut options = Options::new(of, entries);
+    let leaving = Leaving {
+        sip_code: if of == "HangUp" { options.take("sip-code")? } else { None },
+        q850: options.take("q850-cause")?,
+        words: options.take("words")?,
+    };
+    options.finish().map(|()| leaving)
+}
+
+/// Options of an endpoint's `Transfer`: the other leg.
+pub(super) fn other_leg(entries: Dictionary) -> Result<Option<u64>, Error> {
+    let mut options = Options::new("Transfer", entries);
+    let other = options.take("other-leg")?;
+    options.finish().map(|()| other)
 }
 
 /// A rule of routing.

@@ -246,6 +246,19 @@ impl SipWitch {
         Ok(ObjectName::Account(id).path())
     }
 
+    #[zbus(out_args("phone"))]
+    async fn register_endpoint(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        options: Dictionary,
+    ) -> Result<OwnedObjectPath, Error> {
+        let endpoint = options::endpoint(options)?;
+        let caller = Caller::new(connection, &header);
+        let phone = self.desk.register(&caller, endpoint).await?;
+        Ok(ObjectName::Phone(phone).path())
+    }
+
     #[zbus(out_args("calls"))]
     async fn history(
         &self,

@@ -6,6 +6,10 @@
 //! Notices of what an ask changed go out before its answer: who has the answer and then empties his
 //! notices knows the world after it.
 
+mod endpoint;
+
+pub use endpoint::{EndpointAsk, EndpointDial, Leaving, NewEndpoint};
+
 use sipwitch_core::{call::leg::CallId, routing::rules::Rule};
 use tokio::sync::oneshot;
 
@@ -40,6 +44,9 @@ pub enum Refusal {
         /// Its name.
         name: String,
     },
+    /// Who asks may not.
+    #[error("{0}")]
+    NotAllowed(String),
     /// The object is not in a state in which this applies.
     #[error("{0}")]
     NotInThisState(String),
@@ -288,6 +295,26 @@ pub enum Ask {
         /// Sent.
         reply: Reply<()>,
     },
+    /// Make the program that asks a phone.
+    RegisterEndpoint {
+        /// What it is.
+        endpoint: NewEndpoint,
+        /// Its unique bus name.
+        owner: Option<String>,
+        /// Which phone it is.
+        reply: Reply<PhoneId>,
+    },
+    /// A program asks as the phone that it is.
+    Endpoint {
+        /// Which phone.
+        phone: PhoneId,
+        /// Who asks: the unique bus name.
+        owner: Option<String>,
+        /// What.
+        ask: EndpointAsk,
+    },
+    /// The bus lost what it was to tell programs that are phones: they are phones no more.
+    EndpointsLost,
     /// A program left the bus: its calls end.
     OwnerLeft {
         /// Its unique name.

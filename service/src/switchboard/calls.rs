@@ -112,7 +112,7 @@ impl Switchboard {
         }
     }
 
-    fn begin_incoming(
+    pub(super) fn begin_incoming(
         &mut self,
         leg: LegId,
         dialled: &str,
@@ -120,7 +120,7 @@ impl Switchboard {
         peer: Option<PeerView>,
         invitation: Invitation,
         route: Route,
-    ) {
+    ) -> CallId {
         self.last_call += 1;
         let id = CallId(self.last_call);
         let caller = invitation.from.clone();
@@ -139,6 +139,7 @@ impl Switchboard {
         self.legs.insert(leg, id);
         self.calls.insert(id, Box::new(entry));
         self.pump(id);
+        id
     }
 
     /// RFC 3891: the new leg takes the place of one of ours.
@@ -161,7 +162,7 @@ impl Switchboard {
 
     /// Ends a leg that belongs to no call.
     fn end_orphan(&mut self, leg: LegId, cause: Cause) {
-        self.endpoint.command(self.now.instant, leg, LegCommand::End { cause });
+        self.command_leg(leg, LegCommand::End { cause });
     }
 
     /// What the callee is to be told, with the caller's identity made from what was proven and not
@@ -291,14 +292,13 @@ impl Switchboard {
 
     /// Does what a call wants done, until it wants nothing more.
     pub(super) fn pump(&mut self, id: CallId) {
-        let now = self.now.instant;
         while let Some(action) = self.calls.get_mut(&id).and_then(|entry| entry.call.poll()) {
             match action {
                 Action::Command { leg, command } => {
                     if let LegCommand::End { cause } = &command {
                         self.leg_leaves(id, leg, cause);
                     }
-                    self.endpoint.command(now, leg, command);
+                    self.command_leg(leg, command);
                 }
                 Action::Start { leg, target, invitation } => {
                     self.start_leg(id, leg, &target, &invitation);
@@ -368,6 +368,9 @@ impl Switchboard {
         let started = match target.destination {
             Destination::Line(line) => self.start_on_line(id, leg, line, target, invitation),
             Destination::Peer => self.start_at_peer(id, leg, target, invitation),
+            Destination::Phone(PhoneId(phone)) if self.programs.has(phone) => {
+                self.programs.start(phone, leg, id, invitation)
+            }
             Destination::Phone(PhoneId(phone)) => self.start_at_phone(leg, phone, invitation),
         };
         if let Err(cause) = started {
@@ -450,6 +453,9 @@ impl Switchboard {
 
     /// Whose phone it is.
     fn extension_of(&self, phone: u64) -> Option<ExtensionNumber> {
+        if let Some(extension) = self.programs.extension_of(phone) {
+            return Some(extension.clone());
+        }
         self.registrar.phone(registrar::PhoneId(phone))?.extension.parse().ok()
     }
 
@@ -517,8 +523,15 @@ impl Switchboard {
                     let _ = reply.send(Err(super::ask::Refusal::NotInThisState(words)));
                 }
             }
-            Report::Party { side: Side::Caller, party } => entry.caller = party,
-            Report::Party { side: Side::Callee, party } => entry.callee = party,
+            Report::Party { side, party } => {
+                match side {
+                    Side::Caller => entry.caller = party,
+                    Side::Callee => entry.callee = party,
+                }
+                if let Some(leg) = entry.call.talking(side.other()) {
+                    self.party_changed(id, leg);
+                }
+            }
             Report::State(CallState::Connected) => {
                 if entry.answered_us == 0 {
                     entry.answered_us = unix_us;

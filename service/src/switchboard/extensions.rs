@@ -115,6 +115,7 @@ impl Switchboard {
         let groups = self.directory.remove(&number);
         self.messages.forget(number.as_str());
         self.phones_changed(&phones);
+        self.remove_programs_of(number.as_str());
         self.tell(|| Notice::ExtensionGone(number.to_string()));
         let mut changes = vec![Change::RemoveExtension { number: number.to_string() }];
         for group in groups {

@@ -236,6 +236,7 @@ impl Switchboard {
         }
         let mut numbers: Vec<ExtensionNumber> =
             self.registrar.phones().filter_map(|phone| known(&phone.extension)).collect();
+        numbers.extend(self.programs.reachable().cloned());
         numbers.sort_unstable();
         numbers.dedup();
         numbers.truncate(routing::MAX_FORKS);

@@ -24,6 +24,7 @@
 //! | `mailbox` | what waits in mailboxes at providers |
 //! | `messages` | texts, delivered or kept |
 //! | `moving` | calls that go on when the network changes |
+//! | `programs` | programs that are phones |
 //! | `query` | OPTIONS to somebody else |
 //! | `storing` | answers that wait for the store |
 //! | `trace` | what was tried for a call |
@@ -43,6 +44,7 @@ mod messages;
 mod moving;
 pub mod notice;
 mod outside;
+mod programs;
 mod query;
 mod registration;
 pub mod settings;
@@ -87,6 +89,7 @@ use self::{
     messages::Messages,
     moving::Stranded,
     notice::{Notice, ServiceView, World},
+    programs::Programs,
     query::Queries,
     settings::Settings,
     storing::Storing,
@@ -184,6 +187,7 @@ pub struct Switchboard {
     messages: Messages,
     mailboxes: Mailboxes,
     accounts: Accounts,
+    programs: Programs,
     queries: Queries,
     errands: Errands,
     lines: Lines,
@@ -246,6 +250,7 @@ impl Switchboard {
             messages: Messages::new(loaded.next_message, loaded.messages_waiting),
             mailboxes: Mailboxes::default(),
             accounts: Accounts::default(),
+            programs: Programs::default(),
             queries: Queries::default(),
             errands: Errands::default(),
             lines: Lines::new(&key, seed, &settings.product),
@@ -332,6 +337,7 @@ impl Switchboard {
         self.now = now;
         self.endpoint.handle_deadline(now.instant);
         self.lines.handle_deadline(now.instant);
+        self.programs_overdue();
         self.drain();
         let changes = self.registrar.handle_deadline(now.instant);
         self.phones_changed(&changes);
@@ -356,7 +362,8 @@ impl Switchboard {
         let call = self.call_deadlines.first().map(|(due, _)| *due);
         let text = self.messages.next_deadline();
         let (phone, line) = (self.registrar.next_deadline(), self.lines.next_deadline());
-        [self.endpoint.next_deadline(), phone, call, text, line].into_iter().flatten().min()
+        let (sip, program) = (self.endpoint.next_deadline(), self.programs.next_deadline());
+        [sip, program, phone, call, text, line].into_iter().flatten().min()
     }
 
     /// The next message to send.
@@ -445,7 +452,10 @@ impl Switchboard {
     /// Whether nothing is under way any more, so that the process can end after [`Ask::Stop`].
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.calls.is_empty() && self.endpoint.leg_count() == 0 && self.lines.is_quiet()
+        self.calls.is_empty()
+            && self.leg_count() == 0
+            && self.programs.is_idle()
+            && self.lines.is_quiet()
     }
 
     /// How many requests are under way, those included that only wait for repetitions.
@@ -457,7 +467,7 @@ impl Switchboard {
     /// How many legs there are.
     #[must_use]
     pub fn leg_count(&self) -> usize {
-        self.endpoint.leg_count()
+        self.endpoint.leg_count() + self.programs.leg_count()
     }
 
     /// Gives back the room that tables took in a rush.
@@ -489,7 +499,17 @@ impl Switchboard {
                 self.tell(|| Notice::World(Box::new(world)));
             }
             Ask::Stop => self.stop(),
-            Ask::OwnerLeft { owner } => self.owner_left(&owner),
+            Ask::OwnerLeft { owner } => {
+                self.owner_left(&owner);
+                self.program_left(&owner);
+            }
+            Ask::RegisterEndpoint { endpoint, owner, reply } => {
+                let _ = reply.send(self.register_endpoint(&endpoint, owner));
+            }
+            Ask::Endpoint { phone, owner, ask } => {
+                self.endpoint_asks(phone, owner.as_deref(), ask);
+            }
+            Ask::EndpointsLost => self.programs_lost(),
             Ask::Dial { contact, options, owner, reply } => {
                 let _ = reply.send(self.dial(&contact, options, owner));
             }
@@ -549,6 +569,15 @@ impl Switchboard {
 
     /// Hands on what the engine has to tell, until it has nothing more.
     fn drain(&mut self) {
+        loop {
+            self.drain_endpoint();
+            let Some((leg, event)) = self.programs.next_event() else { break };
+            self.leg_event(leg, event);
+        }
+        self.tell_programs();
+    }
+
+    fn drain_endpoint(&mut self) {
         self.carry_out_wishes();
         while let Some(event) = self.endpoint.poll_event() {
             match event {
@@ -594,7 +623,12 @@ impl Switchboard {
         World {
             service: self.service.clone(),
             calls: self.calls.values().map(|entry| entry.view()).collect(),
-            phones: self.registrar.phones().map(|binding| world::phone_view(binding)).collect(),
+            phones: self
+                .registrar
+                .phones()
+                .map(|binding| world::phone_view(binding))
+                .chain(self.programs.views())
+                .collect(),
             accounts: self.account_views(),
             extensions: self.directory.iter().map(|entry| self.extension_view(entry)).collect(),
         }

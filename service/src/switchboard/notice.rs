@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the switchboard tells whoever listens: snapshots of what changed, after it changed.
 
+mod told;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use sipwitch_core::call::leg::CallId;
+
+pub use told::{Told, ToldProgram};
 
 /// Names a registered phone. Kept over a restart.
 pub type PhoneId = u64;
@@ -151,9 +155,9 @@ pub struct PhoneView {
     pub id: PhoneId,
     /// Its extension.
     pub extension: ExtensionId,
-    /// The Contact it registered.
+    /// The Contact it registered; empty for a program.
     pub contact: String,
-    /// `udp`, `tcp`.
+    /// `udp`, `tcp`, … or `dbus`.
     pub transport: &'static str,
     /// Where it is reached: `127.0.0.1:5071`.
     pub address: String,
@@ -163,8 +167,19 @@ pub struct PhoneView {
     pub instance: String,
     /// When it registered last, microseconds since 1970.
     pub registered_us: i64,
-    /// When that runs out.
+    /// When that runs out; 0 for a program.
     pub expires_us: i64,
+    /// Set for a program.
+    pub program: Option<ProgramView>,
+}
+
+/// What is special about a phone that is a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProgramView {
+    /// Whether it can be reached.
+    pub available: bool,
+    /// Whether it rings for every person of the house.
+    pub all_calls: bool,
 }
 
 /// An extension.
@@ -305,6 +320,8 @@ pub enum Notice {
         /// The extension or address it came from.
         from: String,
     },
+    /// Something for one program that is a phone.
+    Program(Box<ToldProgram>),
     /// A phone registered or refreshed.
     Phone(PhoneView),
     /// A phone is gone.

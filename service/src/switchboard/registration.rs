@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! REGISTER, and phones that come and go.
 
-use sipwitch_core::extension::ExtensionNumber;
+use sipwitch_core::{cause::Cause, extension::ExtensionNumber};
 use sipwitch_sip::{
     endpoint::Arrival,
     flow::{Flow, Transport},
@@ -139,6 +139,11 @@ impl Switchboard {
     }
 
     pub(super) fn remove_phone(&mut self, phone: u64, reply: Reply<()>) {
+        if self.programs.has(phone) {
+            self.remove_program(phone, &Cause::normal());
+            let _ = reply.send(Ok(()));
+            return;
+        }
         match self.registrar.remove(PhoneId(phone)) {
             None => {
                 let name = phone.to_string();

@@ -130,8 +130,10 @@ impl Switchboard {
 
     fn only_extension_with_phone(&self) -> Result<ExtensionNumber, Refusal> {
         let mut with_phone = self.directory.iter().filter(|entry| {
+            let number = &entry.extension.number;
             matches!(entry.extension.kind, Kind::Person)
-                && !self.registrar.phones_of(entry.extension.number.as_str()).is_empty()
+                && (!self.registrar.phones_of(number.as_str()).is_empty()
+                    || self.programs.reachable().any(|extension| extension == number))
         });
         match (with_phone.next(), with_phone.next()) {
             (Some(only), None) => Ok(only.extension.number.clone()),
@@ -190,7 +192,9 @@ impl Switchboard {
 
     pub(super) fn answer_call(&mut self, call: CallId) -> Result<(), Refusal> {
         let done = self.entry(call)?.call.answer();
-        self.pump(call);
+        if self.answer_wanted(call) {
+            return Ok(());
+        }
         done.map_err(refusal)
     }
 
@@ -291,12 +295,12 @@ fn ring_of(options: &DialOptions) -> Option<Duration> {
     Some(Duration::from_secs(seconds.into()))
 }
 
-fn no_call(call: CallId) -> Refusal {
+pub(super) fn no_call(call: CallId) -> Refusal {
     Refusal::NotFound { kind: "call", name: call.0.to_string() }
 }
 
 /// A person's addresses, the one to be preferred first.
-fn all_of(first: &Contact, also: &[String]) -> Result<Vec<Contact>, Refusal> {
+pub(super) fn all_of(first: &Contact, also: &[String]) -> Result<Vec<Contact>, Refusal> {
     if also.len() > MAX_ADDRESSES {
         return Err(Refusal::BadValue(format!(
             "also names {} addresses, more than the {MAX_ADDRESSES} one person may have",
@@ -313,7 +317,7 @@ pub(super) fn parse(contact: &str) -> Result<Contact, Refusal> {
     })
 }
 
-fn refusal(error: CommandError) -> Refusal {
+pub(super) fn refusal(error: CommandError) -> Refusal {
     match error {
         CommandError::Unreachable(_) => Refusal::NoRoute(error.to_string()),
         CommandError::Busy

@@ -10,6 +10,7 @@ mod inside;
 mod keeping;
 mod lines;
 mod outside;
+mod programs;
 mod refusals;
 mod registration;
 mod soak;

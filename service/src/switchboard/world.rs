@@ -15,6 +15,7 @@ use super::{
     Switchboard,
     directory::{self, Directory, Entry},
     notice::{ExtensionView, PhoneView},
+    programs::Programs,
     settings::Settings,
 };
 use crate::lines::Lines;
@@ -23,6 +24,7 @@ use crate::lines::Lines;
 pub(super) struct House<'a> {
     directory: &'a Directory,
     registrar: &'a Registrar,
+    programs: &'a Programs,
     settings: &'a Settings,
     lines: &'a Lines,
     rules: &'a Rules,
@@ -37,7 +39,8 @@ impl routing::World for House<'_> {
 
     fn phones(&self, number: &ExtensionNumber) -> Vec<PhoneId> {
         let phones = self.registrar.phones_of(number.as_str());
-        phones.iter().map(|binding| PhoneId(binding.phone.0)).collect()
+        let programs = self.programs.ringing_for(number);
+        phones.iter().map(|binding| binding.phone.0).chain(programs).map(PhoneId).collect()
     }
 
     fn is_own_domain(&self, host: &str, port: Option<u16>) -> bool {
@@ -75,6 +78,7 @@ impl Switchboard {
         House {
             directory: &self.directory,
             registrar: &self.registrar,
+            programs: &self.programs,
             settings: &self.settings,
             lines: &self.lines,
             rules: &self.rules,
@@ -89,6 +93,7 @@ impl Switchboard {
             .phones_of(entry.extension.number.as_str())
             .iter()
             .map(|binding| binding.phone.0)
+            .chain(self.programs.belonging_to(entry.extension.number.as_str()))
             .collect();
         phones.sort_unstable();
         directory::view_of(entry, phones, self.settings.ring)
@@ -107,5 +112,6 @@ pub(super) fn phone_view(binding: &Binding) -> PhoneView {
         instance: binding.instance.to_string(),
         registered_us: binding.registered_us,
         expires_us: binding.expires_us,
+        program: None,
     }
 }

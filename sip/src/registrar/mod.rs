@@ -155,6 +155,13 @@ impl Registrar {
         self.next_phone
     }
 
+    /// Gives a number to a phone that does not register by SIP.
+    pub const fn number_foreign(&mut self) -> PhoneId {
+        let phone = PhoneId(self.next_phone);
+        self.next_phone = self.next_phone.saturating_add(1);
+        phone
+    }
+
     /// The flows of the device a GRUU stands for, the latest first (RFC 5627 §5.5, RFC 5626 §7).
     /// Whether the host part is ours is for the caller to know. None if the URI is no GRUU; empty
     /// if it is one and the device is not registered: 480.

@@ -13,12 +13,12 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue, Value},
 };
 
-use super::house::{House, account, call, extension, phone, soon, world};
+use super::house::{House, account, call, extension, phone, program, soon, world};
 use crate::bus::{
     account,
     call::{self, CallRecord, End},
     changes::{self, Property},
-    extension, line, phone, sipwitch,
+    endpoint, extension, line, phone, sipwitch,
     sipwitch::ServiceRecord,
 };
 
@@ -101,6 +101,9 @@ async fn a_change_is_told_as_a_read_would_show_it() {
     told_as_read(&house, ObjectName::Call(1), names::CALL_INTERFACE, call::CHANGING, &record).await;
     let object = ObjectName::Phone(3);
     told_as_read(&house, object, names::PHONE_INTERFACE, phone::CHANGING, &phone(3)).await;
+    let object = ObjectName::Phone(5);
+    let view = program(5);
+    told_as_read(&house, object, names::ENDPOINT_INTERFACE, endpoint::CHANGING, &view).await;
     let object = ObjectName::Extension("*97".into());
     let view = extension("*97");
     told_as_read(&house, object, names::EXTENSION_INTERFACE, extension::CHANGING, &view).await;
@@ -177,6 +180,10 @@ async fn the_object_manager_lists_every_object_with_its_interfaces() {
             (ObjectName::Extension("101".into()).path(), vec![names::EXTENSION_INTERFACE.into()]),
             (ObjectName::Extension("*97".into()).path(), vec![names::EXTENSION_INTERFACE.into()]),
             (ObjectName::Phone(3).path(), vec![names::PHONE_INTERFACE.into()]),
+            (
+                ObjectName::Phone(5).path(),
+                vec![names::ENDPOINT_INTERFACE.into(), names::PHONE_INTERFACE.into()],
+            ),
         ]
     );
 }

@@ -22,7 +22,7 @@ use crate::{
         ask::Ask,
         notice::{
             AccountStanding, AccountView, CallView, ExtensionView, LegView, LineView, Notice,
-            PeerView, PhoneView, ServiceView, TraceLine, World,
+            PeerView, PhoneView, ProgramView, ServiceView, TraceLine, World,
         },
     },
 };
@@ -157,7 +157,7 @@ pub(super) fn world() -> World {
             emergency_words: "no line".into(),
         },
         calls: vec![call(1)],
-        phones: vec![phone(3)],
+        phones: vec![phone(3), program(5)],
         extensions: vec![extension("101"), extension("*97")],
         accounts: vec![account("dus-net")],
     }
@@ -203,6 +203,20 @@ pub(super) fn phone(id: u64) -> PhoneView {
         instance: "urn:uuid:1".into(),
         registered_us: 3_000,
         expires_us: 4_000,
+        program: None,
+    }
+}
+
+pub(super) fn program(id: u64) -> PhoneView {
+    PhoneView {
+        contact: String::new(),
+        transport: "dbus",
+        address: String::new(),
+        user_agent: "softphone".into(),
+        instance: String::new(),
+        expires_us: 0,
+        program: Some(ProgramView { available: true, all_calls: false }),
+        ..phone(id)
     }
 }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Texts on their way: to all phones of an extension at once, kept if none takes them.
 
-use std::sync::Arc;
-
 use sipwitch_sip::{
     endpoint::Composed,
-    registrar::Binding,
     transaction::ClientId,
     wire::{Method, Response, name},
 };
@@ -17,11 +14,12 @@ use super::{
 use crate::store::{Change, records::MessageRecord};
 
 impl Switchboard {
-    pub(super) fn send_text(&mut self, text: Text, phones: &[Arc<Binding>], sender: Sender) {
+    /// Sends a text to everything of its extension that takes texts.
+    pub(super) fn send_text(&mut self, text: Text, sender: Sender) {
         let id = self.messages.next;
         self.messages.next += 1;
         let mut open = 0;
-        for phone in phones {
+        for phone in &self.registrar.phones_of(&text.extension) {
             let Some(uri) = phone.uri() else { continue };
             let to = self.address_of(&text.extension);
             let mut draft = self.endpoint.compose(&Composed {
@@ -38,15 +36,17 @@ impl Switchboard {
             self.messages.requests.insert(request, id);
             open += 1;
         }
-        if open == 0 {
+        let stored = matches!(sender, Sender::Kept(_));
+        let programs = self.text_to_programs(id, &text, stored);
+        if open == 0 && programs.is_empty() {
             self.keep(id, &text, sender, "no phone is registered");
             return;
         }
-        if !matches!(sender, Sender::Kept(_)) {
+        if !stored || !programs.is_empty() {
             // All have the same patience, so that they come in the order they end.
             self.messages.deadlines.push_back((self.now.instant + PATIENCE, id));
         }
-        self.messages.sending.insert(id, Sending { text, open, sender });
+        self.messages.sending.insert(id, Sending { text, open, programs, sender });
     }
 
     /// Keeps the texts that no phone has taken so far. One that takes it later is welcome to.
@@ -57,9 +57,17 @@ impl Switchboard {
             }
             self.messages.deadlines.pop_front();
             let Some(sending) = self.messages.sending.get_mut(&id) else { continue };
+            // A program that says nothing for so long will not.
+            sending.programs.clear();
+            if matches!(sending.sender, Sender::Kept(_)) {
+                if sending.open == 0 {
+                    self.messages.sending.remove(&id);
+                }
+                continue;
+            }
             let sender = std::mem::replace(&mut sending.sender, Sender::Kept(id));
             let text = sending.text.clone();
-            if !text.can_wait() {
+            if sending.open == 0 || !text.can_wait() {
                 self.messages.sending.remove(&id);
                 self.messages.looking.remove(&id);
             }
@@ -84,7 +92,7 @@ impl Switchboard {
         sending.open -= 1;
         if is_taken {
             self.taken(sending);
-        } else if sending.open == 0 {
+        } else if sending.open == 0 && sending.programs.is_empty() {
             let why = match response {
                 Some(response) => {
                     format!("the answer is {} {}", response.status(), response.reason())
@@ -115,6 +123,36 @@ impl Switchboard {
                     }
                 }
                 self.store_quietly(Change::RemoveMessage { id: number });
+            }
+        }
+    }
+
+    /// A program took a text. Gives false if none waits for it.
+    pub(in super::super) fn program_took(&mut self, program: u64, message: u64) -> bool {
+        let is_asked = |sending: &Sending| sending.programs.contains(&program);
+        if !self.messages.sending.get(&message).is_some_and(is_asked) {
+            return false;
+        }
+        if let Some(sending) = self.messages.sending.remove(&message) {
+            self.taken(sending);
+        }
+        true
+    }
+
+    /// A program takes no texts any more; what only it could have taken is kept.
+    pub(in super::super) fn texts_left_by(&mut self, program: u64) {
+        let mut left = Vec::new();
+        for (id, sending) in &mut self.messages.sending {
+            let before = sending.programs.len();
+            sending.programs.retain(|other| *other != program);
+            if before > 0 && sending.programs.is_empty() && sending.open == 0 {
+                left.push(*id);
+            }
+        }
+        left.sort_unstable();
+        for id in left {
+            if let Some(sending) = self.messages.sending.remove(&id) {
+                self.keep(id, &sending.text, sending.sender, "the program has left");
             }
         }
     }

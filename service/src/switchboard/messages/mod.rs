@@ -8,7 +8,6 @@ mod waiting;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -21,7 +20,6 @@ use sipwitch_core::{
 };
 use sipwitch_sip::{
     endpoint::Arrival,
-    registrar::Binding,
     transaction::{ClientId, ServerId},
     wire::{Draft, name},
 };
@@ -67,17 +65,19 @@ pub(super) struct Sending {
     text: Text,
     /// Requests not answered yet.
     open: u32,
+    /// Programs that have not taken it yet.
+    programs: Vec<u64>,
     sender: Sender,
 }
 
 /// A text.
 #[derive(Debug, Clone)]
-struct Text {
+pub(super) struct Text {
     /// Whom it is for; empty if it leaves the house.
-    extension: String,
-    from: String,
-    content_type: String,
-    body: Bytes,
+    pub(super) extension: String,
+    pub(super) from: String,
+    pub(super) content_type: String,
+    pub(super) body: Bytes,
 }
 
 impl Text {
@@ -116,8 +116,8 @@ enum Sender {
 
 /// Where a text goes.
 enum Way {
-    /// To these phones.
-    To(Vec<Arc<Binding>>),
+    /// To everything of its extension that takes texts.
+    In,
     /// Out of the house.
     Out(Leaves),
 }
@@ -206,8 +206,7 @@ impl Switchboard {
         sender: Sender,
     ) {
         let text = Text::arrived(arrival, reader.to_string(), from.to_owned());
-        let phones = self.registrar.phones_of(reader.as_str());
-        self.send_text(text, &phones, sender);
+        self.send_text(text, sender);
     }
 
     /// A text of somebody in the house, or of another domain.
@@ -227,9 +226,9 @@ impl Switchboard {
             self.send_text_out(Text::arrived(arrival, String::new(), from), leaves, sender);
             return Ok(());
         }
-        let (extension, phones) = self.phones_for_text(&contact)?;
+        let extension = self.extension_for_text(&contact)?;
         let sender = self.sender_of(arrival);
-        self.send_text(Text::arrived(arrival, extension, from), &phones, sender);
+        self.send_text(Text::arrived(arrival, extension, from), sender);
         Ok(())
     }
 
@@ -257,7 +256,7 @@ impl Switchboard {
             Ok((text, Way::Out(leaves))) => {
                 self.send_text_out(text, leaves, Sender::Program(reply));
             }
-            Ok((text, Way::To(phones))) => self.send_text(text, &phones, Sender::Program(reply)),
+            Ok((text, Way::In)) => self.send_text(text, Sender::Program(reply)),
             Err(refusal) => {
                 let _ = reply.send(Err(refusal));
             }
@@ -296,18 +295,18 @@ impl Switchboard {
         if let Some(leaves) = self.text_leaves_by(&parsed, None) {
             return Ok((text, Way::Out(leaves)));
         }
-        let (extension, phones) = self.phones_for_text(&parsed).map_err(|status| {
+        let extension = self.extension_for_text(&parsed).map_err(|status| {
             if status == 404 {
                 Refusal::NotFound { kind: "extension", name: contact.to_owned() }
             } else {
                 Refusal::NoRoute(format!("{contact}: nothing there takes texts"))
             }
         })?;
-        Ok((Text { extension, ..text }, Way::To(phones)))
+        Ok((Text { extension, ..text }, Way::In))
     }
 
-    /// The one extension a text is for, and its phones.
-    fn phones_for_text(&self, contact: &Contact) -> Result<(String, Vec<Arc<Binding>>), u16> {
+    /// The one extension a text is for.
+    fn extension_for_text(&self, contact: &Contact) -> Result<String, u16> {
         let texting = Caller { wants: Wants::Text, ..Caller::default() };
         let route = routing::route(contact, &texting, &self.house(None));
         let number = match contact {
@@ -320,9 +319,7 @@ impl Switchboard {
         if matches!(entry.extension.kind, Kind::Group { .. }) {
             return Err(488);
         }
-        let number = entry.extension.number.to_string();
-        let phones = self.registrar.phones_of(&number);
-        Ok((number, phones))
+        Ok(entry.extension.number.to_string())
     }
 
     fn address_of(&self, number: &str) -> String {

@@ -68,7 +68,7 @@ impl Switchboard {
         let id = self.messages.next;
         self.messages.next += 1;
         self.messages.deadlines.push_back((self.now.instant + PATIENCE, id));
-        self.messages.sending.insert(id, Sending { text, open: 1, sender });
+        self.messages.sending.insert(id, Sending { text, open: 1, programs: Vec::new(), sender });
         match &leaves {
             Leaves::Line(_, outgoing) if !outgoing.needs_connections() => {
                 return self.text_goes_over(id, outgoing);

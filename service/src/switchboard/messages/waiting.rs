@@ -37,7 +37,6 @@ impl Switchboard {
         self.messages.fetching.remove(extension);
         let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         self.messages.kept.insert(extension.to_owned(), count);
-        let phones = self.registrar.phones_of(extension);
         // What is being delivered already is not delivered twice, however many phones come.
         let under_way: HashSet<u64> = self
             .messages
@@ -58,7 +57,7 @@ impl Switchboard {
                 content_type: message.content_type,
                 body: message.body.into(),
             };
-            self.send_text(text, &phones, Sender::Kept(message.id));
+            self.send_text(text, Sender::Kept(message.id));
         }
     }
 }

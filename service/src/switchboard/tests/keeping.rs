@@ -156,6 +156,7 @@ fn notices_come_in_order_and_a_world_in_their_midst_fits_them() {
             Notice::Connectivity(_) => "network",
             Notice::HeldBack(_) => "held back",
             Notice::Dtmf { .. } => "tone",
+            Notice::Program(_) => "program",
             Notice::Phone(_) => "phone",
             Notice::PhoneGone(_) => "phone gone",
             Notice::Extension(_) => "extension",

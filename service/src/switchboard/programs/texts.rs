@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Texts to programs.
+
+use sipwitch_core::extension::ExtensionNumber;
+
+use super::super::{Switchboard, ask::Refusal, messages::Text, notice::Told};
+
+impl Switchboard {
+    /// Gives a text to the programs of its extension; those are asked to take it.
+    pub(in super::super) fn text_to_programs(
+        &mut self,
+        message: u64,
+        text: &Text,
+        stored: bool,
+    ) -> Vec<u64> {
+        let Ok(extension) = text.extension.parse::<ExtensionNumber>() else { return Vec::new() };
+        let programs: Vec<u64> = self.programs.ringing_for(&extension).collect();
+        let sender = text.from.trim_start_matches('<').trim_end_matches('>');
+        for program in &programs {
+            let told = Told::Text {
+                message,
+                sender: sender.to_owned(),
+                content_type: text.content_type.clone(),
+                content: text.body.clone(),
+                stored,
+                extension: text.extension.clone(),
+            };
+            self.programs.tell(*program, told);
+        }
+        programs
+    }
+
+    /// A program takes a text.
+    pub(super) fn text_accepted(&mut self, program: u64, message: u64) -> Result<(), Refusal> {
+        if self.program_took(program, message) {
+            return Ok(());
+        }
+        let words = format!("no text {message} waits to be taken");
+        Err(Refusal::NotInThisState(words))
+    }
+}
