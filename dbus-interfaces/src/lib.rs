@@ -35,7 +35,7 @@ pub use names::ObjectName;
 pub use phone::PhoneProxy;
 pub use providers::ProvidersProxy;
 pub use rules::RulesProxy;
-pub use sipwitch::SipWitchProxy;
+pub use sipwitch::{CallerHeldBackStream, SipWitchProxy};
 
 #[cfg(test)]
 mod tests;

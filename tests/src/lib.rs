@@ -28,6 +28,7 @@
 //! A foreign program that is not installed fails the test and names the package; it never passes
 //! silently. All traffic stays on loopback, or in a [`Network`] that is gone with the test.
 
+pub mod authority;
 pub mod bus;
 pub mod command_line;
 pub mod desk;
@@ -38,6 +39,7 @@ pub mod peers;
 pub mod program;
 pub mod transcript;
 
+pub use authority::Authority;
 pub use bus::PrivateBus;
 pub use command_line::CommandLine;
 pub use desk::Desk;
