@@ -90,6 +90,7 @@ fn operators_misbehave_as_they_are_told() -> Result<()> {
         let mut phone = phone(operator.at, "anna", "a")?;
         let wanted = match manner {
             Manner::ChallengeForEver => 401,
+            Manner::MovedForEver => 302,
             Manner::TooBriefForEver => 423,
             _ => 200,
         };
@@ -98,7 +99,10 @@ fn operators_misbehave_as_they_are_told() -> Result<()> {
             ensure!(registered.status() == Some(wanted), "{manner:?}: {registered:?}");
         }
         let (code, contact) = match manner {
-            Manner::ChallengeForEver | Manner::Silent | Manner::TooBriefForEver => continue,
+            Manner::ChallengeForEver
+            | Manner::MovedForEver
+            | Manner::Silent
+            | Manner::TooBriefForEver => continue,
             Manner::RedirectToSelf => (302, Some(format!("<sip:again@{}>", operator.at))),
             Manner::RedirectToUs => (302, Some(format!("<sip:101@{}>", phone.local()))),
             Manner::Unavailable => (503, None),

@@ -167,6 +167,8 @@ impl Operator {
 pub enum Manner {
     /// It asks for a password for ever, each time because the nonce was stale.
     ChallengeForEver,
+    /// It sends every registration on, to itself.
+    MovedForEver,
     /// It sends every call back to itself.
     RedirectToSelf,
     /// It sends every call to where it came from.
@@ -183,6 +185,7 @@ impl Manner {
     /// Every manner.
     pub const ALL: &'static [Self] = &[
         Self::ChallengeForEver,
+        Self::MovedForEver,
         Self::RedirectToSelf,
         Self::RedirectToUs,
         Self::Silent,
@@ -193,6 +196,7 @@ impl Manner {
     const fn scenario(self) -> &'static str {
         match self {
             Self::ChallengeForEver => "operator-challenge-for-ever",
+            Self::MovedForEver => "operator-moved-for-ever",
             Self::RedirectToSelf => "operator-redirect-to-self",
             Self::RedirectToUs => "operator-redirect-to-us",
             Self::Silent => "operator-silent",
@@ -249,6 +253,13 @@ impl Misbehaving {
             self.program.said.wait(Duration::from_millis(20), |_| Some(()));
         }
         Ok(())
+    }
+
+    /// How often it was asked for something; what came twice counts twice.
+    #[must_use]
+    pub fn times_asked(&self, method: &str) -> usize {
+        let start = format!("{method} ");
+        self.messages().lines().filter(|line| line.starts_with(&start)).count()
     }
 
     /// Every SIP message it has sent or received so far.
