@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
+    fs::{self, Metadata, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -23,9 +23,28 @@ use crate::{
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// The file.
-#[derive(Debug)]
 pub(super) struct PasswordFile {
     path: PathBuf,
+    /// What was read of it, until it rests: it is read once for all accounts that begin together.
+    read: Option<(Option<Stamp>, Content)>,
+}
+
+/// By which a file is known to be the one that was read.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    file: (u64, u64),
+    length: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(about: &Metadata) -> Self {
+        Self {
+            file: (about.dev(), about.ino()),
+            length: about.len(),
+            changed: (about.ctime(), about.ctime_nsec()),
+        }
+    }
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -64,7 +83,18 @@ mod wiped {
 
 impl PasswordFile {
     pub(super) const fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, read: None }
+    }
+
+    /// What stands in the file now, read again only if it is another one.
+    fn known(&mut self) -> Result<&Content, Trouble> {
+        let now = fs::symlink_metadata(&self.path).ok().map(|about| Stamp::of(&about));
+        let content = match self.read.take() {
+            Some((then, content)) if then == now => content,
+            // A change after the look is seen at the next one.
+            _ => self.content()?,
+        };
+        Ok(&self.read.insert((now, content)).1)
     }
 
     fn content(&self) -> Result<Content, Trouble> {
@@ -80,7 +110,8 @@ impl PasswordFile {
         toml::from_str(&text).map_err(|_| wrong(&"it is no file of passwords"))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Content)) -> Result<(), Trouble> {
+    fn change(&mut self, change: impl FnOnce(&mut Content)) -> Result<(), Trouble> {
+        self.read = None;
         let mut content = self.content()?;
         change(&mut content);
         let text = toml::to_string(&content).map(Zeroizing::new);
@@ -123,7 +154,7 @@ impl SecretStore for PasswordFile {
         &'a mut self,
         owner: &'a Owner,
     ) -> BoxFuture<'a, Result<Option<Secret<String>>, Trouble>> {
-        let found = self.content().map(|content| {
+        let found = self.known().map(|content| {
             let row = content.passwords.get(&*owner.account);
             row.filter(|row| row.domain == *owner.domain)
                 .map(|row| Secret::new(row.password.as_str().to_owned()))
@@ -161,5 +192,7 @@ impl SecretStore for PasswordFile {
         std::future::pending().boxed()
     }
 
-    fn rest(&mut self) {}
+    fn rest(&mut self) {
+        self.read = None;
+    }
 }

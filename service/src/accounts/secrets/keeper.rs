@@ -22,6 +22,10 @@ const LEFT_ALONE: Duration = Duration::from_secs(600);
 /// somebody waits for it, it is looked at so often.
 const SILENT: Duration = Duration::from_secs(60);
 
+/// So long after the last request the store may rest: a thousand accounts that begin in turns ask
+/// one after the other.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// Looks after passwords.
 pub(super) struct Keeper {
     store: Box<dyn SecretStore>,
@@ -32,6 +36,8 @@ pub(super) struct Keeper {
     waiting: BTreeMap<Arc<str>, Owner>,
     /// Accounts whose passwords are to be forgotten when it is.
     leaving: BTreeSet<Arc<str>>,
+    /// Nobody has asked the store for anything since it rested.
+    is_at_rest: bool,
     /// The user is being asked.
     asking: Option<BoxFuture<'static, Result<(), Trouble>>>,
     dismissed: Option<Instant>,
@@ -51,6 +57,7 @@ enum Event {
     Asked(Option<Request>),
     Answered(Result<(), Trouble>),
     Changed,
+    Quiet,
 }
 
 impl Keeper {
@@ -64,6 +71,7 @@ impl Keeper {
             known: BTreeMap::new(),
             waiting: BTreeMap::new(),
             leaving: BTreeSet::new(),
+            is_at_rest: true,
             asking: None,
             dismissed: None,
         }
@@ -76,14 +84,14 @@ impl Keeper {
             // The keeper ends inside: what he holds of the bus needs the runtime to be let go.
             Ok(runtime) => runtime.block_on(async move {
                 loop {
-                    if requests.is_empty() && !self.waits() {
-                        self.store.rest();
-                    }
-                    match self.next(&mut requests).await {
+                    let event = self.next(&mut requests).await;
+                    self.is_at_rest = matches!(event, Event::Quiet);
+                    match event {
                         Event::Asked(Some(request)) => self.serve(request).await,
                         Event::Asked(None) => return,
                         Event::Answered(answer) => self.answered(answer).await,
                         Event::Changed => self.look_again().await,
+                        Event::Quiet => self.store.rest(),
                     }
                 }
             }),
@@ -95,6 +103,7 @@ impl Keeper {
 
     async fn next(&mut self, requests: &mut mpsc::UnboundedReceiver<Request>) -> Event {
         let waits = self.waits();
+        let may_rest = !waits && !self.is_at_rest;
         let asking = async {
             match &mut self.asking {
                 Some(asking) => asking.await,
@@ -107,6 +116,7 @@ impl Keeper {
             answer = asking => Event::Answered(answer),
             () = self.store.changed(), if waits => Event::Changed,
             () = tokio::time::sleep(SILENT), if waits => Event::Changed,
+            () = tokio::time::sleep(QUIET), if may_rest => Event::Quiet,
         }
     }
 
