@@ -105,11 +105,14 @@ class Provider:
         if user is None:
             challenge = f'Digest realm="{REALM}", nonce="{os.urandom(12).hex()}", algorithm=MD5, qop="auth"'
             return answer(request, "401 Unauthorized", [f"WWW-Authenticate: {challenge}"])
-        contact = re.sub(r";expires=\d+", "", kept.get("contact", ""))
-        is_there = kept.get("expires") != "0" and ";expires=0" not in kept.get("contact", "")
-        if is_there:
-            self.granted.append((time.monotonic(), user, source))
-        return answer(request, "200 OK", [f"Contact: {contact};expires={self.expires}"] if is_there else [])
+        # With a new address the old one is taken back in the same request.
+        contacts = [contact for contact in re.split(r"\r\ncontact: |,\s*(?=<)", kept.get("contact", ""))
+                    if contact and ";expires=0" not in contact]
+        if not contacts or kept.get("expires") == "0":
+            return answer(request, "200 OK")
+        self.granted.append((time.monotonic(), user, source))
+        return answer(request, "200 OK", [
+            f"Contact: {re.sub(r';expires=[0-9]+', '', contact)};expires={self.expires}" for contact in contacts])
 
     @staticmethod
     def proven(credentials):

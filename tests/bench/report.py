@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table: printed line by line as it grows, and written to docs/performance.md."""
 
-SCALES = {"ms": 1e3, "µs": 1e6, "MiB": 1 / 2**20, "B": 1, "/s": 1, "": 1}
+SCALES = {"ms": 1e3, "µs": 1e6, "s": 1, "MiB": 1 / 2**20, "B": 1, "/s": 1, "": 1}
 BEGIN, END = "<!-- table: written by `make bench-record` -->", "<!-- end of table -->"
 
 
