@@ -93,7 +93,7 @@ fuzz: ## run every fuzz target for SECONDS_EACH (60), or one: make fuzz TARGET=n
 	.ci/fuzz "$(TARGET)" "$(SECONDS_EACH)"
 
 .PHONY: bench
-bench: build ## measure beside kamailio, over loopback, as ratios (about 25 minutes)
+bench: build ## measure beside kamailio, over loopback, as ratios (about 30 minutes)
 	@.ci/need packages bench
 	tests/bench/bench $(BENCH)
 
