@@ -2,6 +2,9 @@
 //! What the fuzz targets do with their input. Each asserts what must hold for any bytes; a panic
 //! anywhere below is a finding as well.
 
+mod files;
+mod names;
+
 use std::{
     net::IpAddr,
     time::{Duration, Instant},
@@ -26,6 +29,11 @@ use sipwitch_sip::{
         ContactList, Draft, Limits, Message, Method, NameAddr, Request, StreamReader, Uri, Via,
         name, parse_datagram,
     },
+};
+
+pub use self::{
+    files::{provider, rules},
+    names::names,
 };
 
 /// One datagram: it is read or refused, and what we write about it we can read.

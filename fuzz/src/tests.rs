@@ -60,8 +60,23 @@ fn endpoint() {
 }
 
 #[test]
+fn names() {
+    run(crate::names, &["seeds/names"], 97);
+}
+
+#[test]
+fn provider() {
+    run(crate::provider, &["seeds/provider"], 29);
+}
+
+#[test]
 fn registration() {
     run(crate::registration, &["seeds/registration", MESSAGES[0]], 97);
+}
+
+#[test]
+fn rules() {
+    run(crate::rules, &["seeds/rules"], 29);
 }
 
 #[test]
