@@ -46,7 +46,11 @@ async fn list(service: &Service, output: &Output) -> Result<(), Failure> {
                 phone.id.to_string(),
                 phone.extension.clone(),
                 format!("{}:{}", phone.transport, phone.address),
-                duration(phone.expires_at_microseconds.saturating_sub(now)),
+                // A program is a phone for as long as it is on the bus.
+                match phone.expires_at_microseconds {
+                    0 => "never".to_owned(),
+                    at => duration(at.saturating_sub(now)),
+                },
                 phone.user_agent.clone(),
             ]
         })

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Programs that are phones, on a real bus and with real phones at the other end.
+
+use anyhow::{Context, Result, ensure};
+use futures_util::StreamExt as _;
+use sipwitch_dbus_interfaces::wire::{
+    CallState, EndpointDialOptions, EndpointOptions, HangUpOptions,
+};
+use sipwitch_dbus_interfaces::{EndpointProxy, Error};
+use sipwitch_tests::desk::Desk;
+use sipwitch_tests::peers::{Account, Baresip};
+use sipwitch_tests::program::in_home;
+use sipwitch_tests::{House, Program};
+use zbus::Message;
+use zbus::proxy::{CacheProperties, SignalStream};
+use zbus::zvariant::OwnedObjectPath;
+
+/// What the program describes. Nothing is there to hear; one line is of no standard.
+const SDP: &str = "v=0\r\no=- 20518 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+    m=audio 49170 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+    a=x-as-it-was: two  spaces \r\na=sendrecv\r\n";
+
+/// A program that is a phone, on a connection of its own.
+struct Softphone {
+    signals: SignalStream<'static>,
+    endpoint: EndpointProxy<'static>,
+    path: OwnedObjectPath,
+    desk: Desk,
+}
+
+impl Softphone {
+    fn start(house: &House, extension: &str) -> Result<Self> {
+        let desk = house.new_desk()?;
+        let options = EndpointOptions {
+            extension: Some(extension.to_owned()),
+            name: Some("softphone".to_owned()),
+            all_calls: None,
+        };
+        let service = desk.service()?;
+        let path = desk.wait("RegisterEndpoint", service.register_endpoint(&options))??;
+        let endpoint = endpoint_at(&desk, &path)?;
+        let signals = desk.wait("a stream", endpoint.inner().receive_all_signals())??;
+        desk.wait("SetAvailable", endpoint.set_available(true))??;
+        Ok(Self { signals, endpoint, path, desk })
+    }
+
+    /// The next signal of that name; progress may come before it.
+    fn signal(&mut self, name: &str) -> Result<Message> {
+        loop {
+            let message = self.desk.wait(name, self.signals.next())?.context("the bus has gone")?;
+            let member = message.header().member().map(ToString::to_string).unwrap_or_default();
+            if member == name {
+                return Ok(message);
+            }
+            ensure!(member == "Progress", "{member} came where {name} was wanted");
+        }
+    }
+
+    fn ended(&mut self, leg: u64) -> Result<String> {
+        let signal = self.signal("Ended")?;
+        let (of, reason, _, _, _): (u64, String, u32, u32, String) = signal.body().deserialize()?;
+        ensure!(of == leg, "leg {of} ended, not {leg}");
+        Ok(reason)
+    }
+}
+
+fn endpoint_at(desk: &Desk, path: &OwnedObjectPath) -> Result<EndpointProxy<'static>> {
+    let proxy = EndpointProxy::builder(desk.connection())
+        .path(path.clone())?
+        .cache_properties(CacheProperties::No);
+    Ok(desk.wait("the proxy of an endpoint", proxy.build())??)
+}
+
+fn baresip(house: &House, number: &str) -> Result<Baresip> {
+    let mut phone = Baresip::start(&Account::new(number, house.at))?;
+    phone.registered()?;
+    Ok(phone)
+}
+
+/// The descriptions in the messages of a phone that begin so; baresip shows them with plain line
+/// ends, and other words of its own after them.
+fn descriptions(phone: &Baresip, first: &str) -> Vec<String> {
+    let begins = |message: &String| message.lines().any(|line| line.starts_with(first));
+    let described = |message: String| {
+        let lines = message.lines().skip_while(|line| *line != "v=0");
+        let lines: Vec<_> = lines.take_while(|line| line.get(1..2) == Some("=")).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    };
+    phone.sip().into_iter().filter(begins).filter_map(described).collect()
+}
+
+fn plain(sdp: &str) -> String {
+    sdp.replace("\r\n", "\n").trim_end_matches('\n').to_owned()
+}
+
+#[test]
+fn a_program_calls_a_phone_and_each_sees_the_others_own_description() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let mut anna = baresip(&house, "101")?;
+    let mut program = Softphone::start(&house, "102")?;
+    ensure!(house.desk().phones("102", 1)? == [program.path.clone()]);
+
+    let options = EndpointDialOptions::default();
+    let dialled = program.endpoint.dial("101", SDP.as_bytes(), &options);
+    let (leg, call) = program.desk.wait("Dial", dialled)??;
+    ensure!(anna.incoming()?.contains("102"));
+    anna.answer()?;
+    anna.established()?;
+    let answered = program.signal("Answered")?;
+    let (of, _, answer): (u64, u32, Vec<u8>) = answered.body().deserialize()?;
+    ensure!(of == leg);
+    house.desk().call_is(&call, CallState::Connected)?;
+    let offers = descriptions(&anna, "INVITE sip:");
+    ensure!(offers.first() == Some(&plain(SDP)), "{offers:#?}");
+    let answers = descriptions(&anna, "SIP/2.0 200 ");
+    let answer = String::from_utf8(answer)?;
+    ensure!(answers.contains(&plain(&answer)), "{answer}\n{answers:#?}");
+
+    // Held and resumed from here.
+    for (direction, state) in [("sendonly", CallState::Held), ("sendrecv", CallState::Connected)] {
+        let offer = SDP.replace("20518 0", "20518 1").replace("sendrecv", direction);
+        let offered = program.endpoint.offer_description(leg, offer.as_bytes());
+        let exchange = program.desk.wait("OfferDescription", offered)??;
+        let signal = program.signal("OfferAnswered")?;
+        let (_, of, code, _, _): (u64, u32, u32, String, Vec<u8>) = signal.body().deserialize()?;
+        ensure!((of, code) == (exchange, 200), "{of} {code}");
+        house.desk().call_is(&call, state)?;
+    }
+    let options = HangUpOptions::default();
+    program.desk.wait("HangUp", program.endpoint.hang_up(leg, &options))??;
+    ensure!(program.ended(leg)? == "hung-up");
+    anna.closed()?;
+    house.desk().calls_are(0)?;
+    Ok(())
+}
+
+#[test]
+fn a_phone_calls_a_program_and_nobody_else_can_answer_in_its_place() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let mut anna = baresip(&house, "101")?;
+    let mut program = Softphone::start(&house, "102")?;
+    anna.call("102")?;
+    let signal = program.signal("IncomingCall")?;
+    let body = signal.body();
+    let (leg, call, offer, _): (
+        u64,
+        OwnedObjectPath,
+        Vec<u8>,
+        sipwitch_dbus_interfaces::wire::IncomingCallInfo,
+    ) = body.deserialize()?;
+    let offers = descriptions(&anna, "INVITE sip:");
+    let offer = String::from_utf8(offer)?;
+    ensure!(offers.contains(&plain(&offer)), "{offer}\n{offers:#?}");
+    program.desk.wait("ShowProgress", program.endpoint.show_progress(leg, 180, b""))??;
+    anna.ringing()?;
+
+    let stranger = house.new_desk()?;
+    let theirs = endpoint_at(&stranger, &program.path)?;
+    let refused = stranger.wait("Answer", theirs.answer(leg, SDP.as_bytes()))?;
+    ensure!(matches!(refused, Err(Error::NotAllowed(_))), "{refused:?}");
+
+    // Whoever wants the call to be answered asks the program to do it.
+    let proxy = house.desk().call(&call)?;
+    house.desk().wait("Answer", proxy.answer())??;
+    program.signal("AnswerWanted")?;
+    program.desk.wait("Answer", program.endpoint.answer(leg, SDP.as_bytes()))??;
+    program.signal("Confirmed")?;
+    anna.established()?;
+    let answers = descriptions(&anna, "SIP/2.0 200 ");
+    ensure!(answers.contains(&plain(SDP)), "{answers:#?}");
+    anna.hang_up()?;
+    ensure!(program.ended(leg)? == "hung-up");
+    Ok(())
+}
+
+#[test]
+fn the_calls_of_a_program_end_when_it_leaves_the_bus() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let mut anna = baresip(&house, "101")?;
+    let program = Softphone::start(&house, "102")?;
+    let options = EndpointDialOptions::default();
+    let dialled = program.endpoint.dial("101", SDP.as_bytes(), &options);
+    program.desk.wait("Dial", dialled)??;
+    anna.incoming()?;
+    anna.answer()?;
+    anna.established()?;
+    let (_, shown) = house.sipwitch(&["phones"])?;
+    ensure!(shown.contains("dbus:") && shown.contains("softphone"), "{shown}");
+    drop(program);
+    anna.closed()?;
+    house.desk().calls_are(0)?;
+    house.desk().phones("102", 0)?;
+    Ok(())
+}
+
+#[test]
+fn the_example_of_the_documentation_answers_a_call() -> Result<()> {
+    let house = House::plan().extensions(&["101"]).build()?;
+    let text = include_str!("../../docs/endpoints.md");
+    let code = text.split_once("```python\n").and_then(|(_, code)| code.split_once("```"));
+    let (code, _) = code.context("the page has an example")?;
+    // The only person of the house is who the program belongs to.
+    let script = house.home().join("phone.py");
+    std::fs::write(&script, code)?;
+    let bus = house.bus.as_ref().context("the house has a bus")?;
+    // Debian's own python has its modules; another in the path may not.
+    let mut command = in_home("/usr/bin/python3", house.home());
+    command.arg(&script).env("DBUS_SESSION_BUS_ADDRESS", &bus.address);
+    let mut example = Program::start("example", &mut command)
+        .context("install python3, python3-dbus and python3-gi")?;
+    example.wait_for("ready: /org/gnutelephony/SipWitch1/phone/")?;
+    let mut anna = baresip(&house, "101")?;
+    anna.call("101")?;
+    anna.established()?;
+    example.wait_for("call from 101")?;
+    anna.hang_up()?;
+    example.wait_for("ended: hung-up")?;
+    Ok(())
+}
