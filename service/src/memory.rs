@@ -135,20 +135,18 @@ pub fn let_program_go() {
 #[cfg(not(target_os = "linux"))]
 pub const fn let_program_go() {}
 
-/// Gives what the C library keeps back to the system. Takes some milliseconds after a big rush.
-#[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "malloc_trim(3) has no safe face")]
+/// Gives back to the system what the allocators keep: ours, and that of the C library, which serves
+/// SQLite. Takes some milliseconds after a big rush.
+#[expect(unsafe_code, reason = "mi_collect and malloc_trim(3) have no safe face")]
 pub fn give_back() {
-    // SAFETY: malloc_trim takes no pointer and may be called at any time from any thread; it only
-    // returns pages of free memory (glibc's manual, malloc_trim(3)).
+    // SAFETY: both take no pointer and may be called at any time from any thread; they only return
+    // pages of free memory.
     unsafe {
+        libmimalloc_sys::mi_collect(true);
+        #[cfg(target_env = "gnu")]
         libc::malloc_trim(0);
     }
 }
-
-/// Other C libraries give memory back by themselves, or have no way to be asked.
-#[cfg(not(target_env = "gnu"))]
-pub const fn give_back() {}
 
 #[cfg(test)]
 mod tests {
