@@ -20,10 +20,11 @@ use crate::{
     wire::{Draft, Name, Response, name, tag},
 };
 
-/// How long a way may be silent before the next one is tried.
+/// How long a way may be silent before the next one is tried: of a datagram the third repetition
+/// (after 3.5 s, RFC 3261 §17.1.1.2) may still be answered, and the next way is asked within 4 s.
 pub(crate) const fn patience(transport: Transport) -> Duration {
     match transport {
-        Transport::Udp => Duration::from_secs(4),
+        Transport::Udp => Duration::from_millis(3800),
         Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Duration::from_secs(3),
     }
 }
