@@ -3,6 +3,7 @@
 //! anywhere below is a finding as well.
 
 mod files;
+mod media;
 mod names;
 
 use std::{
@@ -33,6 +34,7 @@ use sipwitch_sip::{
 
 pub use self::{
     files::{provider, rules},
+    media::description,
     names::names,
 };
 

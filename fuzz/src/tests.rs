@@ -55,6 +55,11 @@ fn datagram() {
 }
 
 #[test]
+fn description() {
+    run(crate::description, &["seeds/description"], 211);
+}
+
+#[test]
 fn endpoint() {
     run(crate::endpoint, &["seeds/endpoint", MESSAGES[0]], 7);
 }

@@ -50,15 +50,21 @@ impl Direction {
         }
     }
 
-    const fn sends(self) -> bool {
+    /// Whether the describer sends.
+    #[must_use]
+    pub const fn sends(self) -> bool {
         matches!(self, Self::SendOnly | Self::SendRecv)
     }
 
-    const fn receives(self) -> bool {
+    /// Whether the describer receives.
+    #[must_use]
+    pub const fn receives(self) -> bool {
         matches!(self, Self::RecvOnly | Self::SendRecv)
     }
 
-    const fn of(sends: bool, receives: bool) -> Self {
+    /// Of the two ways.
+    #[must_use]
+    pub const fn of(sends: bool, receives: bool) -> Self {
         match (sends, receives) {
             (false, false) => Self::Inactive,
             (false, true) => Self::RecvOnly,
