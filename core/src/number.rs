@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Numbers of the world: countries and international numbers (E.164).
 
+mod code;
 mod format;
 mod plan;
 #[cfg(test)]

@@ -13,6 +13,24 @@ fn a_region_is_two_letters() {
 }
 
 #[test]
+fn every_country_code_leads_to_the_country_of_the_numbering_plans() {
+    let plans = rlibphonenumber::PhoneNumberUtil::new().unwrap();
+    let mut countries = 0;
+    for code in 0..1000 {
+        let known = plans.get_region_for_country_code(code).map(|region| format!("{region:?}"));
+        // Networks that no country has are not in a country.
+        let known = known.filter(|region| region.len() == 2);
+        countries += usize::from(known.is_some());
+        let ours = Region::of_country_code(&code.to_string());
+        assert_eq!(ours.map(String::from), known, "{code}");
+    }
+    assert!(countries > 200, "{countries}");
+    for none in ["", "049", "+49", "49-DE", "DE", "1234"] {
+        assert_eq!(Region::of_country_code(none), None, "{none}");
+    }
+}
+
+#[test]
 fn an_international_number_has_a_plus_and_up_to_fifteen_digits() {
     let number: E164 = "+4930123456".parse().unwrap();
     assert_eq!((number.as_str(), number.digits()), ("+4930123456", "4930123456"));

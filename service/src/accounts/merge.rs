@@ -129,7 +129,7 @@ impl Plan {
                     .dial
                     .or_else(|| known?.dial)
                     .unwrap_or_else(|| usual_format(&reach)),
-                region: numbers.region.or_else(|| only_country(provider?)),
+                region: numbers.region.or_else(|| home(provider?)),
                 national_prefix: prefix(
                     &numbers.national_prefix,
                     known.and_then(|known| known.national_prefix.as_ref()),
@@ -165,10 +165,12 @@ fn usual_format(reach: &Reach) -> sipwitch_core::line::DialFormat {
     }
 }
 
-fn only_country(provider: &Provider) -> Option<Region> {
+/// The country whose numbers are national at a provider: the only one it serves, or that of the
+/// country code of its numbers.
+fn home(provider: &Provider) -> Option<Region> {
     match provider.country[..] {
         [country] if country != Region::WORLD => Some(country),
-        _ => None,
+        _ => Region::of_country_code(provider.numbers.country_code.as_ref()?.as_str()),
     }
 }
 

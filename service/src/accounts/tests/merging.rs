@@ -10,7 +10,7 @@ use sipwitch_sip::{
 
 use crate::{
     accounts::{AccountFile, NoPlan, Plan, Reach},
-    providers::word::CallerId,
+    providers::{Provider, word::CallerId},
 };
 
 use super::provider;
@@ -42,6 +42,31 @@ fn facts_of_the_provider_and_answers_of_the_user_become_a_plan() {
     assert_eq!((server.tls.port, server.tls.sips), (Some(5071), true));
     // A registration shorter than the provider takes would be refused.
     assert_eq!(outside.register.unwrap().expires, Duration::from_secs(300));
+}
+
+#[test]
+fn the_country_code_of_a_provider_tells_the_region_of_an_account_without_one() {
+    let house = |countries: &str, account: &str| {
+        let text = format!(
+            "schema = 1\nid = \"house-net\"\nname = \"House Net\"\nkind = \"itsp\"\ndomain = \
+             \"example.net\"\ncountry = {countries}\nevidence = [\"memory\"]\n[auth]\nuser = \
+             \"{{account}}\"\n[numbers]\ncountry-code = \"43\"\n[ask]\nfields = [{{ key = \
+             \"account\", label = \"Account\" }}, {{ key = \"password\", label = \"Password\", \
+             secret = true }}]\n"
+        );
+        let provider = Provider::parse(&text).expect("a provider").provider;
+        let account =
+            format!("provider = \"house-net\"\nanswers = {{ account = \"1\" }}\n{account}");
+        let account = AccountFile::parse(&account).expect("an account");
+        let id = "house".parse().expect("a name");
+        let plan = Plan::of(&id, &account, |_| Some(&provider)).expect("a plan");
+        plan.numbering.region.map(String::from)
+    };
+    assert_eq!(house(r#"["DE", "AT"]"#, "").as_deref(), Some("AT"));
+    assert_eq!(house(r#"["ZZ"]"#, "").as_deref(), Some("AT"));
+    // What is said more plainly comes first.
+    assert_eq!(house(r#"["DE"]"#, "").as_deref(), Some("DE"));
+    assert_eq!(house(r#"["ZZ"]"#, "[numbers]\nregion = \"CH\"").as_deref(), Some("CH"));
 }
 
 #[test]
