@@ -64,8 +64,11 @@ fn a_call_is_shown_held_resumed_and_ended() -> Result<()> {
     ensure!(calls[0]["legs"].as_array().map(Vec::len) == Some(2), "{calls}");
     ensure!(calls[0]["answered-at-microseconds"].as_u64() > Some(0), "{calls}");
 
+    // Asked twice, each is done once.
+    ensure!(sipwitch.run(&["hold"])?.done()?.contains("held"));
     ensure!(sipwitch.run(&["hold"])?.done()?.contains("held"));
     ensure!(sipwitch.json(&["calls"])?[0]["held"] == true);
+    ensure!(sipwitch.json(&["resume", &id])?["state"] == "connected");
     ensure!(sipwitch.json(&["resume", &id])?["state"] == "connected");
     ensure!(sipwitch.json(&["calls"])?[0]["held"] == false);
     ensure!(sipwitch.run(&["dtmf", "7", &id])?.done()?.contains("sent 7"));

@@ -143,7 +143,15 @@ pub(crate) async fn resume(
     call: Option<u64>,
 ) -> Result<(), Failure> {
     let id = which(service, call).await?;
-    call_proxy(service, id).await?.resume().await?;
+    let call = call_proxy(service, id).await?;
+    call.resume().await?;
+    if call.held().await? {
+        output.value(&json!({ "call": id, "state": "held" }));
+        output.line(format!(
+            "call {id} is still held by a phone: it is resumed on the phone that holds it"
+        ));
+        return Ok(());
+    }
     done(output, id, "connected")
 }
 
