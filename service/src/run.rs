@@ -23,7 +23,10 @@ use crate::{
     accounts::{self, Folder},
     arguments::Arguments,
     bus::{self, BusKind, Gone},
-    config::{self, Config, listen},
+    config::{
+        self, Config,
+        listen::{self, ListenAddress},
+    },
     connectivity::{Change, Hints, Monitor},
     errands::Errands,
     lifecycle::{Directories, Lifecycle, Signal},
@@ -155,6 +158,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         config,
         rules: RuleBook::open(rules::path_in(&directories.config)),
         file,
+        listen: arguments.listen,
         circumstances,
         wildcards,
         monitor: None,
@@ -201,19 +205,25 @@ fn read_config(
     arguments: &Arguments,
     directories: &Directories,
 ) -> anyhow::Result<(Config, PathBuf)> {
-    let (mut config, file) = match &arguments.config {
+    let (config, file) = match &arguments.config {
         Some(file) => (Config::load(file)?, file.clone()),
         None => {
             let file = config::path_in(&directories.config);
             (Config::load_if_present(&file)?.unwrap_or_default(), file)
         }
     };
-    if !arguments.listen.is_empty() {
-        config.sip.listen.clone_from(&arguments.listen);
+    Ok((listening_at(config, &arguments.listen), file))
+}
+
+/// The configuration with the addresses of the command line, if there are any: they come before
+/// those of the file, now and whenever the file is read again.
+fn listening_at(mut config: Config, listen: &[ListenAddress]) -> Config {
+    if !listen.is_empty() {
+        config.sip.listen = listen.to_vec();
         // Who names an address on the command line means it.
-        config.sip.lan |= arguments.listen.iter().any(|at| !at.address.is_loopback());
+        config.sip.lan |= listen.iter().any(|at| !at.address.is_loopback());
     }
-    Ok((config, file))
+    config
 }
 
 fn accounts(directories: &Directories, config: &Config) -> accounts::Desk {
@@ -333,6 +343,8 @@ struct House {
     config: Config,
     rules: RuleBook,
     file: PathBuf,
+    /// The addresses that the command line named.
+    listen: Vec<ListenAddress>,
     circumstances: Circumstances,
     /// Wildcards for datagrams, which stand for all addresses of this machine.
     wildcards: Vec<SocketAddr>,
@@ -541,7 +553,8 @@ impl House {
         let done = match read {
             Err(error) => Err(Refusal::BadValue(error.to_string())),
             Ok(file) => {
-                let (config, difference) = self.config.reloaded(file.unwrap_or_default());
+                let file = listening_at(file.unwrap_or_default(), &self.listen);
+                let (config, difference) = self.config.reloaded(file);
                 self.logging.apply(&config.log);
                 if !difference.is_empty() {
                     let settings = Settings::of(&config, &self.circumstances);
