@@ -14,7 +14,7 @@ use crate::{
     wire::{
         AccountProperties, CallSummary, ConnectivityChange, DialOptions, EmergencyState,
         EndpointOptions, ExtensionProperties, HopInfo, Imported, MessageOptions, MessageResult,
-        NoOptions, RouteLine,
+        NamesInfo, NoOptions, RouteLine,
     },
 };
 
@@ -65,6 +65,9 @@ pub trait SipWitch {
 
     /// Ask an address what it is, without calling it.
     fn query(&self, uri: &str, options: &NoOptions) -> Result<Vec<HopInfo>, Error>;
+
+    /// Say whether names can be looked up, by whom, and whether the answers can be proven.
+    fn check_names(&self, domain: &str, options: &NoOptions) -> Result<NamesInfo, Error>;
 
     /// Read the configuration file again; the answer is what needs a restart.
     fn reload(&self) -> Result<Vec<String>, Error>;

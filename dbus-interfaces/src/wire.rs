@@ -423,6 +423,34 @@ pub struct HopInfo {
 }
 
 words! {
+    /// Whether name servers hand on the signatures of DNSSEC.
+    Signatures, "answer about signatures" {
+        /// They do.
+        Yes = "yes",
+        /// They leave them out.
+        No = "no",
+        /// They do not answer.
+        Unknown = "unknown",
+    }
+}
+
+/// How names are looked up, as `CheckNames` tells.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct NamesInfo {
+    /// The name servers, such as `192.0.2.53:53`.
+    pub servers: Vec<String>,
+    /// Whether they hand on signatures.
+    pub signatures: Signatures,
+    /// Where the domain leads, the first to be tried first.
+    pub places: Vec<String>,
+    /// What went wrong, in words; empty if nothing did.
+    pub failure: String,
+    /// To the end of all that.
+    pub milliseconds: u32,
+}
+
+words! {
     /// What came of something that was tried for a call.
     TraceOutcome, "outcome of an attempt" {
         /// Nothing was heard yet.

@@ -3,13 +3,14 @@
 //! concerns sockets is asked of the driver by the loop itself.
 
 use sipwitch_sip::{
-    driver::{Driver, Names, NamesSettings},
-    resolver::{LookupError, Place},
+    driver::{Driver, Names, NamesReport, NamesSettings},
+    resolver::{Host, LookupError, Place, Wanted},
 };
 use tokio::sync::mpsc;
 
 use crate::switchboard::{
     Inner,
+    ask::{NamesChecked, Refusal, Reply},
     errand::{Errand, ErrandId, Way, Ways},
 };
 
@@ -61,6 +62,25 @@ impl Errands {
         }
     }
 
+    /// Says how names are looked up.
+    pub(crate) fn check_names(&self, domain: &str, reply: Reply<NamesChecked>) {
+        let wanted = match domain {
+            "" => None,
+            domain => match domain.parse::<Host>() {
+                Ok(host) => Some(Wanted::new(host)),
+                Err(why) => {
+                    // The asker may have gone, here and below.
+                    let _ = reply.send(Err(Refusal::BadValue(why.to_string())));
+                    return;
+                }
+            },
+        };
+        let checking = self.names.check(wanted);
+        tokio::spawn(async move {
+            let _ = reply.send(Ok(checked(checking.await)));
+        });
+    }
+
     /// Waits until a task brings something. May be given up at any time.
     pub(crate) async fn brought(&mut self) -> Brought {
         match self.brought.recv().await {
@@ -78,6 +98,25 @@ impl Errands {
             Ok(places) => ways(driver, &places),
         };
         Inner::Ways { errand, ways }
+    }
+}
+
+fn checked(report: NamesReport) -> NamesChecked {
+    let NamesReport { servers, signatures, places, took } = report;
+    let (places, not_found) = match places {
+        Some(Ok(places)) => (places.iter().map(ToString::to_string).collect(), None),
+        Some(Err(error)) => (Vec::new(), Some(error.to_string())),
+        None => (Vec::new(), None),
+    };
+    let silence = signatures.as_ref().err();
+    let silence = silence.map(|why| format!("the name servers do not answer: {why}"));
+    let failure = servers.as_ref().err().cloned().or(silence).or(not_found);
+    NamesChecked {
+        servers: servers.unwrap_or_default(),
+        signatures: signatures.ok(),
+        places,
+        failure: failure.unwrap_or_default(),
+        milliseconds: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
     }
 }
 

@@ -495,6 +495,7 @@ impl House {
                     self.use_rules();
                 }
             }
+            Ask::CheckNames { domain, reply } => self.errands.check_names(&domain, reply),
             Ask::Reload { reply } => {
                 self.rules.read();
                 self.use_rules();

@@ -133,6 +133,16 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
         "Usable" => return "emergency-only".into(),
         "kept" => return "keyring".into(),
         "result" => return words(&[("state", "stored".into())]),
+        "report" => {
+            let none = || Vec::<String>::new().into();
+            return words(&[
+                ("servers", none()),
+                ("signatures", "unknown".into()),
+                ("places", none()),
+                ("failure", "no answer in time".into()),
+                ("milliseconds", 5000_u32.into()),
+            ]);
+        }
         "provider" => {
             let nothing = || Vec::<HashMap<String, Value<'_>>>::new().into();
             let none = || Vec::<String>::new().into();

@@ -98,6 +98,7 @@ async fn call_everything(client: &Connection) {
         root.register_endpoint(&endpoint),
         root.history(5, &none),
         root.query("sip:127.0.0.1", &none),
+        root.check_names("example.org", &none),
         root.reload(),
         root.version(),
         root.started_at_microseconds(),

@@ -5,7 +5,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use sipwitch_dbus_interfaces::{
     Error, ObjectName,
-    wire::{CallSummary, ConnectivityChange, HopInfo, RouteLine, TraceInfo, TraceOutcome},
+    wire::{
+        CallSummary, ConnectivityChange, HopInfo, NamesInfo, RouteLine, Signatures, TraceInfo,
+        TraceOutcome,
+    },
 };
 use tokio::sync::watch;
 use zbus::{
@@ -26,7 +29,7 @@ use crate::{
     connectivity::Change,
     store::records,
     switchboard::{
-        ask::{self, Ask, Hop},
+        ask::{self, Ask, Hop, NamesChecked},
         notice::{ServiceView, TraceLine},
     },
 };
@@ -147,6 +150,16 @@ fn line(line: ask::RouteLine) -> RouteLine {
 fn hop(hop: Hop) -> HopInfo {
     let Hop { address, status, reason, server, allow, milliseconds } = hop;
     HopInfo { address, status: status.map(u32::from), reason, server, allow, milliseconds }
+}
+
+fn names(checked: NamesChecked) -> NamesInfo {
+    let NamesChecked { servers, signatures, places, failure, milliseconds } = checked;
+    let signatures = match signatures {
+        Some(true) => Signatures::Yes,
+        Some(false) => Signatures::No,
+        None => Signatures::Unknown,
+    };
+    NamesInfo { servers, signatures, places, failure, milliseconds }
 }
 
 #[interface(name = "org.gnutelephony.SipWitch1", introspection_docs = false)]
@@ -286,6 +299,20 @@ impl SipWitch {
         let caller = Caller::new(connection, &header);
         let hops = self.desk.ask(&caller, |reply| Ask::Query { uri, reply }).await?;
         Ok(hops.into_iter().map(hop).collect())
+    }
+
+    #[zbus(out_args("report"))]
+    async fn check_names(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        domain: String,
+        options: Dictionary,
+    ) -> Result<NamesInfo, Error> {
+        options::none("CheckNames", options)?;
+        let caller = Caller::new(connection, &header);
+        let checked = self.desk.ask(&caller, |reply| Ask::CheckNames { domain, reply }).await?;
+        Ok(names(checked))
     }
 
     #[zbus(out_args("needs_restart"))]

@@ -171,6 +171,21 @@ pub struct Hop {
     pub milliseconds: u32,
 }
 
+/// How names are looked up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamesChecked {
+    /// The name servers.
+    pub servers: Vec<String>,
+    /// Whether they hand on signatures; none if they do not answer.
+    pub signatures: Option<bool>,
+    /// Where the domain leads, the first to be tried first.
+    pub places: Vec<String>,
+    /// What went wrong, in words; empty if nothing did.
+    pub failure: String,
+    /// To the end of all that.
+    pub milliseconds: u32,
+}
+
 /// One line of an explained route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteLine {
@@ -432,6 +447,14 @@ pub enum Ask {
     },
     /// Something about the rules of routing. Their file belongs to the loop around us.
     Rules(RulesAsk),
+    /// Whether names can be looked up. The loop around us, which has the names, answers this
+    /// itself.
+    CheckNames {
+        /// A domain to be looked up; empty for none.
+        domain: String,
+        /// How it went.
+        reply: Reply<NamesChecked>,
+    },
     /// Read the configuration again.
     Reload {
         /// What needs a restart to take effect, one line each.

@@ -556,8 +556,8 @@ impl Switchboard {
             Ask::SendMessage { contact, from, text, reply } => {
                 self.send_message(&contact, from.as_deref(), text, reply);
             }
-            // The rules' file belongs to the loop around us, which answers this itself.
-            Ask::Rules(_) => {}
+            // The rules' file and the names belong to the loop around us, which answers these itself.
+            Ask::Rules(_) | Ask::CheckNames { .. } => {}
             // The configuration belongs to the loop around us, which answers this itself.
             Ask::Reload { reply } => {
                 let _ = reply.send(Err(Refusal::NotInThisState(

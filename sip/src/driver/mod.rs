@@ -46,7 +46,7 @@ use tokio::{sync::mpsc, task::AbortHandle, time::Sleep};
 
 pub use bind::{BindError, Listen};
 pub use holder::Holder;
-pub use names::{Names, NamesSettings};
+pub use names::{Names, NamesReport, NamesSettings};
 pub use settings::DriverSettings;
 pub use tls::{BadCertificate, BadCredentials, Credentials, Defect, TlsSettings};
 pub use ways::NoWay;

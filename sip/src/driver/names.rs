@@ -9,6 +9,7 @@
 //! `sip.example.org.attacker.example` (RFC 3263 knows none either).
 
 mod answer;
+mod check;
 mod hosts;
 mod number;
 mod system;
@@ -30,6 +31,7 @@ use tokio::{
     time::{sleep_until, timeout, timeout_at},
 };
 
+pub use check::NamesReport;
 pub use number::NumberError;
 
 use self::system::{Built, System};

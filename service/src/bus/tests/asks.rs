@@ -9,7 +9,7 @@ use sipwitch_dbus_interfaces::{
     AccountProxy, CallProxy, Error, ExtensionProxy, ObjectName, PhoneProxy, SipWitchProxy, names,
     wire::{
         AccountProperties, CallState, DialOptions, ExtensionKind, ExtensionProperties,
-        MessageOptions, MessageState, NoOptions, PasswordKept,
+        MessageOptions, MessageState, NoOptions, PasswordKept, Signatures,
     },
 };
 use zbus::{
@@ -21,7 +21,7 @@ use zbus::{
 use super::house::{House, account, call, extension, soon, world};
 use crate::store::records::CallRecord;
 use crate::switchboard::{
-    ask::{self, Ask, Hop, Imported, Refusal, RouteLine},
+    ask::{self, Ask, Hop, Imported, NamesChecked, Refusal, RouteLine},
     notice::Notice,
 };
 
@@ -255,6 +255,9 @@ async fn questions_are_answered() {
         let hops = service.query("102", &none).await?;
         assert_eq!((hops[0].status, hops[0].milliseconds), (Some(200), 4));
         assert_eq!(hops[1].status, None);
+        let names = service.check_names("example.org", &none).await?;
+        assert_eq!((names.signatures, names.servers.len()), (Signatures::No, 1));
+        assert_eq!(names.failure, "no such name");
         let sender = MessageOptions { from: Some("101".into()) };
         let sent = service.send_message("102", "hello", &sender).await?;
         assert_eq!(sent.state, MessageState::Stored);
@@ -300,6 +303,16 @@ async fn questions_are_answered() {
             milliseconds,
         };
         reply.send(Ok(vec![hop(Some(200), 4), hop(None, 32_000)])).expect("waits");
+    });
+    expect!(house, Ask::CheckNames { domain, reply } => {
+        assert_eq!(domain, "example.org");
+        let checked = NamesChecked {
+            servers: vec!["192.0.2.53:53".into()],
+            signatures: Some(false),
+            failure: "no such name".into(),
+            ..NamesChecked::default()
+        };
+        reply.send(Ok(checked)).expect("waits");
     });
     expect!(house, Ask::SendMessage { contact, from, text, reply } => {
         assert_eq!((contact.as_str(), from.as_deref(), text.as_str()), ("102", Some("101"), "hello"));

@@ -4,6 +4,7 @@
 use std::{
     fs::{File, Metadata},
     io::Read,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -123,6 +124,25 @@ pub(super) fn whole(name: &str) -> Result<Name, NoAnswer> {
     Name::from_ascii(format!("{name}.")).map_err(|error| NoAnswer::Failed(error.to_string()))
 }
 
+/// The name servers that are asked, or why there are none.
+pub(super) fn servers(settings: &NamesSettings) -> Result<Vec<String>, String> {
+    if !settings.servers.is_empty() {
+        return Ok(settings.servers.iter().map(ToString::to_string).collect());
+    }
+    let (config, _) = of_system()?;
+    let servers = config.name_servers().iter().map(|server| {
+        let port = server.connections.first().map_or(53, |connection| connection.port);
+        SocketAddr::new(server.ip, port).to_string()
+    });
+    Ok(servers.collect())
+}
+
+fn of_system() -> Result<(ResolverConfig, ResolverOpts), String> {
+    read_system_conf().map_err(|error| {
+        format!("no name server is set up on this machine ({SERVERS_FILE}: {error})")
+    })
+}
+
 /// A resolver for the servers that are set, or for those of the system; one that checks signatures
 /// if there are keys to trust.
 fn resolver(
@@ -130,9 +150,7 @@ fn resolver(
     anchors: Option<Arc<TrustAnchors>>,
 ) -> Result<TokioResolver, String> {
     let (config, mut options) = match settings.servers.as_slice() {
-        [] => read_system_conf().map_err(|error| {
-            format!("no name server is set up on this machine ({SERVERS_FILE}: {error})")
-        })?,
+        [] => of_system()?,
         servers => {
             let servers = servers.iter().map(|at| {
                 let connections = [ProtocolConfig::Udp, ProtocolConfig::Tcp].map(|protocol| {

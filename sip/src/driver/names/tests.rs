@@ -172,6 +172,20 @@ async fn a_big_answer_comes_by_tcp() {
 }
 
 #[tokio::test]
+async fn a_check_says_who_is_asked_and_what_they_can() {
+    let server = Server::start("example.org A 192.0.2.1").await;
+    let names = names(&server);
+    let report = names.check(Some(wanted("sip:example.org:5070;transport=udp"))).await;
+    assert_eq!(report.servers, Ok(vec![server.at.to_string()]));
+    assert_eq!(report.signatures, Ok(false), "nothing is signed here");
+    let places = report.places.unwrap().unwrap();
+    assert_eq!(places[0].to_string(), "udp:192.0.2.1:5070");
+    let report = names.check(Some(wanted("sip:nowhere.example"))).await;
+    assert!(report.places.unwrap().unwrap_err().to_string().contains("nowhere.example"));
+    assert!(names.check(None).await.places.is_none());
+}
+
+#[tokio::test]
 async fn an_unsigned_number_is_not_believed() {
     let server = Server::start("1.9.4.e164.arpa NAPTR 1 1 u E2U+sip !^.*$!sip:a@b!").await;
     let mut names = names(&server);
