@@ -280,3 +280,39 @@ fn the_command_line_asks_the_places_of_a_domain_in_turn() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn the_doctor_tells_of_name_servers_and_of_accounts_that_cannot_be_reached() -> Result<()> {
+    let named = Named::start(&[Zone::new("example", "host A 192.0.2.3\n")])?;
+    let unbound = Unbound::start(&named)?;
+    let settings = format!("[names]\nservers = [\"{}\"]", unbound.at);
+    let house = House::plan().settings(&settings).build()?;
+    let sipwitch = CommandLine::of(&house);
+    let add = ["accounts", "add", "--domain", "gone.example", "--id", "lost", "--trunk"];
+    let _ = sipwitch.run(&add)?;
+    let doctor = sipwitch.run(&["doctor"])?;
+    doctor.failed(1, &["keep calls from working"])?;
+    for words in [
+        &format!("✓ names         {} answers within", unbound.at),
+        // It is not the root of the Internet that signed here.
+        "! DNSSEC",
+        "✗ account       lost is unreachable: ",
+        "✗ domain        gone.example leads nowhere: ",
+        "! emergency",
+    ] {
+        ensure!(doctor.out.contains(words), "{words}: {doctor:?}");
+    }
+    // A name server that says nothing.
+    let silent = UdpSocket::bind((net::loopback(), 0))?;
+    let settings = format!("[names]\nservers = [\"{}\"]", silent.local_addr()?);
+    let house = House::plan().settings(&settings).build()?;
+    let findings = CommandLine::of(&house).json(&["doctor"])?;
+    let findings = findings.as_array().context("a list")?;
+    let names = findings.iter().find(|one| one["about"] == "names").context("names")?;
+    ensure!(names["verdict"] == "doubtful", "{names}");
+    ensure!(
+        names["found"].as_str().is_some_and(|found| found.contains("do not answer")),
+        "{names}"
+    );
+    Ok(())
+}
