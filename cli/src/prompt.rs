@@ -36,13 +36,13 @@ pub(crate) fn line(prompt: &str) -> Result<String, Failure> {
 /// There is no terminal.
 pub(crate) fn hidden(prompt: &str) -> Result<String, Failure> {
     let stdin = io::stdin();
-    write!(io::stderr(), "{}", clean(prompt))?;
-    io::stderr().flush()?;
     let shown = tcgetattr(&stdin).map_err(io::Error::from)?;
     let mut quiet = shown.clone();
     quiet.local_flags.remove(LocalFlags::ECHO);
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &quiet).map_err(io::Error::from)?;
-    let line = piped();
+    // Only now: whoever answers at once is not shown either.
+    let asked = write!(io::stderr(), "{}", clean(prompt)).and_then(|()| io::stderr().flush());
+    let line = asked.map_err(Failure::from).and_then(|()| piped());
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &shown).map_err(io::Error::from)?;
     writeln!(io::stderr())?;
     line

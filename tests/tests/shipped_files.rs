@@ -224,6 +224,7 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
         "share/fish/vendor_completions.d/sipwitch.fish",
         "share/man/man1/sipwitch-dial.1",
         "share/man/man1/sipwitch.1",
+        "share/man/man5/sipwitch-account.5",
         "share/man/man5/sipwitch-config.5",
         "share/man/man5/sipwitch-provider.5",
         "share/man/man8/sipwitchd.8",

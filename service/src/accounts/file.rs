@@ -349,7 +349,7 @@ impl AccountFile {
         let whole = |words| Mistake { line: 0, column: 0, key: String::new(), words };
         let body = toml::to_string(self).map_err(|error| whole(error.to_string()))?;
         let text = format!(
-            "# An account of SIP Witch; its keys are described in docs/accounts.md.\n# The \
+            "# An account of SIP Witch; its keys are described in sipwitch-account(5).\n# The \
              password is not here: use `sipwitch accounts password`.\n\n{body}"
         );
         if text.len() as u64 > LARGEST_FILE {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 mod book;
+mod documents;
 mod hostile;
 mod merging;
 

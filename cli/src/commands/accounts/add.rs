@@ -6,7 +6,7 @@ use sipwitch_dbus_interfaces::{
     wire::{AccountProperties, QuestionInfo},
 };
 
-use super::{at, guide, of, progress};
+use super::{at, guide, of, progress, ringing};
 use crate::{arguments::Add, failure::Failure, output::Output, prompt, service::Service};
 
 /// Makes an account, asking for what was not given.
@@ -40,6 +40,9 @@ pub(super) async fn run(service: &Service, output: &Output, wanted: Add) -> Resu
     {
         let given = guide::hidden(question)?;
         properties.password = (!given.is_empty()).then_some(given);
+    }
+    if properties.incoming.is_none() && is_there {
+        properties.incoming = ringing::ask(service, output).await?;
     }
     let adding = service.proxy.add_account(&properties);
     let path = output.waiting("making the account", adding).await?;

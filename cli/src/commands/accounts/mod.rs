@@ -4,6 +4,7 @@
 mod add;
 mod guide;
 mod progress;
+mod ringing;
 mod show;
 
 use serde_json::json;

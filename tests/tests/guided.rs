@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What the command line asks whoever sits at a terminal.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::process::Child;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_json::json;
+use sipwitch_tests::{CommandLine, House, PATIENCE};
+
+const PASSWORD: &str = "correct-horse-battery";
+
+/// Somebody at a terminal.
+struct Terminal {
+    child: Child,
+    screen: File,
+    shown: String,
+    /// How much of that was looked at.
+    seen: usize,
+}
+
+impl Terminal {
+    fn run(sipwitch: &CommandLine, arguments: &[&str]) -> Result<Self> {
+        let pair = nix::pty::openpty(None, None)?;
+        let mut command = sipwitch.command(arguments)?;
+        command.stdin(pair.slave.try_clone()?).stdout(pair.slave.try_clone()?).stderr(pair.slave);
+        let child = command.spawn()?;
+        Ok(Self { child, screen: pair.master.into(), shown: String::new(), seen: 0 })
+    }
+
+    /// Waits until these words appear.
+    fn shows(&mut self, words: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.shown[self.seen..].find(words) {
+                self.seen += at + words.len();
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            ensure!(!left.is_zero() && self.read(left)?, "no {words:?} in {:?}", self.shown);
+        }
+    }
+
+    /// Reads what there is; false if nothing came, or nothing can come any more.
+    fn read(&mut self, patience: std::time::Duration) -> Result<bool> {
+        let mut wanted = [PollFd::new(self.screen.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut wanted, PollTimeout::try_from(patience)?)? == 0 {
+            return Ok(false);
+        }
+        let mut buffer = [0; 4096];
+        // A terminal that nobody holds any more gives an error instead of the end (EIO).
+        let Ok(length @ 1..) = self.screen.read(&mut buffer) else { return Ok(false) };
+        self.shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        Ok(true)
+    }
+
+    fn types(&mut self, line: &str) -> Result<()> {
+        writeln!(self.screen, "{line}").context("the terminal takes no more")
+    }
+
+    /// Waits for the end, and gives everything that was shown.
+    fn ends(mut self) -> Result<String> {
+        while self.read(PATIENCE)? {}
+        let status = self.child.wait()?;
+        ensure!(status.success(), "{status}: {}", self.shown);
+        Ok(std::mem::take(&mut self.shown))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It has ended already, unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_account_is_made_by_answering_and_somebody_rings_for_it() -> Result<()> {
+    let house = House::plan().build()?;
+    let sipwitch = CommandLine::of(&house);
+    let mut terminal = Terminal::run(&sipwitch, &["accounts", "add", "--id", "pbx", "--disabled"])?;
+    terminal.shows("Your provider")?;
+    terminal.types("pbx.example")?;
+    terminal.shows("Is it your domain? [y/N]")?;
+    terminal.types("y")?;
+    terminal.shows("User name")?;
+    terminal.types("100")?;
+    terminal.shows("not shown; empty for later")?;
+    terminal.types(PASSWORD)?;
+    terminal.shows("Number of the first [101]: ")?;
+    // What can be no extension is told, and asked again.
+    terminal.types("1 0 1")?;
+    terminal.shows("Number of the first [101]: ")?;
+    terminal.types("")?;
+    terminal.shows("sipwitch phones add 101")?;
+    let shown = terminal.ends()?;
+    ensure!(shown.contains("account pbx made") && !shown.contains(PASSWORD), "{shown}");
+    let account = sipwitch.json(&["accounts", "show", "pbx"])?;
+    ensure!(account["incoming"] == "101" && account["state"] == "off", "{account}");
+    ensure!(sipwitch.json(&["extensions"])?[0]["number"] == "101");
+    Ok(())
+}
+
+#[test]
+fn those_who_can_ring_are_offered() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let sipwitch = CommandLine::of(&house);
+    let family =
+        ["extensions", "add", "600", "--kind", "group", "--member", "101", "--name", "All"];
+    sipwitch.run(&family)?.done()?;
+    let add = |id| {
+        let trunk = ["accounts", "add", "--domain", "192.0.2.1", "--trunk", "--id", id];
+        [&trunk[..], &["--disabled"]].concat()
+    };
+    for (id, answers, rings) in [
+        ("first", &["600"][..], "600"),
+        ("second", &[""], ""),
+        ("third", &["103", "n", "102"], "102"),
+        ("fourth", &["103", "y"], "103"),
+    ] {
+        let mut terminal = Terminal::run(&sipwitch, &add(id))?;
+        terminal.shows("600  All (group of 101)")?;
+        for answer in answers {
+            terminal.shows(if answer.len() == 1 { "Make it? [y/N] " } else { ": " })?;
+            terminal.types(answer)?;
+        }
+        terminal.ends()?;
+        let account = sipwitch.json(&["accounts", "show", id])?;
+        ensure!(account["incoming"] == rings, "{id}: {account}");
+    }
+    // Who says it beforehand, or is not there, is not asked.
+    let terminal = Terminal::run(&sipwitch, &[&add("fifth")[..], &["--incoming", "101"]].concat())?;
+    let shown = terminal.ends()?;
+    ensure!(!shown.contains("Which of them"), "{shown}");
+    sipwitch.run(&add("sixth"))?.done()?;
+    ensure!(sipwitch.json(&["accounts", "show", "sixth"])?["incoming"] == json!(""));
+    Ok(())
+}
