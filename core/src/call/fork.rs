@@ -23,7 +23,7 @@ pub(super) const HOPS: u8 = 70;
 
 #[derive(Debug)]
 pub(super) struct Hunt {
-    purpose: Purpose,
+    pub purpose: Purpose,
     /// What each new leg begins with.
     invitation: Invitation,
     attempts: std::vec::IntoIter<Attempt>,

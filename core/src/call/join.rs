@@ -106,11 +106,13 @@ impl Call {
     }
 
     /// An INVITE that replaces one of this call's legs: the new one takes its place once the peer
-    /// agreed. From here on the new leg belongs to this call.
+    /// agreed, or answers in its place where it only rings. From here on the new leg belongs to
+    /// this call.
     ///
     /// # Errors
-    /// When `replaced` does not talk with anybody (481, RFC 3891 §3) or the call is being changed
-    /// (491). The new leg is then still the switchboard's, to be ended with that cause.
+    /// When `replaced` neither talks with anybody nor rings (481, RFC 3891 §3), the call is being
+    /// changed (491), or nothing was offered that could be answered (488). The new leg is then still
+    /// the switchboard's, to be ended with that cause.
     pub fn replace_leg(
         &mut self,
         now: Instant,
@@ -118,6 +120,9 @@ impl Call {
         leg: LegId,
         invitation: Invitation,
     ) -> Result<(), Cause> {
+        if self.hunt.as_ref().is_some_and(|hunt| hunt.legs.contains(&replaced)) {
+            return self.pick_up(now, leg, invitation);
+        }
         let peer = self.peer(replaced).ok_or_else(|| Cause::from_sip(481))?;
         let established = |id| self.stage(id) == Some(Stage::Established);
         let busy = self.hunt.is_some() || self.splice.is_some() || self.wish.is_some();

@@ -36,6 +36,7 @@ mod fork;
 mod hold;
 mod join;
 pub mod leg;
+mod pick_up;
 mod relay;
 mod splice;
 mod switch;

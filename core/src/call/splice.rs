@@ -134,7 +134,9 @@ impl Call {
             At::Asked(_) | At::Confirm | At::Retry(..) => return,
         };
         self.advance(At::Wait(next));
-        if self.is_negotiating(near) || self.is_negotiating(far) {
+        // Whoever was just answered is asked again when he has acknowledged that (RFC 3261 §14.1).
+        let unacknowledged = self.stage(far) == Some(Stage::Confirming);
+        if unacknowledged || self.is_negotiating(near) || self.is_negotiating(far) {
             return;
         }
         let waiting = self.stage(near) == Some(Stage::Waiting);

@@ -153,7 +153,8 @@ impl Switchboard {
         match entry.call.replace_leg(self.now.instant, replaced, leg, invitation) {
             Err(cause) => self.end_orphan(leg, cause),
             Ok(()) => {
-                entry.add_leg(leg, "caller", &address, phone);
+                let role = entry.legs.iter().find(|leg| leg.id == replaced).map(|leg| leg.role);
+                entry.add_leg(leg, role.unwrap_or("caller"), &address, phone);
                 self.legs.insert(leg, id);
                 self.pump(id);
             }

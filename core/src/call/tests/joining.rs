@@ -161,8 +161,96 @@ fn a_peer_that_refuses_the_replacing_leg_keeps_the_old_one() {
 }
 
 #[test]
-fn a_leg_that_talks_with_nobody_cannot_be_replaced() {
+fn a_leg_that_talks_with_nobody_and_does_not_ring_cannot_be_replaced() {
     let mut bench = Bench::incoming("alice.1:4000", route(&[&[7]]));
+    // The caller's own, and one that does not exist.
+    for leg in [1, 9] {
+        let refused =
+            bench.call.replace_leg(bench.now, LegId(leg), LegId(50), invitation("dave.1:7000"));
+        assert_eq!(refused.unwrap_err().sip, 481);
+    }
+}
+
+#[test]
+fn what_rings_is_picked_up() {
+    let mut bench = Bench::incoming("alice.1:4000", route(&[&[7, 8]]));
+    bench.skip();
+    bench.watch.live.insert(LegId(50));
+    bench.call.replace_leg(bench.now, LegId(2), LegId(50), invitation("dave.1:7000")).unwrap();
+    bench.drain();
+    // Two offers answer nobody: the caller's media rest until both can be told of each other.
+    bench.expect(&[
+        "2 end elsewhere",
+        "3 end elsewhere",
+        "1 answer #0 (sipwitch.1:9 inactive)",
+        "= answered by 50",
+        "= connected",
+    ]);
+    bench.confirmed(1, "");
+    bench.expect(&["1 ask 1 reinvite (sipwitch.2:7000)"]);
+    bench.replied(1, 1, 200, "alice.2:4000");
+    bench.expect(&["1 ack 1", "50 answer #0 (alice.2:4000)", "= transfer done", "= Callee is 101"]);
+    bench.confirmed(50, "");
+    bench.asked(50, 3, Ask::Info, "");
+    bench.expect(&["1 ask 2 info"]);
+}
+
+#[test]
+fn whoever_picks_up_without_an_offer_is_answered_with_one() {
+    let mut bench = Bench::incoming("alice.1:4000", route(&[&[7]]));
+    bench.skip();
+    bench.watch.live.insert(LegId(50));
+    bench.call.replace_leg(bench.now, LegId(2), LegId(50), invitation("")).unwrap();
+    bench.drain();
+    bench.skip();
+    bench.confirmed(1, "");
+    bench.expect(&["50 answer #0 (alice.1:4000)"]);
+    bench.confirmed(50, "dave.1:7000");
+    bench.expect(&["1 ask 1 reinvite (sipwitch.2:7000)"]);
+}
+
+#[test]
+fn a_caller_who_offered_nothing_goes_on_ringing() {
+    let mut bench = Bench::incoming("", route(&[&[7]]));
+    bench.skip();
     let refused = bench.call.replace_leg(bench.now, LegId(2), LegId(50), invitation("dave.1:7000"));
-    assert_eq!(refused.unwrap_err().sip, 481);
+    assert_eq!(refused.unwrap_err().sip, 488);
+    bench.drain();
+    bench.expect(&[]);
+    bench.answered(2, 0, "bob.1:5000");
+    bench.expect(&["1 answer #0 (bob.1:5000)", "= answered by 2", "= connected"]);
+}
+
+#[test]
+fn a_caller_who_hangs_up_during_the_pick_up_ends_it() {
+    let mut bench = Bench::incoming("alice.1:4000", route(&[&[7]]));
+    bench.skip();
+    bench.watch.live.insert(LegId(50));
+    bench.call.replace_leg(bench.now, LegId(2), LegId(50), invitation("dave.1:7000")).unwrap();
+    bench.drain();
+    bench.skip();
+    bench.ended(1, 200);
+    bench.expect(&["50 end 480", "= ended", "ended 200"]);
+}
+
+#[test]
+fn a_transfer_that_rings_is_picked_up() {
+    let mut bench = Bench::connected();
+    bench.refer(2, 40, None);
+    bench.routed(1, route(&[&[9]]));
+    bench.progress(3, 0, 180, "");
+    bench.skip();
+    bench.watch.live.insert(LegId(50));
+    bench.call.replace_leg(bench.now, LegId(3), LegId(50), invitation("dave.1:7000")).unwrap();
+    bench.drain();
+    bench.expect(&["3 end elsewhere", "1 ask 1 reinvite (bob.2:7000)"]);
+    bench.replied(1, 1, 200, "alice.2:4000");
+    bench.expect(&[
+        "1 ack 1",
+        "50 answer #0 (alice.2:4000)",
+        "2 notify 40 200",
+        "2 end 200",
+        "= transfer done",
+        "= Callee is 101",
+    ]);
 }

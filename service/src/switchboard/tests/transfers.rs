@@ -197,6 +197,43 @@ fn an_invite_takes_the_place_of_a_leg_it_names() {
 }
 
 #[test]
+fn an_invite_picks_up_what_rings_elsewhere() {
+    let mut town = Town::new();
+    let (anna, bert, carl) = (town.phone("101"), town.phone("102"), town.phone("103"));
+    let mut at_anna = town.dial(anna, "102");
+    let at_bert = town.rung(bert);
+    town.reply(&at_bert, "180 Ringing", "");
+    town.heard(&mut at_anna, "180 INVITE");
+    // Bert's phone shows Carl's what rings there (RFC 4235), seen from the house.
+    let replaces = format!(
+        "Replaces: {};to-tag={};from-tag={};early-only",
+        at_bert.id,
+        at_bert.their_tag(),
+        at_bert.tag
+    );
+    let offer = town.sdp(carl);
+    let uri = format!("sip:102@{HOUSE}");
+    let mut at_carl = town.dial_with(carl, &uri, &[&replaces, "Require: replaces"], &offer);
+    town.cancelled(&at_bert);
+    let ok = town.heard(&mut at_anna, "200 INVITE");
+    assert!(ok.body.contains("a=inactive"), "{ok:?}");
+    town.ack(&at_anna, "");
+    let reinvite = town.heard(&mut at_anna, "INVITE");
+    assert!(reinvite.body.contains("m=audio 40002"), "Carl's places: {reinvite:?}");
+    let answer = town.sdp(anna).replace(" 7 1 ", " 7 2 ");
+    town.answer(&at_anna, &reinvite, "200 OK", &answer);
+    town.heard(&mut at_anna, "ACK");
+    let ok = town.heard(&mut at_carl, "200 INVITE");
+    assert!(ok.body.contains("m=audio 40000"), "Anna's places: {ok:?}");
+    town.ack(&at_carl, "");
+    let view = town.view(FIRST);
+    assert_eq!((view.state, view.callee.as_str()), ("connected", "103"));
+    town.hang_up(&mut at_anna);
+    town.ended(&mut at_carl);
+    town.assert_over();
+}
+
+#[test]
 fn an_invite_that_replaces_what_does_not_exist_is_refused() {
     let mut town = Town::new();
     let anna = town.phone("101");
