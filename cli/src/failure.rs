@@ -39,6 +39,15 @@ impl Failure {
         Self { name: "usage".into(), code: USAGE, ..Self::new(cause, next) }
     }
 
+    /// The command line was not understood; what clap says of it.
+    pub(crate) fn misused(words: &str) -> Self {
+        // What comes after the first blank line says how it is used.
+        let cause = words.split("\n\n").next().unwrap_or_default();
+        let cause = cause.trim_start_matches("error: ");
+        let cause: Vec<&str> = cause.split_whitespace().collect();
+        Self::usage(cause.join(" "), "--help says how it is used")
+    }
+
     /// The service or the bus cannot be reached.
     pub(crate) fn unreachable(cause: impl Into<String>, next: impl Into<String>) -> Self {
         Self { name: "unreachable".into(), code: UNREACHABLE, ..Self::new(cause, next) }
@@ -47,6 +56,11 @@ impl Failure {
     /// The bus went away while something was awaited.
     pub(crate) fn bus_is_gone() -> Self {
         Self::unreachable("the bus is gone", "log in again")
+    }
+
+    /// Whether nobody could be asked.
+    pub(crate) const fn is_unreachable(&self) -> bool {
+        self.code == UNREACHABLE
     }
 
     /// Whether what was asked about, a call for example, is not there any more.

@@ -21,8 +21,22 @@ use clap::Parser;
 
 use crate::{arguments::Arguments, failure::Failure, output::Output};
 
+/// Whether a script asks, however wrongly.
+fn wants_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && wants_json() => {
+            let failure = Failure::misused(&error.render().to_string());
+            Output::new(true).failure(&failure);
+            return failure.exit_code();
+        }
+        // Help and versions as well.
+        Err(error) => error.exit(),
+    };
     let output = Output::new(arguments.json);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

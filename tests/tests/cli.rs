@@ -28,6 +28,10 @@ fn without_a_bus_it_says_so() -> Result<()> {
         let failure = sipwitch.run(&[command, &["--json"]].concat())?;
         ensure!(failure.code == 3 && failure.failure()?["error"] == "unreachable", "{failure:?}");
     }
+    // What is in the file can be checked all the same.
+    ensure!(sipwitch.run(&["config", "check"])?.done()?.contains("the defaults hold"));
+    let misused = sipwitch.run(&["bogus", "--json"])?;
+    ensure!(misused.code == 2 && misused.failure()?["error"] == "usage", "{misused:?}");
     let doctor = sipwitch.run(&["doctor"])?;
     doctor.failed(1, &["one thing keeps calls from working"])?;
     ensure!(doctor.out.contains("✗ bus"), "{doctor:?}");

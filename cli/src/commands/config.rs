@@ -17,7 +17,7 @@ pub(crate) async fn run(command: &Config, system: bool, output: &Output) -> Resu
     match command {
         Config::Check { file: Some(file) } => check(file.clone(), output),
         Config::Check { file: None } => {
-            let file = Service::connect(system).await?.proxy.configuration_file().await?;
+            let file = file_in_use(system).await?;
             if file.is_empty() {
                 output.value(&json!({ "file": null, "valid": true }));
                 output.line("no configuration file is in use: the defaults hold");
@@ -39,6 +39,26 @@ pub(crate) async fn run(command: &Config, system: bool, output: &Output) -> Resu
             }
             Ok(())
         }
+    }
+}
+
+/// The file of the service, or the usual one of this user where there is no bus to ask on.
+async fn file_in_use(system: bool) -> Result<String, Failure> {
+    let of_service =
+        async { Ok(Service::connect(system).await?.proxy.configuration_file().await?) };
+    let failure = match of_service.await {
+        Ok(file) => return Ok(file),
+        Err::<_, Failure>(failure) => failure,
+    };
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let folder = set("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")));
+    match folder {
+        Some(folder) if failure.is_unreachable() && !system => {
+            Ok(folder.join("sipwitch/config.toml").display().to_string())
+        }
+        _ => Err(failure),
     }
 }
 
