@@ -2,4 +2,5 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod relay;
 pub mod sdp;
