@@ -2,7 +2,6 @@
 //! Accounts from an empty configuration on, with passwords in a real keyring.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -253,47 +252,6 @@ fn files_are_followed_and_a_bad_one_is_named_with_its_place() -> Result<()> {
     fs::remove_file(&file)?;
     sipwitch.run(&["config", "reload"])?.done()?;
     ensure!(sipwitch.json(&["accounts"])? == json!([]));
-    Ok(())
-}
-
-#[test]
-fn a_person_is_asked_for_what_the_provider_asks_and_the_password_is_not_shown() -> Result<()> {
-    let house = House::plan().build()?;
-    let folder = house.home().join(".config/sipwitch/providers.d");
-    fs::create_dir_all(&folder)?;
-    let text = "schema = 1\nid = \"house-net\"\nname = \"House Net\"\nkind = \"itsp\"\ndomain = \
-                \"house.invalid\"\nevidence = [\"memory\"]\n[auth]\nuser = \"{account}\"\n[ask]\nfields = \
-                [{ key = \"account\", label = \"Account number\", pattern = \"[0-9]+\" }, { key = \
-                \"password\", label = \"Password\", secret = true }]\n";
-    fs::write(folder.join("house-net.toml"), text)?;
-    let terminal = nix::pty::openpty(None, None)?;
-    let mut command = CommandLine::of(&house).command(&["accounts", "add", "--no-wait"])?;
-    let ours = || terminal.slave.try_clone();
-    command.stdin(ours()?).stdout(ours()?).stderr(ours()?);
-    let mut child = command.spawn()?;
-    drop((command, terminal.slave));
-    let mut master = fs::File::from(terminal.master);
-    let mut shown = String::new();
-    for (question, answer) in [
-        ("Your provider", "house"),
-        ("Account number", "17"),
-        ("Password (not shown", PASSWORD),
-        ("account house-net made", ""),
-    ] {
-        let mut buffer = [0; 4096];
-        while !shown.contains(question) {
-            let length = master.read(&mut buffer).unwrap_or(0);
-            ensure!(length > 0, "{question:?} did not come, but {shown:?}");
-            shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
-        }
-        if !answer.is_empty() {
-            writeln!(master, "{answer}")?;
-        }
-    }
-    ensure!(child.wait()?.success() && !shown.contains(PASSWORD), "{shown:?}");
-    let shown = CommandLine::of(&house).json(&["accounts", "show", "house-net"])?;
-    ensure!(shown["answers"] == json!({ "account": "17" }), "{shown}");
-    ensure!(shown["provider-name"] == "House Net" && shown["password-kept"] == "memory", "{shown}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the command line asks whoever sits at a terminal.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::Child;
@@ -139,5 +139,34 @@ fn those_who_can_ring_are_offered() -> Result<()> {
     ensure!(!shown.contains("Which of them"), "{shown}");
     sipwitch.run(&add("sixth"))?.done()?;
     ensure!(sipwitch.json(&["accounts", "show", "sixth"])?["incoming"] == json!(""));
+    Ok(())
+}
+
+#[test]
+fn a_person_is_asked_for_what_the_provider_asks_and_the_password_is_not_shown() -> Result<()> {
+    let house = House::plan().build()?;
+    let folder = house.home().join(".config/sipwitch/providers.d");
+    fs::create_dir_all(&folder)?;
+    let text = "schema = 1\nid = \"house-net\"\nname = \"House Net\"\nkind = \"itsp\"\ndomain = \
+                \"house.invalid\"\nevidence = [\"memory\"]\n[auth]\nuser = \"{account}\"\n[ask]\nfields = \
+                [{ key = \"account\", label = \"Account number\", pattern = \"[0-9]+\" }, { key = \
+                \"password\", label = \"Password\", secret = true }]\n";
+    fs::write(folder.join("house-net.toml"), text)?;
+    let sipwitch = CommandLine::of(&house);
+    let mut terminal = Terminal::run(&sipwitch, &["accounts", "add", "--no-wait"])?;
+    for (question, answer) in [
+        ("Your provider", "house"),
+        ("Account number", "17"),
+        ("Password (not shown", PASSWORD),
+        ("Number of the first [101]: ", ""),
+    ] {
+        terminal.shows(question)?;
+        terminal.types(answer)?;
+    }
+    let shown = terminal.ends()?;
+    ensure!(shown.contains("account house-net made") && !shown.contains(PASSWORD), "{shown:?}");
+    let shown = sipwitch.json(&["accounts", "show", "house-net"])?;
+    ensure!(shown["answers"] == json!({ "account": "17" }), "{shown}");
+    ensure!(shown["provider-name"] == "House Net" && shown["password-kept"] == "memory", "{shown}");
     Ok(())
 }
