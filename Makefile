@@ -20,7 +20,7 @@ generated = target/share-$(PROFILE)
 .PHONY: build
 build: ## build the release binaries, man pages and completions that `make install` installs
 	@.ci/need packages build
-	cargo build --profile $(PROFILE) -p sipwitch-service -p sipwitch-cli
+	cargo build --profile $(PROFILE) -p sipwitch-service -p sipwitch-cli -p sipwitch-telepathy-bridge
 	@$(MAKE) --no-print-directory generated
 
 # Man pages and completions come out of the program they describe.

@@ -85,12 +85,35 @@ fn the_bus_leaves_the_starting_to_the_unit_we_ship() {
 }
 
 #[test]
-fn systemd_finds_no_fault_in_the_unit() {
+fn the_bus_starts_the_connection_manager_by_its_unit() {
+    let bindir = Path::new("/usr/bin");
+    let name = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
+    let bus = group(&filled_in(&format!("dbus-1/{name}.service.in"), bindir), "D-BUS Service");
+    assert_eq!(bus["Name"], name);
+    assert_eq!(bus["SystemdService"], "telepathy-sipwitch.service");
+    assert_eq!(bus["Exec"], "/usr/bin/telepathy-sipwitch");
+    let unit = filled_in("systemd/telepathy-sipwitch.service.in", bindir);
+    let unit = group(&unit, "Service");
+    assert_eq!(unit["BusName"], name);
+    assert_eq!(unit["ExecStart"], bus["Exec"], "both ways start the same program");
+}
+
+#[test]
+fn systemd_finds_no_fault_in_the_units() {
+    for (unit, program) in
+        [(UNIT, "sipwitchd"), ("telepathy-sipwitch.service", "telepathy-sipwitch")]
+    {
+        is_without_fault(unit, program);
+    }
+}
+
+fn is_without_fault(name: &str, program: &str) {
     let room = tempfile::tempdir().expect("a temporary folder");
-    let daemon = room.path().join("sipwitchd");
+    let daemon = room.path().join(program);
     symlink("/bin/true", &daemon).expect("a stand-in for the daemon: only its presence is checked");
-    let unit = room.path().join(UNIT);
-    fs::write(&unit, filled_in("systemd/sipwitch.service.in", room.path())).expect("written");
+    let unit = room.path().join(name);
+    let text = filled_in(&format!("systemd/{name}.in"), room.path());
+    fs::write(&unit, text).expect("written");
 
     let verify = |unit: &Path| {
         let output = Command::new("systemd-analyze")
@@ -103,13 +126,13 @@ fn systemd_finds_no_fault_in_the_unit() {
         (output.status.success(), said)
     };
     let (passed, said) = verify(&unit);
-    assert!(passed && !said.contains(UNIT), "{said}");
+    assert!(passed && !said.contains(name), "{said}");
 
     // The same check does see a fault.
-    let faulty = read(&unit).replace("RestartSec=", "RestartSecond=");
+    let faulty = read(&unit).replace("LockPersonality=", "LockPersonalities=");
     fs::write(&unit, faulty).expect("written");
     let (_, said) = verify(&unit);
-    assert!(said.contains("RestartSecond"), "{said}");
+    assert!(said.contains("LockPersonalities"), "{said}");
 }
 
 #[test]
@@ -219,7 +242,9 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
     for path in [
         "bin/sipwitch",
         "bin/sipwitchd",
+        "bin/telepathy-sipwitch",
         "share/bash-completion/completions/sipwitch",
+        "share/dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.sipwitch.service",
         "share/dbus-1/services/org.gnutelephony.SipWitch1.service",
         "share/fish/vendor_completions.d/sipwitch.fish",
         "share/man/man1/sipwitch-dial.1",
@@ -228,9 +253,12 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
         "share/man/man5/sipwitch-config.5",
         "share/man/man5/sipwitch-provider.5",
         "share/man/man8/sipwitchd.8",
+        "share/man/man8/telepathy-sipwitch.8",
         "share/sipwitch/config.toml",
         "share/sipwitch/providers.d/dus-net.toml",
         "share/systemd/user/sipwitch.service",
+        "share/systemd/user/telepathy-sipwitch.service",
+        "share/telepathy/managers/sipwitch.manager",
         "share/zsh/site-functions/_sipwitch",
     ] {
         assert!(prefix.join(path).is_file(), "{path} is not installed");

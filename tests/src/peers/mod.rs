@@ -10,6 +10,7 @@ mod openssl;
 mod operator;
 mod sipp;
 mod sipsak;
+mod telepathy;
 mod twinkle;
 mod unbound;
 
@@ -24,6 +25,7 @@ pub use openssl::Openssl;
 pub use operator::{Digest, Manner, Misbehaving, Operator, OperatorPlan};
 pub use sipp::Sipp;
 pub use sipsak::Sipsak;
+pub use telepathy::Telepathy;
 pub use twinkle::Twinkle;
 pub use unbound::Unbound;
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Calls of our methods: which object, whether the types are right, who answers.
+
+use std::collections::HashMap;
+
+use zbus::{
+    Message,
+    message::Header,
+    zvariant::{OwnedValue, Structure, Value},
+};
+
+use super::Bridge;
+use crate::{
+    definition::{
+        Access, Interface,
+        manager::{PROTOCOL, PROTOCOL_ADDRESSING},
+    },
+    error::{Error, Name},
+    identifier, introspection,
+    object::{CONNECTION_PATH, DEBUG_PATH, MANAGER_PATH, Object, PROTOCOL_PATH},
+    protocol,
+    reply::{Map, Reply, arguments},
+    service::Awaited,
+};
+
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const INTROSPECTABLE: &str = "org.freedesktop.DBus.Introspectable";
+const PEER: &str = "org.freedesktop.DBus.Peer";
+const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
+const UNKNOWN_OBJECT: &str = "org.freedesktop.DBus.Error.UnknownObject";
+const UNKNOWN_PROPERTY: &str = "org.freedesktop.DBus.Error.UnknownProperty";
+const READ_ONLY: &str = "org.freedesktop.DBus.Error.PropertyReadOnly";
+
+impl Bridge {
+    pub(super) fn called(&mut self, call: &Message) {
+        let header = call.header();
+        let path = header.path().map(ToString::to_string).unwrap_or_default();
+        let interface = header.interface().map(ToString::to_string);
+        let member = header.member().map(ToString::to_string).unwrap_or_default();
+        match interface.as_deref() {
+            Some(INTROSPECTABLE) if member == "Introspect" => {
+                match introspection::describe(&path, &self.paths()) {
+                    Some(xml) => self.outbox.answer(&header, Ok(Reply::of((xml,)))),
+                    None => self.refuse(&header, UNKNOWN_OBJECT, &path),
+                }
+                return;
+            }
+            Some(PEER) => {
+                self.peer_method(&header, &member);
+                return;
+            }
+            _ => {}
+        }
+        let Some(object) = Object::at(&path).filter(|_| self.paths().contains(&path)) else {
+            self.refuse(&header, UNKNOWN_OBJECT, &path);
+            return;
+        };
+        if interface.as_deref() == Some(PROPERTIES) {
+            self.properties_method(object, &header, &member, call);
+            return;
+        }
+        let found = object.interfaces().into_iter().find_map(|candidate| {
+            let is_meant = interface.as_deref().is_none_or(|wanted| wanted == candidate.name);
+            candidate.method(&member).filter(|_| is_meant).map(|(takes, _)| (candidate, takes))
+        });
+        let Some((interface, takes)) = found else {
+            self.refuse(&header, UNKNOWN_METHOD, &member);
+            return;
+        };
+        let given = call.body().signature().to_string_no_parens();
+        // One structure alone and its fields side by side are the same bytes.
+        let result = if given == takes || format!("({given})") == takes {
+            self.method(object, interface, &member, call)
+        } else {
+            let words = format!("{member} takes ({takes}), not ({given})");
+            Err(Name::InvalidArgument.because(words))
+        };
+        debug_assert!(gives_what_it_says(interface, &member, &result), "{member} gives {result:?}");
+        self.outbox.answer(&header, result);
+    }
+
+    /// The paths of all objects.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let mut paths: Vec<String> =
+            [MANAGER_PATH, PROTOCOL_PATH, DEBUG_PATH].map(str::to_owned).into();
+        if self.connection.is_some() {
+            paths.push(CONNECTION_PATH.to_owned());
+        }
+        paths
+    }
+
+    fn refuse(&mut self, header: &Header<'_>, name: &str, what: &str) {
+        self.outbox.refuse(header, name, &format!("{what}: there is no such thing here"));
+    }
+
+    fn peer_method(&mut self, header: &Header<'_>, member: &str) {
+        match member {
+            "Ping" => self.outbox.answer(header, Ok(Reply::Nothing)),
+            // Of a machine with a bus it stands in a file that everybody can read for themselves.
+            _ => self.refuse(header, UNKNOWN_METHOD, member),
+        }
+    }
+
+    fn method(
+        &mut self,
+        object: Object,
+        interface: &Interface,
+        name: &str,
+        call: &Message,
+    ) -> Result<Reply, Error> {
+        match object {
+            Object::Manager => self.manager_method(name, call),
+            Object::Protocol => protocol_method(interface, name, call),
+            Object::Debug => Ok(Reply::of((self.debug.messages(),))),
+            Object::Connection if name == "Disconnect" => {
+                self.disconnect();
+                Ok(Reply::Nothing)
+            }
+            Object::Connection => match &mut self.connection {
+                Some(connection) => connection.method(interface, name, call, &mut self.outbox),
+                None => Err(Name::Disconnected.because("there is no connection")),
+            },
+        }
+    }
+
+    fn manager_method(&mut self, name: &str, call: &Message) -> Result<Reply, Error> {
+        match name {
+            "ListProtocols" => Ok(Reply::of((vec![protocol::PROTOCOL_NAME.to_owned()],))),
+            "GetParameters" => {
+                protocol::known(&arguments::<String>(call)?)?;
+                Ok(Reply::of((protocol::parameters(),)))
+            }
+            "RequestConnection" => {
+                let (wanted, parameters): (String, HashMap<String, OwnedValue>) = arguments(call)?;
+                protocol::known(&wanted)?;
+                protocol::check_parameters(&parameters)?;
+                if self.connection.is_some() || self.is_making {
+                    let words = "there is a connection already: there is one house";
+                    return Err(Name::NotAvailable.because(words));
+                }
+                self.is_making = true;
+                let awaited = Awaited::ConnectionName(call.clone());
+                self.outbox.take_name(protocol::CONNECTION_BUS_NAME, awaited);
+                Ok(Reply::Later)
+            }
+            _ => Err(Name::NotImplemented.because(format!("{name} is not served"))),
+        }
+    }
+
+    fn property(
+        &self,
+        object: Object,
+        interface: &Interface,
+        name: &str,
+    ) -> Option<Value<'static>> {
+        let value = match object {
+            Object::Manager => match name {
+                "Protocols" => Some(protocol::protocols().into()),
+                "Interfaces" => Some(Vec::<String>::new().into()),
+                _ => None,
+            },
+            Object::Protocol => protocol::property(interface, name),
+            Object::Debug => Some(self.debug.is_told.into()),
+            Object::Connection => self.connection.as_ref()?.property(interface, name),
+        };
+        debug_assert_eq!(
+            value.as_ref().map(|value| value.value_signature().to_string()),
+            interface.property(name).map(|property| property.signature.to_owned()),
+            "the type of {}.{name}",
+            interface.name
+        );
+        value
+    }
+
+    fn properties_method(
+        &mut self,
+        object: Object,
+        header: &Header<'_>,
+        member: &str,
+        call: &Message,
+    ) {
+        let body = call.body();
+        let of = |name: &str| object.interfaces().into_iter().find(|i| i.name == name);
+        match member {
+            "GetAll" => {
+                let Ok(name) = body.deserialize::<String>() else {
+                    return self.refuse(header, UNKNOWN_METHOD, member);
+                };
+                let mut all = Map::new();
+                if let Some(interface) = of(&name) {
+                    for property in interface.properties {
+                        if let Some(value) = self.property(object, interface, property.name) {
+                            all.insert(property.name.to_owned(), value);
+                        }
+                    }
+                }
+                self.outbox.answer(header, Ok(Reply::of((all,))));
+            }
+            "Get" => {
+                let Ok((interface, name)) = body.deserialize::<(String, String)>() else {
+                    return self.refuse(header, UNKNOWN_METHOD, member);
+                };
+                let value = of(&interface)
+                    .filter(|interface| interface.property(&name).is_some())
+                    .and_then(|interface| self.property(object, interface, &name));
+                match value {
+                    Some(value) => self.outbox.answer(header, Ok(Reply::of((value,)))),
+                    None => self.refuse(header, UNKNOWN_PROPERTY, &name),
+                }
+            }
+            "Set" => {
+                let Ok((interface, name, value)) =
+                    body.deserialize::<(String, String, OwnedValue)>()
+                else {
+                    return self.refuse(header, UNKNOWN_METHOD, member);
+                };
+                match of(&interface).and_then(|interface| interface.property(&name)) {
+                    None => self.refuse(header, UNKNOWN_PROPERTY, &name),
+                    Some(known) if known.access != Access::ReadWrite => {
+                        self.refuse(header, READ_ONLY, &name);
+                    }
+                    Some(_) => {
+                        let result = self.set_property(object, &name, &value);
+                        self.outbox.answer(header, result.map(|()| Reply::Nothing));
+                    }
+                }
+            }
+            _ => self.refuse(header, UNKNOWN_METHOD, member),
+        }
+    }
+
+    fn set_property(
+        &mut self,
+        object: Object,
+        name: &str,
+        value: &OwnedValue,
+    ) -> Result<(), Error> {
+        match (object, value.downcast_ref::<bool>()) {
+            (Object::Debug, Ok(told)) => {
+                self.debug.is_told = told;
+                Ok(())
+            }
+            _ => Err(Name::InvalidArgument.because(format!("{name} is true or false"))),
+        }
+    }
+}
+
+fn protocol_method(interface: &Interface, name: &str, call: &Message) -> Result<Reply, Error> {
+    match (interface.name, name) {
+        (i, "IdentifyAccount") if i == PROTOCOL.name => {
+            protocol::check_parameters(&arguments(call)?)?;
+            Ok(Reply::of((protocol::ACCOUNT_ID,)))
+        }
+        (i, "NormalizeContact") if i == PROTOCOL.name => {
+            Ok(Reply::of((identifier::normal(&arguments::<String>(call)?, "")?,)))
+        }
+        (i, "NormalizeVCardAddress") if i == PROTOCOL_ADDRESSING.name => {
+            let (field, address): (String, String) = arguments(call)?;
+            Ok(Reply::of((identifier::normal_vcard(&field, &address)?,)))
+        }
+        (i, "NormalizeContactURI") if i == PROTOCOL_ADDRESSING.name => {
+            Ok(Reply::of((identifier::normal_uri(&arguments::<String>(call)?)?,)))
+        }
+        _ => Err(Name::NotImplemented.because(format!("{name} is not served"))),
+    }
+}
+
+/// Whether a reply has the types of the table; errors always do.
+fn gives_what_it_says(interface: &Interface, method: &str, result: &Result<Reply, Error>) -> bool {
+    let gives = interface.method(method).map(|(_, gives)| gives).unwrap_or_default();
+    match result {
+        Ok(Reply::Nothing) => gives.is_empty(),
+        Ok(Reply::Values(values)) => Structure::signature(values).to_string_no_parens() == gives,
+        Ok(Reply::Later) | Err(_) => true,
+    }
+}

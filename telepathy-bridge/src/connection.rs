@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The connection: from `RequestConnection` to `Disconnect`.
+
+mod addressing;
+mod aliasing;
+mod contacts;
+mod old;
+mod presence;
+mod requests;
+
+use std::collections::HashMap;
+
+use sipwitch_dbus_interfaces::ObjectName;
+use zbus::{
+    Message,
+    zvariant::{OwnedValue, Value},
+};
+
+use crate::{
+    definition::{
+        Interface,
+        connection::{
+            ADDRESSING, ALIASING, CONNECTION, CONTACT_CAPABILITIES, CONTACTS, REQUESTS,
+            SERVICE_POINT, SIMPLE_PRESENCE,
+        },
+    },
+    error::{Error, Name},
+    handles::Handles,
+    identifier,
+    object::CONNECTION_PATH,
+    outbox::Outbox,
+    protocol::{CONNECTION_INTERFACES, classes, names, statuses},
+    reply::{Map, Reply},
+    service::{self, Answer, Refused},
+};
+
+/// Connection_Status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It works.
+    Connected = 0,
+    /// The service is being asked.
+    Connecting = 1,
+    /// Before `Connect`, and at the end.
+    Disconnected = 2,
+}
+
+/// Connection_Status_Reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// None of the others.
+    NoneSpecified = 0,
+    /// Somebody wanted it.
+    Requested = 1,
+    /// The service cannot be reached: Mission Control tries again by itself.
+    NetworkError = 2,
+}
+
+/// The connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    status: Status,
+    handles: Handles,
+    self_handle: u32,
+    /// The domain of the house; empty until it is known.
+    domain: String,
+    aliases: HashMap<u32, String>,
+    /// Our phone, and the unique name of the service that made it.
+    phone: Option<(String, String)>,
+    /// Whether the user wants calls to ring here.
+    wants_calls: bool,
+    /// Said by the user beside the presence.
+    status_message: String,
+}
+
+/// What happened to the connection beside what it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It goes on.
+    GoesOn,
+    /// It is no more.
+    Over,
+}
+
+impl Connection {
+    /// A connection that waits for `Connect`.
+    pub(crate) fn new() -> Self {
+        Self {
+            status: Status::Disconnected,
+            handles: Handles::default(),
+            self_handle: 0,
+            domain: String::new(),
+            aliases: HashMap::new(),
+            phone: None,
+            wants_calls: true,
+            status_message: String::new(),
+        }
+    }
+
+    fn self_id(&self) -> &str {
+        self.handles.identifier(self.self_handle).unwrap_or_default()
+    }
+
+    /// A property of the connection.
+    pub(crate) fn property(&self, interface: &Interface, name: &str) -> Option<Value<'static>> {
+        Some(match (interface.name, name) {
+            (i, "Interfaces") if i == CONNECTION.name => names(CONNECTION_INTERFACES).into(),
+            (i, "SelfHandle") if i == CONNECTION.name => self.self_handle.into(),
+            (i, "SelfID") if i == CONNECTION.name => self.self_id().to_owned().into(),
+            (i, "Status") if i == CONNECTION.name => (self.status as u32).into(),
+            (i, "HasImmortalHandles") if i == CONNECTION.name => true.into(),
+            (i, "Channels") if i == REQUESTS.name => {
+                Vec::<(zbus::zvariant::ObjectPath<'static>, Map)>::new().into()
+            }
+            (i, "RequestableChannelClasses") if i == REQUESTS.name => classes().into(),
+            (i, "ContactAttributeInterfaces") if i == CONTACTS.name => {
+                names(contacts::WITH_ATTRIBUTES).into()
+            }
+            (i, "Statuses") if i == SIMPLE_PRESENCE.name => statuses().into(),
+            (i, "MaximumStatusMessageLength") if i == SIMPLE_PRESENCE.name => {
+                presence::MAX_MESSAGE.into()
+            }
+            (i, "KnownServicePoints") if i == SERVICE_POINT.name => service_points().into(),
+            _ => return None,
+        })
+    }
+
+    /// A method of the connection.
+    ///
+    /// # Errors
+    /// Telepathy's, by the method.
+    pub(crate) fn method(
+        &mut self,
+        interface: &Interface,
+        name: &str,
+        call: &Message,
+        outbox: &mut Outbox,
+    ) -> Result<Reply, Error> {
+        match interface.name {
+            i if i == CONNECTION.name => match name {
+                "Connect" => {
+                    self.connect(outbox);
+                    Ok(Reply::Nothing)
+                }
+                _ => self.old_method(name, call),
+            },
+            i if i == REQUESTS.name => self.requests_method(name, call),
+            i if i == CONTACTS.name => self.contacts_method(name, call),
+            i if i == ALIASING.name => self.aliasing_method(name, call, outbox),
+            i if i == SIMPLE_PRESENCE.name => self.presence_method(name, call, outbox),
+            i if i == CONTACT_CAPABILITIES.name => self.capabilities_method(name, call),
+            i if i == ADDRESSING.name => self.addressing_method(name, call),
+            _ => Err(Name::NotImplemented.because(format!("{name} is not served"))),
+        }
+    }
+
+    /// What needs a connection that works.
+    fn connected(&self) -> Result<(), Error> {
+        if self.status == Status::Connected {
+            return Ok(());
+        }
+        Err(Name::Disconnected.because("the connection is not connected: call Connect first"))
+    }
+
+    fn connect(&mut self, outbox: &mut Outbox) {
+        if self.status != Status::Disconnected {
+            return;
+        }
+        self.change_status(Status::Connecting, Reason::Requested, outbox);
+        outbox.watch_service(true);
+        outbox.register();
+    }
+
+    fn change_status(&mut self, status: Status, reason: Reason, outbox: &mut Outbox) {
+        self.status = status;
+        let values = (status as u32, reason as u32);
+        outbox.signal(CONNECTION_PATH, &CONNECTION, "StatusChanged", values);
+    }
+
+    /// The domain of the house.
+    pub(crate) fn domain_known(&mut self, answer: Answer<OwnedValue>) {
+        // Where it fails, registering fails too, and says why.
+        if let Ok(domain) = answer
+            && let Ok(domain) = domain.downcast_ref::<String>()
+        {
+            self.domain = domain.to_ascii_lowercase();
+        }
+    }
+
+    /// We are a phone, or shall not be.
+    pub(crate) fn phone_known(
+        &mut self,
+        answer: Answer<String>,
+        sender: &str,
+        outbox: &mut Outbox,
+    ) -> Outcome {
+        match answer {
+            Ok(path) => {
+                outbox.ask_extension_number(&path);
+                self.phone = Some((path, sender.to_owned()));
+                Outcome::GoesOn
+            }
+            Err(refused) => self.fail(&refused, outbox),
+        }
+    }
+
+    /// Whose phone we are.
+    pub(crate) fn extension_number_known(
+        &mut self,
+        answer: Answer<OwnedValue>,
+        outbox: &mut Outbox,
+    ) -> Outcome {
+        let number = match answer.map(|value| value.downcast_ref::<String>()) {
+            Ok(Ok(number)) => number,
+            Ok(Err(error)) => {
+                return self
+                    .fail(&Refused { name: String::new(), words: error.to_string() }, outbox);
+            }
+            Err(refused) => return self.fail(&refused, outbox),
+        };
+        let identifier = identifier::normal(&number, "").unwrap_or(number);
+        match self.handles.of(&identifier) {
+            Ok(handle) => self.self_handle = handle,
+            Err(error) => {
+                return self.fail(&Refused { name: String::new(), words: error.words }, outbox);
+            }
+        }
+        outbox.ask_extension(&ObjectName::Extension(identifier).path());
+        Outcome::GoesOn
+    }
+
+    /// Who we are.
+    pub(crate) fn extension_known(
+        &mut self,
+        answer: Answer<HashMap<String, OwnedValue>>,
+        outbox: &mut Outbox,
+    ) -> Outcome {
+        let extension = match answer {
+            Ok(extension) => extension,
+            Err(refused) => return self.fail(&refused, outbox),
+        };
+        let name = service::text(&extension, "Name");
+        if !name.is_empty() {
+            self.aliases.entry(self.self_handle).or_insert(name);
+        }
+        if let Some((phone, _)) = &self.phone {
+            outbox.set_available(phone, self.wants_calls);
+        }
+        Outcome::GoesOn
+    }
+
+    /// It rings here, or not. The first time, this is the last step of connecting.
+    pub(crate) fn available_known(
+        &mut self,
+        answer: Answer<()>,
+        available: bool,
+        outbox: &mut Outbox,
+    ) -> Outcome {
+        if let Err(refused) = answer {
+            return self.fail(&refused, outbox);
+        }
+        if self.status == Status::Connecting {
+            let id = self.self_id().to_owned();
+            outbox.signal(CONNECTION_PATH, &CONNECTION, "SelfHandleChanged", (self.self_handle,));
+            let values = (self.self_handle, id);
+            outbox.signal(CONNECTION_PATH, &CONNECTION, "SelfContactChanged", values);
+            self.change_status(Status::Connected, Reason::Requested, outbox);
+        }
+        self.presence_changed(outbox);
+        // The user changed their mind while the service was asked.
+        if available != self.wants_calls
+            && let Some((phone, _)) = &self.phone
+        {
+            outbox.set_available(phone, self.wants_calls);
+        }
+        Outcome::GoesOn
+    }
+
+    /// The connection cannot be, or not go on: says why, and ends.
+    fn fail(&mut self, refused: &Refused, outbox: &mut Outbox) -> Outcome {
+        let (error, reason) = match refused.of_service() {
+            Some("LimitReached") => (Name::ServiceBusy, Reason::NoneSpecified),
+            Some("Stopping") | None => (Name::NetworkError, Reason::NetworkError),
+            Some(_) => (Name::ServiceConfused, Reason::NoneSpecified),
+        };
+        let mut details = Map::new();
+        details.insert("server-message".into(), refused.words.clone().into());
+        details.insert("debug-message".into(), refused.name.clone().into());
+        let values = (error.as_str().to_owned(), details);
+        outbox.signal(CONNECTION_PATH, &CONNECTION, "ConnectionError", values);
+        self.end(reason, outbox);
+        Outcome::Over
+    }
+
+    /// The service has gone; it is started again by the next connection.
+    pub(crate) fn service_gone(&mut self, outbox: &mut Outbox) -> Outcome {
+        if self.phone.take().is_none() {
+            // Its answer, an error, is still to come.
+            return Outcome::GoesOn;
+        }
+        let words = "the service has left the bus".to_owned();
+        self.fail(&Refused { name: String::new(), words }, outbox)
+    }
+
+    /// Ends the connection; it is of no use afterwards.
+    pub(crate) fn end(&mut self, reason: Reason, outbox: &mut Outbox) {
+        if let Some((phone, _)) = self.phone.take() {
+            outbox.unregister(&phone);
+        }
+        outbox.watch_service(false);
+        self.change_status(Status::Disconnected, reason, outbox);
+    }
+}
+
+/// The emergency numbers: those that mean it wherever one is.
+fn service_points() -> Vec<((u32, String), Vec<String>)> {
+    /// Service_Point_Type.
+    const EMERGENCY: u32 = 1;
+    let numbers = sipwitch_core::routing::emergency::UNIVERSAL;
+    let numbers = numbers.iter().map(|number| (*number).to_owned()).collect();
+    vec![((EMERGENCY, "urn:service:sos".into()), numbers)]
+}

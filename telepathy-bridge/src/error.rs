@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Telepathy's errors, as its clients know them.
+
+/// An error with Telepathy's own name, and words for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {words}")]
+pub(crate) struct Error {
+    /// Which.
+    pub(crate) name: Name,
+    /// The same for people.
+    pub(crate) words: String,
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $variant:ident,)+) => {
+        /// The errors that we give; each is `org.freedesktop.Telepathy.Error.` and the variant.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Name {
+            /// As it stands on the bus.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant =>
+                        concat!("org.freedesktop.Telepathy.Error.", stringify!($variant)),)+
+                }
+            }
+        }
+
+        impl Name {
+            /// An error of this name.
+            pub(crate) fn because(self, words: impl Into<String>) -> Error {
+                Error { name: self, words: words.into() }
+            }
+        }
+    };
+}
+
+names! {
+    /// The connection is not, or no more, connected.
+    Disconnected,
+    /// A value that cannot be: correct it.
+    InvalidArgument,
+    /// No such contact.
+    InvalidHandle,
+    /// Not now.
+    NotAvailable,
+    /// Nothing of the kind is here.
+    NotImplemented,
+    /// The service has gone.
+    NetworkError,
+    /// The service does not want us.
+    ServiceBusy,
+    /// The service has no extension for us.
+    ServiceConfused,
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

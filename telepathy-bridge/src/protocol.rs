@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What there is to know before a connection is there: the manager's and the protocol's properties.
+
+use std::collections::HashMap;
+
+use zbus::zvariant::Value;
+
+use crate::{
+    definition::{
+        Interface,
+        connection::{
+            ADDRESSING, ALIASING, CONTACT_CAPABILITIES, CONTACTS, REQUESTS, SERVICE_POINT,
+            SIMPLE_PRESENCE,
+        },
+        manager::{PROTOCOL, PROTOCOL_ADDRESSING, PROTOCOL_PRESENCE},
+    },
+    error::{Error, Name},
+    identifier::{SCHEMES, VCARD_FIELDS},
+    reply::Map,
+};
+
+/// The connection manager's name.
+pub(crate) const MANAGER_NAME: &str = "sipwitch";
+/// The name it takes on the bus.
+pub(crate) const MANAGER_BUS_NAME: &str = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
+/// The protocol: telephone numbers, and whatever else can be called.
+pub(crate) const PROTOCOL_NAME: &str = "tel";
+/// There is one house, so one account. Clients keep its name for ever.
+pub(crate) const ACCOUNT_ID: &str = "house";
+/// The name that the connection takes on the bus.
+pub(crate) const CONNECTION_BUS_NAME: &str =
+    "org.freedesktop.Telepathy.Connection.sipwitch.tel.house";
+
+/// The protocol, for people.
+pub(crate) const ENGLISH_NAME: &str = "Telephone";
+/// Its icon.
+pub(crate) const ICON: &str = "im-tel";
+
+/// What a connection can do besides.
+pub(crate) const CONNECTION_INTERFACES: &[&Interface] = &[
+    &REQUESTS,
+    &CONTACTS,
+    &ALIASING,
+    &SIMPLE_PRESENCE,
+    &CONTACT_CAPABILITIES,
+    &ADDRESSING,
+    &SERVICE_POINT,
+];
+/// What the protocol can do besides.
+pub(crate) const PROTOCOL_INTERFACES: &[&Interface] = &[&PROTOCOL_ADDRESSING, &PROTOCOL_PRESENCE];
+
+/// A presence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Status {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Connection_Presence_Type.
+    pub(crate) kind: u32,
+    /// Whether the user can choose it.
+    pub(crate) settable: bool,
+}
+
+/// Calls ring here.
+pub(crate) const AVAILABLE: Status = Status { name: "available", kind: 2, settable: true };
+/// Calls do not ring here.
+pub(crate) const BUSY: Status = Status { name: "dnd", kind: 6, settable: true };
+/// There is no connection.
+pub(crate) const OFFLINE: Status = Status { name: "offline", kind: 1, settable: false };
+/// A number does not tell. Clients grey out who is offline, which a number never is.
+pub(crate) const UNKNOWN: Status = Status { name: "unknown", kind: 7, settable: false };
+/// All of them.
+pub(crate) const STATUSES: &[Status] = &[AVAILABLE, BUSY, OFFLINE, UNKNOWN];
+
+/// What a class of channels fixes.
+#[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "no class of channels is there yet")]
+pub(crate) enum Fixed {
+    /// A text.
+    Text(&'static str),
+    /// A number.
+    Number(u32),
+    /// Yes or no.
+    Flag(bool),
+}
+
+impl Fixed {
+    fn value(self) -> Value<'static> {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Number(number) => number.into(),
+            Self::Flag(flag) => flag.into(),
+        }
+    }
+}
+
+/// A class of channels that can be asked for. Clients compare the fixed properties as a whole: one
+/// more or less, and they show no button.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Class {
+    /// What must be asked for.
+    pub(crate) fixed: &'static [(&'static str, Fixed)],
+    /// What may be asked for.
+    pub(crate) allowed: &'static [&'static str],
+}
+
+/// All of them.
+pub(crate) const CLASSES: &[Class] = &[];
+
+/// The classes as they stand on the bus: `a(a{sv}as)`.
+pub(crate) fn classes() -> Vec<(Map, Vec<String>)> {
+    let class = |class: &Class| {
+        let fixed = class.fixed.iter().map(|(name, fixed)| ((*name).to_owned(), fixed.value()));
+        (fixed.collect(), owned(class.allowed))
+    };
+    CLASSES.iter().map(class).collect()
+}
+
+/// The presences as they stand on the bus: `a{s(ubb)}`.
+pub(crate) fn statuses() -> HashMap<String, (u32, bool, bool)> {
+    STATUSES.iter().map(|s| (s.name.to_owned(), (s.kind, s.settable, false))).collect()
+}
+
+/// The names of interfaces.
+pub(crate) fn names(interfaces: &[&Interface]) -> Vec<String> {
+    interfaces.iter().map(|interface| interface.name.to_owned()).collect()
+}
+
+/// Parameters of the protocol: there are none, so that an account needs nothing from the user.
+pub(crate) fn parameters() -> Vec<(String, u32, String, Value<'static>)> {
+    Vec::new()
+}
+
+/// The protocol that a client names.
+///
+/// # Errors
+/// `NotImplemented` for every other.
+pub(crate) fn known(protocol: &str) -> Result<(), Error> {
+    if protocol == PROTOCOL_NAME {
+        return Ok(());
+    }
+    Err(Name::NotImplemented.because(format!("{protocol:?} is no protocol of {MANAGER_NAME}")))
+}
+
+/// Holds the parameters of an account against those there are.
+///
+/// # Errors
+/// `InvalidArgument` for every one, since there are none.
+pub(crate) fn check_parameters(
+    given: &HashMap<String, zbus::zvariant::OwnedValue>,
+) -> Result<(), Error> {
+    match given.keys().next() {
+        Some(key) => {
+            let words = format!("{key:?} is no parameter of the protocol {PROTOCOL_NAME}");
+            Err(Name::InvalidArgument.because(words))
+        }
+        None => Ok(()),
+    }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A property of the protocol.
+pub(crate) fn property(interface: &Interface, name: &str) -> Option<Value<'static>> {
+    Some(match (interface.name, name) {
+        (i, "Interfaces") if i == PROTOCOL.name => names(PROTOCOL_INTERFACES).into(),
+        (i, "Parameters") if i == PROTOCOL.name => parameters().into(),
+        (i, "ConnectionInterfaces") if i == PROTOCOL.name => names(CONNECTION_INTERFACES).into(),
+        (i, "RequestableChannelClasses") if i == PROTOCOL.name => classes().into(),
+        (i, "VCardField") if i == PROTOCOL.name => VCARD_FIELDS[0].into(),
+        (i, "EnglishName") if i == PROTOCOL.name => ENGLISH_NAME.into(),
+        (i, "Icon") if i == PROTOCOL.name => ICON.into(),
+        (i, "AuthenticationTypes") if i == PROTOCOL.name => Vec::<String>::new().into(),
+        (i, "AddressableVCardFields") if i == PROTOCOL_ADDRESSING.name => {
+            owned(VCARD_FIELDS).into()
+        }
+        (i, "AddressableURISchemes") if i == PROTOCOL_ADDRESSING.name => owned(SCHEMES).into(),
+        (i, "Statuses") if i == PROTOCOL_PRESENCE.name => statuses().into(),
+        _ => return None,
+    })
+}
+
+/// The manager's `Protocols`: each protocol with all its properties that never change, by their
+/// full names.
+pub(crate) fn protocols() -> HashMap<String, Map> {
+    let interfaces = std::iter::once(&&PROTOCOL).chain(PROTOCOL_INTERFACES);
+    let properties = interfaces
+        .flat_map(|interface| interface.properties.iter().map(move |p| (interface, p.name)))
+        .filter_map(|(interface, name)| Some((interface.member(name), property(interface, name)?)))
+        .collect();
+    HashMap::from([(PROTOCOL_NAME.to_owned(), properties)])
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! What we ask of the service and of the bus itself, and what their answers are for.
+
+use std::collections::HashMap;
+
+use sipwitch_dbus_interfaces::{
+    names::{
+        BUS_NAME, ENDPOINT_INTERFACE, EXTENSION_INTERFACE, PHONE_INTERFACE, ROOT,
+        SIPWITCH_INTERFACE,
+    },
+    wire::EndpointOptions,
+};
+use zbus::{Message, message::Type, zvariant::OwnedValue};
+
+use crate::outbox::{Outbox, Whom};
+
+/// The bus itself.
+const BUS: Whom<'_> = Whom {
+    name: "org.freedesktop.DBus",
+    path: "/org/freedesktop/DBus",
+    interface: "org.freedesktop.DBus",
+};
+/// The service.
+const SERVICE: Whom<'_> = Whom { name: BUS_NAME, path: ROOT, interface: SIPWITCH_INTERFACE };
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+/// As which other programs see us among the phones of the house.
+const NAME: &str = "Telepathy";
+/// DBUS_NAME_FLAG_DO_NOT_QUEUE.
+const DO_NOT_QUEUE: u32 = 4;
+/// DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER.
+pub(crate) const PRIMARY_OWNER: u32 = 1;
+
+/// What the answer to a call of ours is for.
+#[derive(Debug)]
+pub(crate) enum Awaited {
+    /// The connection's name is ours, or not: the request waits for it.
+    ConnectionName(Message),
+    /// The manager's name was given back.
+    ManagerName,
+    /// The domain of the house.
+    Domain,
+    /// We are a phone.
+    Phone,
+    /// Whose phone we are.
+    ExtensionNumber,
+    /// Who that is.
+    Extension,
+    /// It rings here, or not: this was wanted.
+    Available(bool),
+    /// Nothing comes of it.
+    Nothing,
+}
+
+/// An answer: values, or an error.
+pub(crate) type Answer<T> = Result<T, Refused>;
+
+/// An error that somebody answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Its name on the bus.
+    pub(crate) name: String,
+    /// The same for people.
+    pub(crate) words: String,
+}
+
+impl Refused {
+    /// The last word of an error of the service's own.
+    pub(crate) fn of_service(&self) -> Option<&str> {
+        self.name.strip_prefix(sipwitch_dbus_interfaces::names::ERROR_PREFIX)?.strip_prefix('.')
+    }
+}
+
+/// Reads an answer.
+pub(crate) fn read<T>(message: &Message) -> Answer<T>
+where
+    T: serde::de::DeserializeOwned + zbus::zvariant::Type,
+{
+    let body = message.body();
+    if message.message_type() == Type::Error {
+        let name = message.header().error_name().map(ToString::to_string).unwrap_or_default();
+        return Err(Refused { name, words: body.deserialize().unwrap_or_default() });
+    }
+    body.deserialize().map_err(|error| Refused {
+        name: "org.freedesktop.DBus.Error.InvalidSignature".into(),
+        words: error.to_string(),
+    })
+}
+
+/// A text among properties.
+pub(crate) fn text(properties: &HashMap<String, OwnedValue>, name: &str) -> String {
+    let found = properties.get(name).and_then(|value| value.downcast_ref::<String>().ok());
+    found.unwrap_or_default()
+}
+
+impl Outbox {
+    /// Asks for a name on the bus.
+    pub(crate) fn take_name(&mut self, name: &str, awaited: Awaited) {
+        self.ask(&BUS, "RequestName", &(name, DO_NOT_QUEUE), awaited);
+    }
+
+    /// Gives a name back.
+    pub(crate) fn give_back_name(&mut self, name: &str, awaited: Awaited) {
+        self.ask(&BUS, "ReleaseName", &name, awaited);
+    }
+
+    /// Wants to hear when the service comes and goes, or not any more.
+    pub(crate) fn watch_service(&mut self, watch: bool) {
+        let rule = format!(
+            "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',\
+             member='NameOwnerChanged',arg0='{BUS_NAME}'"
+        );
+        let method = if watch { "AddMatch" } else { "RemoveMatch" };
+        self.ask(&BUS, method, &rule, Awaited::Nothing);
+    }
+
+    /// Becomes a phone of the house.
+    pub(crate) fn register(&mut self) {
+        let properties = Whom { interface: PROPERTIES, ..SERVICE };
+        self.ask(&properties, "Get", &(SIPWITCH_INTERFACE, "Domain"), Awaited::Domain);
+        let options = EndpointOptions { name: Some(NAME.into()), ..EndpointOptions::default() };
+        self.ask(&SERVICE, "RegisterEndpoint", &options, Awaited::Phone);
+    }
+
+    /// Is no phone any more.
+    pub(crate) fn unregister(&mut self, phone: &str) {
+        let whom = Whom { name: BUS_NAME, path: phone, interface: PHONE_INTERFACE };
+        self.ask(&whom, "Remove", &(), Awaited::Nothing);
+    }
+
+    /// Asks whose phone we are.
+    pub(crate) fn ask_extension_number(&mut self, phone: &str) {
+        let whom = Whom { name: BUS_NAME, path: phone, interface: PROPERTIES };
+        self.ask(&whom, "Get", &(PHONE_INTERFACE, "ExtensionNumber"), Awaited::ExtensionNumber);
+    }
+
+    /// Asks who an extension is.
+    pub(crate) fn ask_extension(&mut self, path: &str) {
+        let whom = Whom { name: BUS_NAME, path, interface: PROPERTIES };
+        self.ask(&whom, "GetAll", &EXTENSION_INTERFACE, Awaited::Extension);
+    }
+
+    /// Says whether it may ring here.
+    pub(crate) fn set_available(&mut self, phone: &str, available: bool) {
+        let whom = Whom { name: BUS_NAME, path: phone, interface: ENDPOINT_INTERFACE };
+        self.ask(&whom, "SetAvailable", &available, Awaited::Available(available));
+    }
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The whole manager between a client and a service that a test plays.
+
+mod connection;
+mod desk;
+mod manager;

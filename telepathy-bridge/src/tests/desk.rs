@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The bus as a test sees it: calls go in, and what comes out is noted in order.
+
+use std::{collections::HashMap, time::Instant};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sipwitch_dbus_interfaces::names::BUS_NAME;
+use zbus::{
+    Message,
+    message::Type,
+    zvariant::{self, DynamicType, ObjectPath, OwnedObjectPath, Value},
+};
+
+use crate::{bridge::Bridge, object::CONNECTION_PATH, object::MANAGER_PATH};
+
+/// The phone that the played service gives us.
+pub(super) const PHONE: &str = "/org/gnutelephony/SipWitch1/phone/7";
+/// The unique name of the played service.
+pub(super) const SERVICE: &str = ":1.50";
+
+/// A manager and everybody around it.
+pub(super) struct Desk {
+    pub(super) bridge: Bridge,
+    pub(super) now: Instant,
+    /// What came out and was not answered by the played service.
+    pub(super) sent: Vec<Message>,
+    /// Whether the played service answers by itself.
+    pub(super) is_served: bool,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self { bridge: Bridge::new(now), now, sent: Vec::new(), is_served: true }
+    }
+
+    /// With a connection that works, and everything forgotten that led there.
+    pub(super) fn connected() -> Self {
+        let mut desk = Self::new();
+        desk.request_connection();
+        desk.call::<_, ()>(CONNECTION_PATH, CONNECTION, "Connect", &()).expect("it connects");
+        desk.sent.clear();
+        desk
+    }
+
+    pub(super) fn request_connection(&mut self) {
+        let parameters: HashMap<String, Value<'_>> = HashMap::new();
+        let (name, path): (String, OwnedObjectPath) = self
+            .call(MANAGER_PATH, MANAGER, "RequestConnection", &("tel", parameters))
+            .expect("a connection");
+        assert_eq!(name, "org.freedesktop.Telepathy.Connection.sipwitch.tel.house");
+        assert_eq!(path.as_str(), CONNECTION_PATH);
+    }
+
+    /// Calls a method of ours; what it gives, or the name of the error.
+    pub(super) fn call<B, T>(
+        &mut self,
+        path: &str,
+        interface: &str,
+        member: &str,
+        values: &B,
+    ) -> Result<T, String>
+    where
+        B: Serialize + DynamicType,
+        T: DeserializeOwned + zvariant::Type,
+    {
+        let call = Message::method_call(path, member)
+            .and_then(|builder| builder.interface(interface))
+            .and_then(|builder| builder.sender(":1.99"))
+            .and_then(|builder| builder.build(values))
+            .expect("a message");
+        let serial = call.primary_header().serial_num();
+        self.receive(&call);
+        let reply = self.sent.iter().find(|sent| sent.header().reply_serial() == Some(serial));
+        let reply = reply.unwrap_or_else(|| panic!("{member} was not answered"));
+        if reply.message_type() == Type::Error {
+            return Err(reply.header().error_name().expect("an error has a name").to_string());
+        }
+        Ok(reply.body().deserialize().unwrap_or_else(|error| panic!("{member}: {error}")))
+    }
+
+    /// Gives the manager a message, and takes what it sends, answering as the service does.
+    pub(super) fn receive(&mut self, message: &Message) {
+        self.bridge.receive(message, self.now, 0.0);
+        self.drain();
+    }
+
+    pub(super) fn drain(&mut self) {
+        while let Some(sent) = self.bridge.poll() {
+            let answer = (sent.message_type() == Type::MethodCall && self.is_served)
+                .then(|| play(&sent))
+                .flatten();
+            self.sent.push(sent);
+            if let Some(answer) = answer {
+                self.bridge.receive(&answer, self.now, 0.0);
+            }
+        }
+    }
+
+    /// The members that were sent, calls and signals, and `reply` or `error` for answers.
+    pub(super) fn members(&mut self) -> Vec<String> {
+        let member = |message: Message| match message.message_type() {
+            Type::MethodReturn => "reply".to_owned(),
+            Type::Error => "error".to_owned(),
+            Type::MethodCall | Type::Signal => {
+                message.header().member().expect("it has one").to_string()
+            }
+        };
+        self.sent.drain(..).map(member).collect()
+    }
+
+    /// The bus says that the service has left.
+    pub(super) fn service_leaves(&mut self) {
+        let message =
+            Message::signal("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged")
+                .and_then(|builder| builder.sender("org.freedesktop.DBus"))
+                .and_then(|builder| builder.build(&(BUS_NAME, SERVICE, "")))
+                .expect("a message");
+        self.receive(&message);
+    }
+}
+
+pub(super) const MANAGER: &str = "org.freedesktop.Telepathy.ConnectionManager";
+pub(super) const CONNECTION: &str = "org.freedesktop.Telepathy.Connection";
+pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// What the bus and the service answer.
+fn play(call: &Message) -> Option<Message> {
+    let header = call.header();
+    let member = header.member().expect("a call has one").to_string();
+    let reply = Message::method_return(&header).expect("a reply");
+    let reply = reply.sender(SERVICE).expect("a sender");
+    let body = call.body();
+    let built = match member.as_str() {
+        "RequestName" | "ReleaseName" => reply.build(&1u32),
+        "AddMatch" | "RemoveMatch" | "Remove" | "SetAvailable" => reply.build(&()),
+        "Get" => match body.deserialize::<(String, String)>().expect("two texts").1.as_str() {
+            "Domain" => reply.build(&Value::from("House.example")),
+            "ExtensionNumber" => reply.build(&Value::from("101")),
+            other => panic!("nobody knows {other}"),
+        },
+        "GetAll" => reply.build(&HashMap::from([("Name", Value::from("Anna"))])),
+        "RegisterEndpoint" => reply.build(&ObjectPath::from_static_str(PHONE).expect("a path")),
+        _ => return None,
+    };
+    Some(built.expect("a message"))
+}
