@@ -84,6 +84,11 @@ pub trait World {
         None
     }
 
+    /// Whether addresses that were published for numbers are wanted at all.
+    fn looks_up(&self) -> bool {
+        false
+    }
+
     /// Addresses that the holder of the number published for it (ENUM, RFC 6116), as far as they
     /// were looked up and proven.
     fn published(&self, _number: &E164) -> &[Address] {

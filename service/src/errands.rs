@@ -3,8 +3,9 @@
 //! concerns sockets is asked of the driver by the loop itself.
 
 use sipwitch_sip::{
-    driver::{Driver, Names, NamesReport, NamesSettings},
+    driver::{Driver, Names, NamesReport, NamesSettings, names::NumberError},
     resolver::{Host, LookupError, Place, Wanted},
+    wire::Uri,
 };
 use tokio::sync::mpsc;
 
@@ -16,9 +17,11 @@ use crate::switchboard::{
 
 /// What a task brought, to be finished by the loop.
 #[derive(Debug)]
-pub(crate) struct Brought {
-    errand: ErrandId,
-    places: Result<Vec<Place>, LookupError>,
+pub(crate) enum Brought {
+    /// Places, to which ways are to be found.
+    Places(ErrandId, Result<Vec<Place>, LookupError>),
+    /// The addresses that were published for a number.
+    Published(ErrandId, Result<Vec<Uri>, NumberError>),
 }
 
 /// The errands under way. The switchboard bounds them: each has somebody who waits for it.
@@ -51,13 +54,21 @@ impl Errands {
                 tokio::spawn(async move {
                     let places = places.await;
                     // The loop may have ended.
-                    let _ = brought.send(Brought { errand, places });
+                    let _ = brought.send(Brought::Places(errand, places));
+                });
+            }
+            Errand::FindPublished { errand, number, root } => {
+                let brought = self.brought_in.clone();
+                let addresses = self.names.addresses_of_number(number.as_str(), &root);
+                tokio::spawn(async move {
+                    let addresses = addresses.await;
+                    let _ = brought.send(Brought::Published(errand, addresses));
                 });
             }
             Errand::Reach { errand, places } => {
                 // The ways come back like all others, so that the switchboard is not called from
                 // within what it is asked.
-                let _ = self.brought_in.send(Brought { errand, places: Ok(places) });
+                let _ = self.brought_in.send(Brought::Places(errand, Ok(places)));
             }
         }
     }
@@ -92,12 +103,19 @@ impl Errands {
 
     /// Finishes what was brought, for the switchboard.
     pub(crate) fn finish(&self, driver: &mut Driver, brought: Brought) -> Inner {
-        let Brought { errand, places } = brought;
-        let ways = match places {
-            Err(error) => Err(error.to_string()),
-            Ok(places) => ways(driver, &places),
-        };
-        Inner::Ways { errand, ways }
+        match brought {
+            Brought::Places(errand, places) => {
+                let ways = match places {
+                    Err(error) => Err(error.to_string()),
+                    Ok(places) => ways(driver, &places),
+                };
+                Inner::Ways { errand, ways }
+            }
+            Brought::Published(errand, addresses) => {
+                let addresses = addresses.map_err(|error| error.to_string());
+                Inner::Published { errand, addresses }
+            }
+        }
     }
 }
 

@@ -267,7 +267,9 @@ fn tls_settings(config: &Config) -> TlsSettings {
 
 fn names_settings(config: &Config) -> NamesSettings {
     let servers = config.names.servers.iter().map(|server| server.socket()).collect();
-    NamesSettings { servers, ..NamesSettings::default() }
+    let anchors = &config.names.trust_anchors;
+    let trust_anchors = anchors.is_set().then(|| anchors.as_path().to_owned());
+    NamesSettings { servers, trust_anchors, ..NamesSettings::default() }
 }
 
 fn bounds(config: &Config) -> Bounds {

@@ -232,6 +232,42 @@ async fn a_number_is_believed_if_it_is_proven() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn explain_says_where_a_number_leads_that_its_holder_published_and_nowhere_else() -> Result<()> {
+    let named = Named::start(&zones())?;
+    let unbound = Unbound::start(&named)?;
+    let house = |more: &str| {
+        let settings = format!(
+            "[names]\nservers = [\"{}\"]\ntrust-anchors = {:?}\n[numbers]\nregion = \"DE\"\n{more}",
+            unbound.at, named.anchor
+        );
+        House::plan().settings(&settings).extensions(&["101"]).build()
+    };
+    let explained = |house: &House, number: &str| {
+        let told = CommandLine::of(house).json(&["explain", number])?;
+        let attempts = told["attempts"].as_array().context("attempts")?.clone();
+        let found = attempts.first().map(|first| first["destination"].to_string());
+        Ok::<_, anyhow::Error>(found)
+    };
+    let curious = house("enum = true\nenum-root = \"e164.example\"")?;
+    // Half a second may be too little on a busy machine; what was found of the chain is remembered.
+    let begun = Instant::now();
+    let found = loop {
+        match explained(&curious, "+493012")? {
+            None if begun.elapsed() < PATIENCE => {}
+            found => break found,
+        }
+    };
+    ensure!(found.as_deref() == Some("\"sip:03012@full.example directly\""), "{found:?}");
+    // Nobody published that one, and where the user does not want it nobody is asked.
+    ensure!(explained(&curious, "+493014")?.is_none());
+    ensure!(explained(&house("")?, "+493012")?.is_none());
+    // What is not signed is not believed.
+    let misled = house("enum = true\nenum-root = \"e164.unsigned.example\"")?;
+    ensure!(explained(&misled, "+491")?.is_none());
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_name_server_that_never_answers_is_passed_over() -> Result<()> {
     let named = Named::start(&zones())?;

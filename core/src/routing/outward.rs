@@ -107,7 +107,7 @@ impl<'a, W: World> Search<'a, W> {
     fn number(mut self, contact: &Contact, dialled: &str) -> Route {
         let (caller, world) = (self.caller, self.world);
         // Nothing is asked of the numbering plans where nobody wants to know.
-        let is_plain = world.rules().is_empty() && world.lines().is_empty();
+        let is_plain = world.rules().is_empty() && world.lines().is_empty() && !world.looks_up();
         if is_plain && world.rules().level(caller.extension.as_ref()) == Level::Everything {
             let is_international = dialled.starts_with('+');
             let why = if is_international { Why::NoLine } else { Why::Unknown };

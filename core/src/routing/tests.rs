@@ -79,6 +79,10 @@ impl World for House {
         self.now
     }
 
+    fn looks_up(&self) -> bool {
+        !self.published.is_empty()
+    }
+
     fn published(&self, _number: &E164) -> &[Address] {
         &self.published
     }

@@ -197,6 +197,12 @@ pub struct Dial {
 pub struct Numbers {
     /// The country the house is in; empty means that of the locale.
     pub region: RegionName,
+    /// Whether numbers are looked up in the DNS before they are called (ENUM): name servers learn
+    /// then whom somebody calls.
+    #[serde(rename = "enum")]
+    pub look_up: bool,
+    /// Below which name numbers are looked up; empty means `e164.arpa`.
+    pub enum_root: Domain,
 }
 
 /// `[accounts]`
@@ -251,6 +257,9 @@ impl Default for History {
 pub struct Names {
     /// The name servers that are asked; none are those of the system.
     pub servers: Vec<NameServer>,
+    /// A file of DNSKEY records that are trusted instead of the root's, which are built in; empty
+    /// means none.
+    pub trust_anchors: FilePath,
 }
 
 /// `[limits]`

@@ -213,6 +213,8 @@ fn everything_else() -> (Config, Difference) {
         from = "101"
         [numbers]
         region = "DE"
+        enum = true
+        enum-root = "enum.example"
         [accounts]
         passwords = "memory"
         [messages]
@@ -224,6 +226,7 @@ fn everything_else() -> (Config, Difference) {
         keep-days = 1
         [names]
         servers = ["192.0.2.53"]
+        trust-anchors = "/etc/anchor.key"
         [limits]
         requests-per-second = 1
         request-burst = 1

@@ -10,6 +10,7 @@ use sipwitch_core::{
     cause::Cause,
     contact::Contact,
     extension::ExtensionNumber,
+    number::E164,
     routing::{
         self, Attempt, Because, Caller, Destination, Origin, PhoneId, Route, Target, emergency,
     },
@@ -18,13 +19,14 @@ use sipwitch_sip::{
     endpoint::{self, Arrival, Incoming},
     flow::Flow,
     registrar,
-    wire::{Request, Uri},
+    wire::Request,
 };
 
 use super::{
     Switchboard,
     door::Identity,
     entry::{CallEntry, LegEntry, tone_of},
+    lookup::{Beginning, Published, RouteQuestion, Then},
     notice::{CallEnd, Notice, PeerView},
 };
 use crate::store::{
@@ -57,7 +59,7 @@ impl Switchboard {
                 }
             }
         };
-        if !is_emergency && (self.is_stopping || self.calls.len() >= self.settings.max_calls) {
+        if !is_emergency && (self.is_stopping || self.begun() >= self.settings.max_calls) {
             self.refuse(arrival, 503);
             return;
         }
@@ -101,15 +103,29 @@ impl Switchboard {
                 };
                 let phone_id = phone.map(PhoneId);
                 let caller = Caller { phone: phone_id, extension, origin, ..Caller::default() };
-                let route = self.route_for(&uri, contact, &caller, &arrival.flow);
-                let dialled = uri.user().unwrap_or_else(|| uri.to_string());
                 let peer = match identity {
                     Identity::Peer(domain) => Some(PeerView::new(domain, true)),
                     _ => None,
                 };
-                self.begin_incoming(leg, &dialled, phone, peer, invitation, route);
+                let heard_at = arrival.flow.local;
+                let contact = contact.ok();
+                let beginning =
+                    Beginning { leg, uri, contact, heard_at, caller, phone, peer, invitation };
+                self.go_on(Then::Begin(Box::new(beginning)), Published::NONE);
             }
         }
+    }
+
+    /// Begins a call that a leg asks for.
+    pub(super) fn begin(&mut self, beginning: Beginning, published: &Published) {
+        let found = self.route_for(&beginning, published);
+        let route = match found {
+            Ok(route) => route,
+            Err(unknown) => return self.look_up(unknown, Then::Begin(Box::new(beginning))),
+        };
+        let Beginning { leg, uri, phone, peer, invitation, .. } = beginning;
+        let dialled = uri.user().unwrap_or_else(|| uri.to_string());
+        self.begin_incoming(leg, &dialled, phone, peer, invitation, route);
     }
 
     pub(super) fn begin_incoming(
@@ -162,7 +178,7 @@ impl Switchboard {
     }
 
     /// Ends a leg that belongs to no call.
-    fn end_orphan(&mut self, leg: LegId, cause: Cause) {
+    pub(super) fn end_orphan(&mut self, leg: LegId, cause: Cause) {
         self.command_leg(leg, LegCommand::End { cause });
     }
 
@@ -207,21 +223,20 @@ impl Switchboard {
         same.map(|binding| binding.phone.0)
     }
 
-    fn route_for(
-        &self,
-        uri: &Uri,
-        contact: Result<Contact, sipwitch_core::contact::ParseContactError>,
-        caller: &Caller,
-        flow: &Flow,
-    ) -> Route {
+    /// # Errors
+    /// Numbers have to be looked up first.
+    fn route_for(&self, beginning: &Beginning, published: &Published) -> Result<Route, Vec<E164>> {
+        let Beginning { uri, contact, caller, heard_at, .. } = beginning;
         // Phones leave the port out of a GRUU; its instance is unmistakable without.
-        let is_own = self.settings.is_own(&uri.host(), None, Some(flow.local));
+        let is_own = self.settings.is_own(&uri.host(), None, Some(*heard_at));
         if is_own && let Some(devices) = self.registrar.resolve_gruu(uri) {
-            return self.route_to_devices(&devices);
+            return Ok(self.route_to_devices(&devices));
         }
         match contact {
-            Ok(contact) => routing::route(&contact, caller, &self.house(Some(flow.local))),
-            Err(_) => Route::refused(uri.to_string(), routing::Why::Unknown),
+            Some(contact) => self.find_route(Some(*heard_at), published, |house| {
+                routing::route(contact, caller, house)
+            }),
+            None => Ok(Route::refused(uri.to_string(), routing::Why::Unknown)),
         }
     }
 
@@ -246,7 +261,12 @@ impl Switchboard {
 
     /// A leg has something to tell.
     pub(super) fn leg_event(&mut self, leg: LegId, event: LegEvent) {
-        let Some(&id) = self.legs.get(&leg) else { return };
+        let Some(&id) = self.legs.get(&leg) else {
+            if matches!(event, LegEvent::Ended { .. }) {
+                self.lookups.leg_ended(leg, &mut self.errands);
+            }
+            return;
+        };
         let Some(entry) = self.calls.get_mut(&id) else { return };
         let now = self.now.instant;
         match &event {
@@ -305,7 +325,8 @@ impl Switchboard {
                     self.start_leg(id, leg, &target, &invitation);
                 }
                 Action::RouteWanted { query, contact, near, reason } => {
-                    self.route_wanted(id, query, &contact, near, reason);
+                    let wanted = RouteQuestion { call: id, query, contact, near, reason };
+                    self.go_on(Then::Answer(Box::new(wanted)), Published::NONE);
                 }
                 Action::JoinWanted { query, leg } => self.join_wanted(id, query, leg),
                 Action::Report(report) => self.reported(id, report),
@@ -407,14 +428,9 @@ impl Switchboard {
         Ok(())
     }
 
-    fn route_wanted(
-        &mut self,
-        id: CallId,
-        query: QueryId,
-        contact: &str,
-        near: Option<LegId>,
-        reason: RouteReason,
-    ) {
+    /// Answers a call that wants to know its way.
+    pub(super) fn route_wanted(&mut self, wanted: RouteQuestion, published: &Published) {
+        let RouteQuestion { call: id, query, ref contact, near, reason } = wanted;
         let entry = self.calls.get(&id);
         let near_leg = entry.and_then(|entry| entry.legs.iter().find(|leg| Some(leg.id) == near));
         let phone = near_leg.and_then(|leg| leg.phone);
@@ -434,13 +450,19 @@ impl Switchboard {
             (RouteReason::Dial, Some(entry)) => entry.also.as_slice(),
             _ => &[],
         };
-        let mut route = match contact.parse::<Contact>() {
+        let found = match contact.parse::<Contact>() {
             Ok(contact) => {
                 let contacts: Vec<Contact> =
                     std::iter::once(contact).chain(also.iter().cloned()).collect();
-                routing::route_any(&contacts, &caller, &self.house(None))
+                self.find_route(None, published, |house| {
+                    routing::route_any(&contacts, &caller, house)
+                })
             }
-            Err(_) => Route::refused(contact, routing::Why::Unknown),
+            Err(_) => Ok(Route::refused(contact, routing::Why::Unknown)),
+        };
+        let mut route = match found {
+            Ok(route) => route,
+            Err(unknown) => return self.look_up(unknown, Then::Answer(Box::new(wanted))),
         };
         if let Some(entry) = self.calls.get_mut(&id) {
             if let Some(ring) = entry.ring.filter(|_| reason == RouteReason::Dial) {

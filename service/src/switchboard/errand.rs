@@ -10,13 +10,14 @@ use std::{
     sync::Arc,
 };
 
-use sipwitch_core::call::LegId;
+use sipwitch_core::{call::LegId, number::E164};
 use sipwitch_sip::{
     flow::{ConnectionId, Flow},
     resolver::{Place, Wanted},
+    wire::Uri,
 };
 
-use super::Switchboard;
+use super::{Switchboard, lookup::LookupId};
 
 /// Names an errand whose answer is waited for. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +35,16 @@ pub enum Errand {
         errand: ErrandId,
         /// What is wanted.
         wanted: Wanted,
+    },
+    /// Find the addresses that were published for a number, as far as they are proven. Answered by
+    /// [`Inner::Published`](super::Inner::Published).
+    FindPublished {
+        /// Which errand.
+        errand: ErrandId,
+        /// The number.
+        number: E164,
+        /// Below which name.
+        root: Arc<str>,
     },
     /// Find our way to each of these places, whose connections may be gone. Answered as the other.
     Reach {
@@ -80,6 +91,8 @@ pub(super) enum Waiter {
     Leg(LegId),
     /// A line.
     Line,
+    /// A route that waits for numbers to be looked up.
+    Lookup(LookupId),
     /// A leg that lost its way.
     Move(LegId),
     /// A query.
@@ -109,6 +122,23 @@ impl Errands {
         let errand = self.begin(waiter);
         self.told.push_back(Errand::Reach { errand, places });
         errand
+    }
+
+    /// Sends for the addresses that were published for a number.
+    pub(super) fn find_published(
+        &mut self,
+        number: E164,
+        root: Arc<str>,
+        waiter: Waiter,
+    ) -> ErrandId {
+        let errand = self.begin(waiter);
+        self.told.push_back(Errand::FindPublished { errand, number, root });
+        errand
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn give_up(&mut self, errand: ErrandId) {
+        self.waiting.remove(&errand);
     }
 
     fn begin(&mut self, waiter: Waiter) -> ErrandId {
@@ -144,8 +174,19 @@ impl Switchboard {
             Some(Waiter::Move(leg)) => self.leg_reached(leg, ways),
             Some(Waiter::Query(query)) => self.query_ways(query, ways),
             Some(Waiter::Text(text)) => self.text_ways(text, ways),
-            // Whoever waited is gone.
-            None => {}
+            // Whoever waited is gone, or waits for something else.
+            Some(Waiter::Lookup(_)) | None => {}
+        }
+    }
+
+    /// A number that was looked up is known, or that nothing was published for it.
+    pub(super) fn published_found(
+        &mut self,
+        errand: ErrandId,
+        addresses: Result<Vec<Uri>, String>,
+    ) {
+        if let Some(Waiter::Lookup(lookup)) = self.errands.waiting.remove(&errand) {
+            self.number_known(lookup, errand, addresses);
         }
     }
 }

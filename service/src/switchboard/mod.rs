@@ -21,6 +21,7 @@
 //! | `steering` | what programs ask of calls |
 //! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
 //! | `lines` | calls that leave by lines, and requests that come by them |
+//! | `lookup` | routes that wait for what was published for a number |
 //! | `mailbox` | what waits in mailboxes at providers |
 //! | `messages` | texts, delivered or kept |
 //! | `moving` | calls that go on when the network changes |
@@ -39,6 +40,7 @@ mod entry;
 pub mod errand;
 mod extensions;
 mod lines;
+mod lookup;
 mod mailbox;
 mod messages;
 mod moving;
@@ -74,7 +76,7 @@ use sipwitch_sip::{
     peer::PeerIdentity,
     registrar::Registrar,
     transaction::Timers,
-    wire::{Malformed, Message},
+    wire::{Malformed, Message, Uri},
 };
 use tokio::sync::mpsc;
 
@@ -85,6 +87,7 @@ use self::{
     entry::CallEntry,
     errand::{ErrandId, Errands, Ways},
     lines::Starting,
+    lookup::{Lookups, Published, Then},
     mailbox::Mailboxes,
     messages::Messages,
     moving::Stranded,
@@ -135,6 +138,13 @@ pub enum Inner {
         account: Arc<str>,
         /// The password, or why there is none.
         secret: Result<Secret, NoSecret>,
+    },
+    /// The addresses that were published for a number, or why there are none, in words.
+    Published {
+        /// Who was sent.
+        errand: ErrandId,
+        /// What was found; the first is to be tried first.
+        addresses: Result<Vec<Uri>, String>,
     },
     /// The ways to a place that was looked up.
     Ways {
@@ -191,6 +201,7 @@ pub struct Switchboard {
     queries: Queries,
     errands: Errands,
     lines: Lines,
+    lookups: Lookups,
     /// Legs whose ways are being looked for.
     starting: HashMap<LegId, Starting>,
     /// What goes out as it is.
@@ -254,6 +265,7 @@ impl Switchboard {
             queries: Queries::default(),
             errands: Errands::default(),
             lines: Lines::new(&key, seed, &settings.product),
+            lookups: Lookups::default(),
             starting: HashMap::new(),
             raw: VecDeque::new(),
             store,
@@ -327,6 +339,7 @@ impl Switchboard {
         match inner {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
             Inner::Secret { account, secret } => self.secret_came(&account, secret),
+            Inner::Published { errand, addresses } => self.published_found(errand, addresses),
             Inner::Ways { errand, ways } => self.ways_found(errand, ways),
         }
         self.drain();
@@ -342,6 +355,8 @@ impl Switchboard {
         let changes = self.registrar.handle_deadline(now.instant);
         self.phones_changed(&changes);
         self.texts_overdue();
+        self.lookups_overdue();
+        self.drain();
         while let Some(&(due, call)) = self.call_deadlines.first() {
             if due > now.instant {
                 break;
@@ -360,10 +375,10 @@ impl Switchboard {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let call = self.call_deadlines.first().map(|(due, _)| *due);
-        let text = self.messages.next_deadline();
+        let (text, lookup) = (self.messages.next_deadline(), self.lookups.next_deadline());
         let (phone, line) = (self.registrar.next_deadline(), self.lines.next_deadline());
         let (sip, program) = (self.endpoint.next_deadline(), self.programs.next_deadline());
-        [sip, program, phone, call, text, line].into_iter().flatten().min()
+        [sip, program, phone, call, text, line, lookup].into_iter().flatten().min()
     }
 
     /// The next message to send.
@@ -453,6 +468,7 @@ impl Switchboard {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.calls.is_empty()
+            && self.lookups.is_empty()
             && self.leg_count() == 0
             && self.programs.is_idle()
             && self.lines.is_quiet()
@@ -511,10 +527,10 @@ impl Switchboard {
             }
             Ask::EndpointsLost => self.programs_lost(),
             Ask::Dial { contact, options, owner, reply } => {
-                let _ = reply.send(self.dial(&contact, options, owner));
+                self.go_on(Then::Dial { contact, options, owner, reply }, Published::NONE);
             }
             Ask::Explain { contact, options, reply } => {
-                let _ = reply.send(self.explain(&contact, &options));
+                self.go_on(Then::Explain { contact, options, reply }, Published::NONE);
             }
             Ask::Hangup { call, reply } => {
                 let _ = reply.send(self.hang_up(call));
@@ -525,7 +541,7 @@ impl Switchboard {
             Ask::Hold { call, reply } => self.hold(call, true, reply),
             Ask::Resume { call, reply } => self.hold(call, false, reply),
             Ask::Transfer { call, contact, reply } => {
-                let _ = reply.send(self.transfer(call, &contact));
+                self.go_on(Then::Transfer { call, contact, reply }, Published::NONE);
             }
             Ask::SendDtmf { call, tones, reply } => self.send_dtmf(call, &tones, reply),
             Ask::AddExtension { number, change, reply } => {
@@ -601,6 +617,7 @@ impl Switchboard {
         }
         self.is_stopping = true;
         self.end_all_calls();
+        self.end_lookups();
         self.lines.stop(self.now.instant);
     }
 

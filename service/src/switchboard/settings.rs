@@ -3,13 +3,14 @@
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
     time::Duration,
 };
 
 use sipwitch_core::number::Region;
-use sipwitch_sip::{auth, endpoint, flow::Transport, gate, registrar};
+use sipwitch_sip::{auth, endpoint, flow::Transport, gate, registrar, resolver::PUBLIC_ROOT};
 
-use crate::config::{Config, word};
+use crate::config::{Config, Numbers, word};
 
 /// One place where SIP is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Settings {
     pub accept_calls: bool,
     /// Whether addresses at domains of others are called there directly.
     pub call_directly: bool,
+    /// Below which name numbers are looked up before they are called; none where they are not.
+    pub enum_root: Option<Arc<str>>,
     /// The file the settings came from; empty if none.
     pub configuration_file: String,
 }
@@ -223,9 +226,16 @@ impl Settings {
             outside: outside_gate(config.peers.requests_per_minute.value()),
             accept_calls: config.peers.accept_calls,
             call_directly: config.peers.call_directly,
+            enum_root: enum_root(&config.numbers).filter(|_| config.peers.call_directly),
             configuration_file: circumstances.configuration_file.clone(),
         }
     }
+}
+
+/// Where numbers are looked up, if the user wants it.
+fn enum_root(numbers: &Numbers) -> Option<Arc<str>> {
+    let named = Some(numbers.enum_root.as_str()).filter(|root| !root.is_empty());
+    numbers.look_up.then(|| named.unwrap_or(PUBLIC_ROOT).into())
 }
 
 /// The address the kernel would send from: it routes when a socket is connected, and sends nothing.

@@ -16,6 +16,7 @@ use super::{
     ask::{DialOptions, Refusal, Reply, RouteLine},
     calls::route_words,
     entry::CallEntry,
+    lookup::{Halt, Published},
 };
 use crate::store::records::CallRecord;
 
@@ -24,39 +25,46 @@ const MAX_ADDRESSES: usize = 16;
 
 impl Switchboard {
     /// Rings the user's phones, then connects the contact.
+    ///
+    /// # Errors
+    /// It cannot be called, or a number has to be looked up first.
     pub(super) fn dial(
         &mut self,
         contact: &str,
-        options: DialOptions,
-        owner: Option<String>,
-    ) -> Result<CallId, Refusal> {
+        options: &DialOptions,
+        owner: Option<&str>,
+        published: &Published,
+    ) -> Result<CallId, Halt> {
         let parsed = parse(contact)?;
         let contacts = all_of(&parsed, &options.also)?;
         let is_emergency =
             contacts.iter().any(|one| emergency::is_emergency(one, &self.house(None)));
         if self.is_stopping {
-            return Err(Refusal::Stopping);
+            return Err(Refusal::Stopping.into());
         }
-        if !is_emergency && self.calls.len() >= self.settings.max_calls {
-            return Err(Refusal::TooMany(format!(
+        if !is_emergency && self.begun() >= self.settings.max_calls {
+            let words = format!(
                 "{} calls are under way, as many as are allowed: end some, or raise max-calls",
-                self.calls.len()
-            )));
+                self.begun()
+            );
+            return Err(Refusal::TooMany(words).into());
         }
-        let caller = self.user(&options);
-        let far = routing::route_any(&contacts, &caller, &self.house(None));
+        let caller = self.user(options);
+        let far = self
+            .find_route(None, published, |house| routing::route_any(&contacts, &caller, house))?;
         // Nobody is to look for a phone first, and then hear that no line carries the call.
         if is_emergency && far.attempts.is_empty() {
-            return Err(Refusal::EmergencyUnavailable(far.refusal().sentence()));
+            return Err(Refusal::EmergencyUnavailable(far.refusal().sentence()).into());
         }
-        let (user, phones) = self.user_side(&options)?;
+        let (user, phones) = self.user_side(options)?;
         if far.attempts.is_empty() {
             let words = far.refusal().sentence();
-            return Err(Refusal::NoRoute(format!("{contact}: {words}")));
+            return Err(Refusal::NoRoute(format!("{contact}: {words}")).into());
         }
-        let ring = ring_of(&options);
+        let ring = ring_of(options);
+        let display = options.display.clone();
         let shown = Party {
-            display: options.display.unwrap_or_else(|| format!("Calling {}", parsed.user())),
+            display: display.unwrap_or_else(|| format!("Calling {}", parsed.user())),
             address: parsed.user().to_owned(),
         };
         self.last_call += 1;
@@ -149,18 +157,25 @@ impl Switchboard {
         }
     }
 
+    /// What would be tried, and what not.
+    ///
+    /// # Errors
+    /// It makes no sense, or a number has to be looked up first.
     pub(super) fn explain(
         &self,
         contact: &str,
         options: &DialOptions,
-    ) -> Result<Vec<RouteLine>, Refusal> {
+        published: &Published,
+    ) -> Result<Vec<RouteLine>, Halt> {
         if let Some(from) = &options.from
             && self.directory.find(from).is_none()
         {
-            return Err(Refusal::NotFound { kind: "extension", name: from.clone() });
+            return Err(Refusal::NotFound { kind: "extension", name: from.clone() }.into());
         }
         let contacts = all_of(&parse(contact)?, &options.also)?;
-        let route = routing::route_any(&contacts, &self.user(options), &self.house(None));
+        let caller = self.user(options);
+        let route = self
+            .find_route(None, published, |house| routing::route_any(&contacts, &caller, house))?;
         let mut lines = Vec::new();
         for (at, attempt) in route.attempts.iter().enumerate() {
             for target in &attempt.targets {
@@ -223,16 +238,27 @@ impl Switchboard {
         self.pump(call);
     }
 
-    pub(super) fn transfer(&mut self, call: CallId, contact: &str) -> Result<(), Refusal> {
+    /// Connects the caller's side of a call to somebody else.
+    ///
+    /// # Errors
+    /// It cannot be done, or a number has to be looked up first.
+    pub(super) fn transfer(
+        &mut self,
+        call: CallId,
+        contact: &str,
+        published: &Published,
+    ) -> Result<(), Halt> {
         let parsed = parse(contact)?;
         self.entry(call)?;
-        let route = routing::route(&parsed, &Caller::default(), &self.house(None));
+        let route = self.find_route(None, published, |house| {
+            routing::route(&parsed, &Caller::default(), house)
+        })?;
         let target = Party { display: String::new(), address: parsed.user().to_owned() };
         let now = self.now.instant;
-        let Some(entry) = self.calls.get_mut(&call) else { return Err(no_call(call)) };
+        let Some(entry) = self.calls.get_mut(&call) else { return Err(no_call(call).into()) };
         let done = entry.call.transfer(now, &mut self.leg_ids, Side::Caller, target, route);
         self.pump(call);
-        done.map_err(refusal)
+        Ok(done.map_err(refusal)?)
     }
 
     pub(super) fn send_dtmf(&mut self, call: CallId, tones: &str, reply: Reply<()>) {
@@ -257,6 +283,7 @@ impl Switchboard {
     }
 
     pub(super) fn owner_left(&mut self, owner: &str) {
+        self.lookups.owner_left(owner, &mut self.errands);
         let mut ids: Vec<CallId> = self
             .calls
             .iter()

@@ -11,6 +11,7 @@ mod keeping;
 mod lines;
 mod outside;
 mod programs;
+mod published;
 mod refusals;
 mod registration;
 mod soak;

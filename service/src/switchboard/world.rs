@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The house as routing sees it, and as others see it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, time::Duration};
 
 use sipwitch_core::{
+    contact::Address,
     extension::{Extension, ExtensionNumber},
     line::Line,
-    number::Region,
+    number::{E164, Region},
     routing::{self, LocalTime, PhoneId, Rules},
 };
 use sipwitch_sip::registrar::{Binding, Registrar};
@@ -14,6 +15,7 @@ use sipwitch_sip::registrar::{Binding, Registrar};
 use super::{
     Switchboard,
     directory::{self, Directory, Entry},
+    lookup::Published,
     notice::{ExtensionView, PhoneView},
     programs::Programs,
     settings::Settings,
@@ -30,6 +32,24 @@ pub(super) struct House<'a> {
     rules: &'a Rules,
     unix_us: i64,
     heard_at: Option<SocketAddr>,
+    published: &'a Published,
+    /// Numbers of which routing wanted to know more than is known.
+    unknown: RefCell<Vec<E164>>,
+}
+
+impl<'a> House<'a> {
+    /// The same, with what was published for numbers.
+    pub(super) fn knowing(self, published: &'a Published) -> Self {
+        Self { published, ..self }
+    }
+
+    /// The numbers of which routing wanted to know more than is known, each once.
+    pub(super) fn into_unknown(self) -> Vec<E164> {
+        let mut unknown = self.unknown.into_inner();
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown
+    }
 }
 
 impl routing::World for House<'_> {
@@ -63,6 +83,17 @@ impl routing::World for House<'_> {
         crate::local_time::at(self.unix_us)
     }
 
+    fn looks_up(&self) -> bool {
+        self.settings.enum_root.is_some()
+    }
+
+    fn published(&self, number: &E164) -> &[Address] {
+        self.published.of(number).unwrap_or_else(|| {
+            self.unknown.borrow_mut().push(number.clone());
+            &[]
+        })
+    }
+
     fn calls_peers(&self) -> bool {
         self.settings.call_directly
     }
@@ -84,6 +115,8 @@ impl Switchboard {
             rules: &self.rules,
             unix_us: self.now.unix_us,
             heard_at,
+            published: Published::NONE,
+            unknown: RefCell::default(),
         }
     }
 

@@ -145,11 +145,11 @@ impl Switchboard {
             return Err(Refusal::Stopping);
         }
         let legs = self.programs.legs.values().filter(|leg| leg.phone == phone).count();
-        if !is_emergency && (legs >= MOST_LEGS || self.calls.len() >= self.settings.max_calls) {
+        if !is_emergency && (legs >= MOST_LEGS || self.begun() >= self.settings.max_calls) {
             return Err(Refusal::TooMany(format!(
                 "{legs} calls of the program and {} in all are under way, as many as are allowed: \
                  end some",
-                self.calls.len()
+                self.begun()
             )));
         }
         let extension = self.programs.extension_of(phone).ok_or_else(|| no_phone(phone))?.clone();

@@ -14,7 +14,7 @@ use sipwitch_sip::{
     auth::client,
     flow::{Flow, Transmit, Transport},
     resolver::{Host, Place as At, Wanted},
-    wire::{self, Limits},
+    wire::{self, Limits, Uri},
 };
 use tokio::{
     runtime::Runtime,
@@ -103,6 +103,12 @@ pub(super) struct House {
     pub(super) notices: Vec<Notice>,
     /// The places of names; what is not here does not exist.
     pub(super) names: HashMap<String, Vec<(Transport, SocketAddr)>>,
+    /// What was published for numbers.
+    pub(super) published: HashMap<String, Vec<String>>,
+    /// The numbers that were looked up.
+    pub(super) looked_up: Vec<String>,
+    /// Whether name servers say nothing of numbers.
+    pub(super) is_dns_silent: bool,
     /// The passwords in the keyring; what is not here is not kept.
     pub(super) keyring: HashMap<String, Result<client::Secret, NoSecret>>,
     /// Our address towards everybody, if it is no longer that of the beginning.
@@ -143,6 +149,9 @@ impl House {
             disk: Disk::Good,
             notices: Vec::new(),
             names: HashMap::new(),
+            published: HashMap::new(),
+            looked_up: Vec::new(),
+            is_dns_silent: false,
             keyring: HashMap::new(),
             moved_to: None,
             errands: VecDeque::new(),
@@ -226,6 +235,20 @@ impl House {
                         |place: At| Way { flow: self.way(place.transport, place.address), place };
                     let ways = Ok(places.into_iter().map(way).collect());
                     self.come_in(Inner::Ways { errand, ways });
+                }
+                Errand::FindPublished { number, .. } if self.is_dns_silent => {
+                    self.looked_up.push(number.to_string());
+                }
+                Errand::FindPublished { errand, number, root } => {
+                    assert_eq!(&*root, "e164.arpa");
+                    let found = self.published.get(number.as_str()).cloned();
+                    self.looked_up.push(number.to_string());
+                    let uri = |uri: &String| Uri::parse(uri.clone()).unwrap();
+                    let addresses = match found {
+                        Some(found) => Ok(found.iter().map(uri).collect()),
+                        None => Err("nobody published anything".to_owned()),
+                    };
+                    self.come_in(Inner::Published { errand, addresses });
                 }
                 Errand::FetchSecret { account } => {
                     let secret = self.keyring.get(&*account).cloned();
