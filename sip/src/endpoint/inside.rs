@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use sipwitch_core::call::leg::{LegEvent, LegId};
 
-use super::{Arrival, Context, Endpoint, Event, OnLine, Owner};
+use super::{Arrival, Context, Endpoint, Event, OnLine, Owner, late::LateAnswer};
 use crate::{
     dialog::Tag,
     flow::Flow,
-    leg::{Refer, end_stray_answer},
+    leg::{Refer, acknowledge_stray, end_stray_answer},
     transaction::{self, ClientId, Failure, ServerId},
     wire::{Draft, Headers, Method, Name, Request, Response, name},
 };
@@ -58,15 +58,33 @@ impl Endpoint {
                 }
             }
             transaction::Event::StrayResponse { response, flow } => {
-                // The far end has not seen the ACK for longer than any repetition lasts. If its
-                // dialog stands, one more ACK helps; if not, there is nothing to end.
-                let tag = response.from_tag().and_then(|tag| Tag::parse(&tag));
-                if let Some(&leg) = tag.and_then(|tag| self.context.tags.get(&tag)) {
-                    self.with_leg(leg, |leg, context| {
-                        leg.acknowledge_again(context, &response, flow);
-                    });
-                }
+                self.answered_late(&response, flow);
             }
+        }
+    }
+
+    /// A 2xx to an INVITE whose transaction is gone.
+    fn answered_late(&mut self, response: &Response, flow: Flow) {
+        let Some(tag) = response.from_tag().and_then(|tag| Tag::parse(&tag)) else { return };
+        // The far end has not seen the ACK for longer than any repetition lasts. If its dialog
+        // stands, one more helps.
+        if let Some(&leg) = self.context.tags.get(&tag) {
+            let mut is_its = false;
+            self.with_leg(leg, |leg, context| {
+                is_its = leg.acknowledge_again(context, response, flow);
+            });
+            if is_its {
+                return;
+            }
+        }
+        let far = response.to_tag().unwrap_or_default();
+        let context = &mut self.context;
+        match context.late.answer(context.now, tag, &far) {
+            Some(LateAnswer::End(line)) => {
+                end_stray_answer(context, None, response, flow, line.as_ref());
+            }
+            Some(LateAnswer::Acknowledge) => acknowledge_stray(context, None, response, flow),
+            None => {}
         }
     }
 

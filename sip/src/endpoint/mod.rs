@@ -11,6 +11,7 @@
 
 mod claims;
 mod inside;
+mod late;
 mod line_asks;
 mod on_line;
 mod outside;
@@ -30,6 +31,7 @@ use rand_core::{RngCore, SeedableRng};
 use sipwitch_core::call::leg::{Carried, Invitation, LegCommand, LegEvent, LegId, Party, Replaced};
 
 pub use claims::{Believed, Claims};
+use late::Late;
 use line_asks::LineAsks;
 pub(crate) use on_line::named;
 pub use on_line::{Hiding, Identity, IdentityField, OnLine, OwnContact};
@@ -183,6 +185,7 @@ pub(crate) struct Context {
     tags: HashMap<Tag, LegId>,
     clients: HashMap<ClientId, Owner>,
     line_asks: LineAsks,
+    pub(crate) late: Late,
     /// First INVITEs, so that CANCEL finds their leg.
     invites: HashMap<ServerId, LegId>,
 }
@@ -216,6 +219,7 @@ impl Endpoint {
                 tags: HashMap::new(),
                 clients: HashMap::new(),
                 line_asks: LineAsks::default(),
+                late: Late::default(),
                 invites: HashMap::new(),
             },
             legs: HashMap::new(),
@@ -459,6 +463,7 @@ impl Endpoint {
         self.context.tags.shrink_to_fit();
         self.context.clients.shrink_to_fit();
         self.context.invites.shrink_to_fit();
+        self.context.late.shrink(self.context.now);
     }
 
     fn replaced(&self, replaces: &Replaces) -> Replaced {

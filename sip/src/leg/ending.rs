@@ -75,6 +75,9 @@ impl Leg {
     /// Tells the end of a leg that needs no BYE, and forgets it.
     pub(super) fn finish(&mut self, context: &mut Context, cause: Cause) {
         self.forget_exchanges(context);
+        if let State::Calling(calling) = &self.state {
+            context.late.note(context.now, calling.local_tag(), self.line());
+        }
         self.tell(context, LegEvent::Ended { cause });
         self.close(context);
     }
@@ -252,7 +255,7 @@ impl Leg {
 }
 
 /// Ends what a 2xx began that nobody waits for: a second far end that answered, or one that did
-/// while we cancelled (RFC 3261 §13.2.2.4, §9.1). The 2xx itself tells all that is needed.
+/// while we cancelled, or later (RFC 3261 §13.2.2.4, §9.1). The 2xx itself tells all that is needed.
 pub(crate) fn end_stray_answer(
     context: &mut Context,
     client: Option<ClientId>,
@@ -260,27 +263,7 @@ pub(crate) fn end_stray_answer(
     flow: Flow,
     line: Option<&Arc<OnLine>>,
 ) {
-    let headers = response.headers();
-    let (Some(from), Some(contact), Ok(cseq), Ok(call_id)) = (
-        headers.value(&name::FROM),
-        headers.value(&name::CONTACT),
-        response.cseq(),
-        response.call_id(),
-    ) else {
-        return;
-    };
-    let tag = response.from_tag().and_then(|tag| Tag::parse(&tag));
-    let Some(local_tag) = tag else { return };
-    let origin = Origin {
-        call_id: call_id.as_ref().into(),
-        local: from.as_ref().into(),
-        local_tag,
-        cseq: cseq.number,
-        request_uri: contact.as_ref().into(),
-    };
-    let Ok(mut dialog) = Dialog::of_response(&origin, response, flow) else { return };
-    let (ack, way) = dialog.ack(cseq.number, &context.listeners);
-    context.table.send_ack(client, way, &ack);
+    let Some(mut dialog) = acknowledged(context, client, response, flow) else { return };
     let (mut bye, way) = compose(context, &mut dialog, &[], &Method::Bye);
     bye.push(&name::REASON, Cause::answered_elsewhere().reason());
     match line {
@@ -289,6 +272,40 @@ pub(crate) fn end_stray_answer(
             context.table.request(context.now, way, &bye);
         }
     }
+}
+
+/// Acknowledges such a 2xx once more.
+pub(crate) fn acknowledge_stray(
+    context: &mut Context,
+    client: Option<ClientId>,
+    response: &Response,
+    flow: Flow,
+) {
+    let _ = acknowledged(context, client, response, flow);
+}
+
+/// Sends the ACK to a 2xx that nobody waits for. Gives the dialog that it made.
+fn acknowledged(
+    context: &mut Context,
+    client: Option<ClientId>,
+    response: &Response,
+    flow: Flow,
+) -> Option<Dialog> {
+    let headers = response.headers();
+    let (from, contact) = (headers.value(&name::FROM)?, headers.value(&name::CONTACT)?);
+    let (cseq, call_id) = (response.cseq().ok()?, response.call_id().ok()?);
+    let local_tag = response.from_tag().and_then(|tag| Tag::parse(&tag))?;
+    let origin = Origin {
+        call_id: call_id.as_ref().into(),
+        local: from.as_ref().into(),
+        local_tag,
+        cseq: cseq.number,
+        request_uri: contact.as_ref().into(),
+    };
+    let dialog = Dialog::of_response(&origin, response, flow).ok()?;
+    let (ack, way) = dialog.ack(cseq.number, &context.listeners);
+    context.table.send_ack(client, way, &ack);
+    Some(dialog)
 }
 
 /// Refines a cause by the Reason fields of a message (RFC 3326): the first that is understood says

@@ -36,7 +36,7 @@ use sipwitch_core::{
 };
 
 pub(crate) use asked::Asked;
-pub(crate) use ending::{end_stray_answer, of_reasons};
+pub(crate) use ending::{acknowledge_stray, end_stray_answer, of_reasons};
 pub(crate) use incoming::Accepted;
 pub(crate) use line::patience;
 pub(crate) use names::{contact as contact_of, party};

@@ -347,19 +347,40 @@ impl Leg {
 }
 
 impl Leg {
-    /// Acknowledges a 2xx whose transaction is long gone.
+    /// Acknowledges a 2xx whose transaction is long gone, if it belongs to the dialog that stands,
+    /// or is on its way out. Gives whether it does; else nobody waits for it, which is noted.
     pub(crate) fn acknowledge_again(
         &mut self,
         context: &mut Context,
         response: &Response,
         flow: Flow,
-    ) {
-        let State::Standing(standing) = &mut self.state else { return };
-        let (Ok(call_id), Ok(cseq)) = (response.call_id(), response.cseq()) else { return };
+    ) -> bool {
+        let (Ok(call_id), Ok(cseq)) = (response.call_id(), response.cseq()) else { return true };
+        let far = response.to_tag().unwrap_or_default();
+        let standing = match &mut self.state {
+            State::Standing(standing) => standing,
+            State::Leaving(leaving) => {
+                return leaving.dialog.is(&call_id, leaving.dialog.local_tag(), &far);
+            }
+            // The place that was left for another one answers after all.
+            State::Calling(calling) => {
+                let tag = calling.local_tag();
+                if !context.late.knows(context.now, tag) {
+                    context.late.note(context.now, tag, self.line());
+                }
+                return false;
+            }
+            State::Ringing(_) | State::Over => return true,
+        };
         let dialog = &mut standing.dialog;
-        if standing.invite == Invite::Idle
-            && dialog.is(&call_id, dialog.local_tag(), &response.to_tag().unwrap_or_default())
-        {
+        if !dialog.is(&call_id, dialog.local_tag(), &far) {
+            let tag = dialog.local_tag();
+            if !context.late.knows(context.now, tag) {
+                context.late.note(context.now, tag, self.line());
+            }
+            return false;
+        }
+        if standing.invite == Invite::Idle {
             dialog.heard_on(flow);
             let (mut ack, flow) = dialog.ack(cseq.number, &context.listeners);
             if let Some(speaker) = &self.speaker {
@@ -367,6 +388,7 @@ impl Leg {
             }
             context.table.send_ack(None, flow, &ack);
         }
+        true
     }
 }
 

@@ -188,3 +188,56 @@ fn a_phone_whose_connection_breaks_while_it_is_called_is_tried_over_a_new_one() 
     assert_eq!(world.wire.log.len(), 2, "the old connection, and a new one");
     world.assert_forgotten();
 }
+
+#[test]
+fn an_answer_after_the_invite_timed_out_is_acknowledged_and_ended() {
+    let mut world = World::with_phone();
+    world.start(1, &invitation(Some(OFFER)));
+    let invite = world.heard(&Method::Invite);
+    world.run(40);
+    assert_eq!(world.cause_of_end(0, 1), Cause::timeout());
+    let late = response(&invite, "200 OK", "late", CONTACT);
+    world.say(late.clone());
+    assert_eq!((world.count(&Method::Ack), world.count(&Method::Bye)), (1, 1));
+    let bye = world.heard(&Method::Bye);
+    assert!(bye.to_tag().is_some_and(|tag| *tag == *b"late"), "in the dialog that the answer made");
+    world.say(response(&bye, "200 OK", "", ""));
+    // Its ACK was lost, and it repeats the answer: it gets another ACK, and no second BYE.
+    world.say(late.clone());
+    assert_eq!((world.count(&Method::Ack), world.count(&Method::Bye)), (2, 1));
+    // So does a second far end of the same INVITE get its own.
+    world.say(response(&invite, "200 OK", "other", CONTACT));
+    assert_eq!((world.count(&Method::Ack), world.count(&Method::Bye)), (3, 2));
+    // After some minutes it is forgotten.
+    world.run(300);
+    world.say(late);
+    assert_eq!((world.count(&Method::Ack), world.count(&Method::Bye)), (3, 2));
+    world.assert_forgotten();
+}
+
+#[test]
+fn an_answer_long_after_the_call_was_given_up_is_acknowledged_and_ended() {
+    let mut world = World::with_phone();
+    world.start(1, &invitation(Some(OFFER)));
+    let invite = world.heard(&Method::Invite);
+    world.say(response(&invite, "180 Ringing", "x", CONTACT));
+    world.command(0, 1, end(Cause::normal()));
+    // It takes neither the CANCEL, nor does it answer, until all that is over.
+    world.run(100);
+    world.say(response(&invite, "200 OK", "x", CONTACT));
+    assert_eq!((world.count(&Method::Ack), world.count(&Method::Bye)), (1, 1));
+}
+
+#[test]
+fn an_answer_to_a_call_that_was_never_made_gets_nothing() {
+    let mut world = World::with_phone();
+    world.start(1, &invitation(Some(OFFER)));
+    let invite = world.heard(&Method::Invite);
+    world.run(40);
+    let forged = response(&invite, "200 OK", "x", CONTACT);
+    let tag = String::from_utf8(invite.from_tag().unwrap().to_vec()).unwrap();
+    let other: String = tag.chars().rev().collect();
+    assert_ne!(tag, other);
+    world.say(forged.replace(&tag, &other));
+    assert_eq!((world.count(&Method::Ack), world.count(&Method::Bye)), (0, 0));
+}
