@@ -8,6 +8,7 @@ mod local;
 pub mod outward;
 mod route;
 pub mod rules;
+mod sent_on;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -26,6 +27,7 @@ use crate::{
 pub use outward::{Choice, MAX_ATTEMPTS, Reason};
 pub use route::{Attempt, Because, Persistence, Rejected, Route, Target, Why};
 pub use rules::Rules;
+pub use sent_on::sent_on;
 pub use time::{Hours, LocalTime, ParseHoursError, Weekday};
 
 /// How long a phone rings where nothing else was said.

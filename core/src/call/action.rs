@@ -46,6 +46,9 @@ pub enum Action {
         near: Option<LegId>,
         /// What it is for.
         reason: RouteReason,
+        /// Who sent the call on, for a diversion: what was rung, and as what. Somebody outside has
+        /// not the rights of the caller ([`crate::routing::sent_on`]).
+        by: Option<Target>,
     },
     /// Start a leg. It lives until the adapter says [`super::LegEvent::Ended`].
     Start {

@@ -4,8 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Action, Call, LegId, LegIds, QueryId, RouteReason, leg::Party};
-use crate::{cause::Cause, routing::Route};
+use super::{Action, Call, LegId, LegIds, QueryId, RouteReason, leg::Party, switch::Leg};
+use crate::{
+    cause::Cause,
+    routing::{Route, Target},
+};
 
 /// How often one search may be sent on by phones.
 const MAX_DIVERSIONS: usize = 5;
@@ -16,9 +19,17 @@ pub(super) struct Diversion {
     query: QueryId,
     /// Where else it may go, the last one first.
     others: Vec<String>,
-    by: Party,
+    by: Diverter,
     /// What the caller is told if it leads nowhere.
     cause: Cause,
+}
+
+/// Who sent a call on.
+#[derive(Debug)]
+struct Diverter {
+    party: Party,
+    /// What was rung.
+    rung: Option<Target>,
 }
 
 impl Call {
@@ -35,7 +46,8 @@ impl Call {
             return self.on_ended(now, ids, leg, cause);
         };
         let Some(at) = self.legs.iter().position(|other| other.id == leg) else { return };
-        let by = self.legs.remove(at).party;
+        let Leg { party, rung, .. } = self.legs.remove(at);
+        let by = Diverter { party, rung };
         hunt.legs.retain(|other| *other != leg);
         self.forget(leg);
         // The last one first, for popping.
@@ -49,7 +61,7 @@ impl Call {
         now: Instant,
         ids: &mut LegIds,
         mut others: Vec<String>,
-        by: Party,
+        by: Diverter,
         cause: Cause,
     ) {
         let query = self.next_query();
@@ -58,9 +70,10 @@ impl Call {
         match others.pop() {
             Some(contact) if hunt.diverted < MAX_DIVERSIONS => {
                 hunt.diverted += 1;
+                let rung = by.rung.clone();
                 hunt.diversions.push(Diversion { query, others, by, cause });
                 let reason = RouteReason::Diversion;
-                self.act(Action::RouteWanted { query, contact, near, reason });
+                self.act(Action::RouteWanted { query, contact, near, reason, by: rung });
             }
             Some(_) => {
                 hunt.note(Cause::too_many_hops());
@@ -94,12 +107,12 @@ impl Call {
             targets = attempt.targets;
         }
         // What rang already sent the call here, or does not want it.
-        targets.retain(|target| !hunt.rung.contains(&target.destination));
+        targets.retain(|target| !hunt.has_rung(target));
         if targets.is_empty() {
             return self.divert(now, ids, others, by, cause);
         }
         hunt.ring_until = hunt.ring_until.max(now + ring);
         hunt.fail_over.diverted(now, patience);
-        self.invite(ids, targets, Some(&by));
+        self.invite(ids, targets, Some(&by.party));
     }
 }

@@ -63,6 +63,14 @@ impl Verdict {
     }
 }
 
+/// Whether the end of a leg that was never answered speaks against the way it went by, and not
+/// against the address, the person, or what was offered: the next call is better sent by another.
+#[must_use]
+pub fn blames_the_way(cause: &Cause, rang: bool) -> bool {
+    let of_the_way = matches!(cause.sip, 401 | 403 | 407 | 408 | 500..=599);
+    of_the_way && Verdict::of(cause, rang) == Verdict::OtherWay
+}
+
 /// How far the search for a way has come.
 #[derive(Debug)]
 pub(super) struct FailOver {

@@ -34,7 +34,7 @@ pub(super) struct Hunt {
     /// The best refusal so far.
     best: Option<Cause>,
     /// Everything that was rung, so that diversions end.
-    pub rung: Vec<Destination>,
+    pub rung: Vec<Target>,
     pub diversions: Vec<Diversion>,
     pub diverted: usize,
 }
@@ -58,6 +58,18 @@ pub(super) struct Search {
     pub to: Party,
     pub fields: Vec<Field>,
     pub transfer: Option<Transfer>,
+}
+
+impl Hunt {
+    /// Whether this was rung already: a phone whatever was dialled, a line or another domain only
+    /// for the same.
+    pub(super) fn has_rung(&self, target: &Target) -> bool {
+        self.rung.iter().any(|rung| {
+            rung.destination == target.destination
+                && (rung.dialled == target.dialled
+                    || matches!(rung.destination, Destination::Phone(_)))
+        })
+    }
 }
 
 impl Call {
@@ -142,9 +154,10 @@ impl Call {
                 invitation.diverted_by = Some(by.clone());
             }
             hunt.legs.push(leg);
-            hunt.rung.push(target.destination);
+            hunt.rung.push(target.clone());
             let party = Party { display: String::new(), address: target.dialled.to_string() };
-            self.legs.push(Leg::new(leg, Stage::Calling, party));
+            let rung = Some(target.clone());
+            self.legs.push(Leg { rung, ..Leg::new(leg, Stage::Calling, party) });
             self.act(Action::Start { leg, target, invitation });
         }
     }

@@ -50,6 +50,7 @@ pub use action::{
     TransferStep,
 };
 pub use dtmf::{MAX_TONES, ParseTonesError, Tones, Towards};
+pub use fail_over::blames_the_way;
 pub use join::ReleasedLeg;
 pub use leg::{CallId, LegCommand, LegEvent, LegId};
 pub use switch::Call;

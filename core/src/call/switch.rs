@@ -18,7 +18,10 @@ use super::{
     third_party::Preparing,
     transfer::Wish,
 };
-use crate::{cause::Cause, routing::Route};
+use crate::{
+    cause::Cause,
+    routing::{Route, Target},
+};
 
 /// One call: a pure state machine.
 #[derive(Debug)]
@@ -64,6 +67,8 @@ pub(super) struct Leg {
     /// The last number given to an exchange we began on it.
     pub asks: u32,
     pub party: Party,
+    /// Where it leads, until it answered.
+    pub rung: Option<Target>,
     /// The description it gave last.
     pub received: Option<Bytes>,
     /// The description given to it last; its origin binds what comes later (RFC 3264 §8).
@@ -439,6 +444,7 @@ impl Leg {
             holding: false,
             asks: 0,
             party,
+            rung: None,
             received: None,
             sent: None,
         }

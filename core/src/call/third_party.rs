@@ -82,6 +82,7 @@ impl Call {
             contact,
             near: Some(leg),
             reason: RouteReason::Dial,
+            by: None,
         });
     }
 

@@ -161,7 +161,8 @@ impl Call {
             None => {
                 let reason = RouteReason::Transfer;
                 let contact = target.clone();
-                self.act(Action::RouteWanted { query, contact, near: Some(near), reason });
+                let (near, by) = (Some(near), None);
+                self.act(Action::RouteWanted { query, contact, near, reason, by });
                 WishFor::Transfer { target, fields: carried.fields }
             }
             Some(Replaced::Leg(other)) if self.leg(other).is_none() => {

@@ -316,15 +316,31 @@ impl<'a, W: World> Search<'a, W> {
     fn address(mut self, contact: &Contact, address: &Address) -> Route {
         let (caller, world) = (self.caller, self.world);
         let host = address.host.as_str();
+        // A number at the domain of a line costs what it costs when it is dialled.
+        let by_number = world.lines().iter().find(|line| line.is_on_net(host)).and_then(|line| {
+            let region = line.numbering.region.unwrap_or_else(|| world.region());
+            match address.user.parse() {
+                Ok(Contact::Number(number)) => {
+                    let understood = Understood::read(number.as_str(), region);
+                    Some((number, understood))
+                }
+                _ => None,
+            }
+        });
+        let (dialled, number) = match &by_number {
+            Some((number, understood)) => (Some(number.as_str()), understood.as_ref()),
+            None => (None, None),
+        };
+        let class = dialled.map_or(Class::Internet, |_| class_of(number));
         let verdict = world.rules().verdict(&Question {
-            dialled: None,
-            number: None,
+            dialled,
+            number: number.map(|number| &number.e164),
             domain: Some(host),
-            class: Class::Internet,
+            class,
             caller,
             now: world.local_time(),
         });
-        if let Some(why) = self.barred(&verdict, Class::Internet) {
+        if let Some(why) = self.barred(&verdict, class) {
             return Route::refused(contact.to_string(), why);
         }
         let mut found = Vec::new();

@@ -23,6 +23,7 @@ mod facts;
 mod incoming;
 mod outgoing;
 mod pace;
+mod record;
 mod trunk;
 mod words;
 
@@ -43,7 +44,7 @@ use sipwitch_sip::{
     wire::{Draft, Response, Uri},
 };
 
-use self::{entry::Entry, pace::Pace};
+use self::{entry::Entry, pace::Pace, record::Record};
 pub use self::{
     facts::{Facts, Outside, Reach},
     outgoing::Outgoing,
@@ -143,6 +144,7 @@ pub struct Lines {
     deadlines: BTreeSet<(Instant, LineId)>,
     pace: Pace,
     failed: Failed,
+    record: Record,
     key: [u8; 32],
     run: [u8; 32],
     last: u64,
@@ -168,6 +170,7 @@ impl Lines {
             deadlines: BTreeSet::new(),
             pace: Pace::default(),
             failed: Failed::default(),
+            record: Record::default(),
             key: *key,
             run,
             last: 0,
@@ -246,6 +249,7 @@ impl Lines {
     /// The network is another one: everything is registered anew, each in its turn.
     pub fn network_changed(&mut self, now: Instant) {
         self.failed.forget();
+        self.forgive_all();
         let mut ids: Vec<LineId> = self.entries.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
@@ -347,6 +351,7 @@ impl Lines {
 
     /// Does what is due. Harmless when called too early.
     pub fn handle_deadline(&mut self, now: Instant) {
+        self.forgive(now);
         self.take_turns(now);
         while let Some(&(due, id)) = self.deadlines.first() {
             if due > now {
@@ -364,7 +369,8 @@ impl Lines {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let line = self.deadlines.first().map(|(due, _)| *due);
-        [line, self.pace.next_deadline()].into_iter().flatten().min()
+        let record = self.record.next_deadline();
+        [line, self.pace.next_deadline(), record].into_iter().flatten().min()
     }
 
     /// The next thing to be done. To be called until there is none, after every other call.
@@ -409,7 +415,7 @@ impl Lines {
     }
 
     /// Changes what routing knows of a line beside its state: how calls by it went.
-    pub fn with_seen(&mut self, id: LineId, change: impl FnOnce(&mut Line)) {
+    fn with_seen(&mut self, id: LineId, change: impl FnOnce(&mut Line)) {
         if let Some(line) = self.seen.iter_mut().find(|line| line.id == id) {
             change(line);
         }
@@ -424,6 +430,7 @@ impl Lines {
     /// Takes a line off and forgets how it stood.
     fn take_down(&mut self, now: Instant, id: LineId) {
         self.pace.leave(id);
+        self.record.forget(id);
         self.with(now, id, |entry, shared| entry.leave(now, shared));
         if let Some(entry) = self.entries.remove(&id) {
             self.by_user.remove(&entry.contact_user);
@@ -446,8 +453,8 @@ impl Lines {
         if let Some(at) = self.seen.iter().position(|line| line.id == id) {
             let before = self.seen.remove(at);
             (line.state, line.health) = (before.state, before.health);
-            line.meter.used = before.meter.used;
         }
+        line.meter.used = self.record.used(&facts.account);
         let place = (facts.order, Arc::clone(&facts.account));
         let order = &self.order;
         let at = self.seen.partition_point(|line| order.get(&line.id) < Some(&place));

@@ -37,7 +37,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::OpenError;
 pub use self::records::{
-    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, Settings,
+    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, MeterRecord,
+    Settings,
 };
 
 /// Something to keep or to forget. Each change says all there is to say about its record, so that
@@ -50,6 +51,8 @@ pub enum Change {
     PutBinding(Box<BindingRecord>),
     /// Make or replace an extension.
     PutExtension(Box<ExtensionRecord>),
+    /// Make or replace what a line was used. Those of past months are forgotten with that.
+    PutMeter(Box<MeterRecord>),
     /// Keep a text until a phone takes it. Refused beyond the bounds.
     PutMessage(Box<MessageRecord>),
     /// Forget a registered phone.
@@ -144,6 +147,8 @@ pub struct Loaded {
     pub extensions: Vec<ExtensionRecord>,
     /// The phones whose registration has not run out, by phone.
     pub bindings: Vec<BindingRecord>,
+    /// What lines were used, by account.
+    pub meters: Vec<MeterRecord>,
     /// How many texts wait, by extension.
     pub messages_waiting: Vec<(String, u32)>,
     /// A phone number above that of every phone there ever was.

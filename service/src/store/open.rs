@@ -262,6 +262,7 @@ fn prepare(
         settings,
         extensions: statements::extensions(&connection)?,
         bindings: statements::bindings(&connection, now_us)?,
+        meters: statements::meters(&connection)?,
         messages_waiting: statements::waiting(&connection, now_us)?,
         next_phone,
         next_message,

@@ -147,6 +147,17 @@ pub struct CallRecord {
     pub trace: Vec<TraceRecord>,
 }
 
+/// How much a line was used in a month.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MeterRecord {
+    /// The account. The key of the record.
+    pub account: String,
+    /// The month on the user's calendar: 202611.
+    pub month: u32,
+    /// How long calls by it lasted, all together.
+    pub milliseconds: u64,
+}
+
 /// Something tried for a call, and what came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TraceRecord {

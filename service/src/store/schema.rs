@@ -68,6 +68,13 @@ const STEPS: &[&str] = &[
     "
     ALTER TABLE calls ADD COLUMN trace TEXT NOT NULL DEFAULT '';
 ",
+    "
+    CREATE TABLE meters (
+        account TEXT PRIMARY KEY,
+        month INTEGER NOT NULL,
+        milliseconds INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The version this program writes.

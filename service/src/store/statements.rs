@@ -4,7 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::records::{
-    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, TraceRecord,
+    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, MeterRecord,
+    TraceRecord,
 };
 use super::{Bounds, Change};
 use crate::secret::Secret;
@@ -48,6 +49,7 @@ pub(super) fn apply(
                 add_call(connection, call)?;
             }
         }
+        Change::PutMeter(meter) => put_meter(connection, meter)?,
         Change::PutMessage(message) => return put_message(connection, message, bounds),
         Change::RemoveMessage { id } => {
             connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([key(*id)])?;
@@ -124,6 +126,15 @@ fn add_call(connection: &Connection, call: &CallRecord) -> rusqlite::Result<()> 
     Ok(())
 }
 
+fn put_meter(connection: &Connection, meter: &MeterRecord) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM meters WHERE month < ?1")?.execute([meter.month])?;
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO meters VALUES (?1, ?2, ?3)")?;
+    let milliseconds = i64::try_from(meter.milliseconds).unwrap_or(i64::MAX);
+    statement.execute(params![meter.account, meter.month, milliseconds])?;
+    Ok(())
+}
+
 fn put_message(
     connection: &Connection,
     message: &MessageRecord,
@@ -195,6 +206,19 @@ pub(super) fn bindings(
     let mut statement =
         connection.prepare("SELECT * FROM bindings WHERE expires_us > ?1 ORDER BY phone")?;
     statement.query_map([now_us], read_binding)?.collect()
+}
+
+/// What lines were used, by account.
+pub(super) fn meters(connection: &Connection) -> rusqlite::Result<Vec<MeterRecord>> {
+    let mut statement = connection.prepare("SELECT * FROM meters ORDER BY account")?;
+    let read = |row: &Row<'_>| {
+        Ok(MeterRecord {
+            account: row.get(0)?,
+            month: row.get(1)?,
+            milliseconds: row.get::<_, i64>(2)?.unsigned_abs(),
+        })
+    };
+    statement.query_map([], read)?.collect()
 }
 
 /// How many texts wait, by extension.

@@ -91,7 +91,7 @@ impl Switchboard {
                         self.begin_incoming(leg, &dialled, None, None, invitation, route);
                         let call = self.legs.get(&leg).and_then(|call| self.calls.get_mut(call));
                         if let Some(entry) = call {
-                            entry.set_on_line(leg);
+                            entry.set_on_line(leg, *line);
                         }
                         return;
                     }
@@ -267,6 +267,8 @@ impl Switchboard {
             }
             return;
         };
+        self.judge_line(id, leg, &event);
+        let mut gone = None;
         let Some(entry) = self.calls.get_mut(&id) else { return };
         let now = self.now.instant;
         match &event {
@@ -277,11 +279,13 @@ impl Switchboard {
             LegEvent::Answered { .. } | LegEvent::Confirmed { .. } => {
                 entry.set_leg(leg, "connected");
                 entry.trace.answered(now, leg);
+                if matches!(event, LegEvent::Answered { .. }) {
+                    entry.set_answered(now, leg);
+                }
             }
             LegEvent::Ended { cause } | LegEvent::Redirected { cause, .. } => {
                 entry.trace.failed(now, leg, cause);
-                entry.legs.retain(|known| known.id != leg);
-                entry.is_changed = true;
+                gone = entry.take_leg(leg);
             }
             LegEvent::Asked { ask: sipwitch_core::call::leg::Ask::Info, carried, .. } => {
                 if let Some(tone) = tone_of(carried) {
@@ -295,6 +299,7 @@ impl Switchboard {
             }
             _ => {}
         }
+        self.meter(gone);
         let is_over = matches!(event, LegEvent::Ended { .. } | LegEvent::Redirected { .. });
         if let Some(entry) = self.calls.get_mut(&id) {
             entry.call.leg_event(self.now.instant, &mut self.leg_ids, leg, event);
@@ -324,8 +329,8 @@ impl Switchboard {
                 Action::Start { leg, target, invitation } => {
                     self.start_leg(id, leg, &target, &invitation);
                 }
-                Action::RouteWanted { query, contact, near, reason } => {
-                    let wanted = RouteQuestion { call: id, query, contact, near, reason };
+                Action::RouteWanted { query, contact, near, reason, by } => {
+                    let wanted = RouteQuestion { call: id, query, contact, near, reason, by };
                     self.go_on(Then::Answer(Box::new(wanted)), Published::NONE);
                 }
                 Action::JoinWanted { query, leg } => self.join_wanted(id, query, leg),
@@ -359,11 +364,12 @@ impl Switchboard {
     }
 
     fn leg_leaves(&mut self, id: CallId, leg: LegId, cause: &Cause) {
-        if let Some(entry) = self.calls.get_mut(&id) {
+        self.judge_given_up(id, leg, cause);
+        let gone = self.calls.get_mut(&id).and_then(|entry| {
             entry.trace.given_up(self.now.instant, leg, cause);
-            entry.legs.retain(|known| known.id != leg);
-            entry.is_changed = true;
-        }
+            entry.take_leg(leg)
+        });
+        self.meter(gone);
         self.legs.remove(&leg);
         self.starting.remove(&leg);
     }
@@ -379,8 +385,8 @@ impl Switchboard {
             let is_users = entry.call.state() == CallState::Preparing;
             let role = if is_users { "caller" } else { "callee" };
             entry.add_leg(leg, role, &target.dialled, phone);
-            if matches!(target.destination, Destination::Line(_)) {
-                entry.set_on_line(leg);
+            if let Destination::Line(line) = target.destination {
+                entry.set_on_line(leg, line);
             }
             if !is_users {
                 entry.trace.began(self.now.instant, leg, destination);
@@ -430,19 +436,29 @@ impl Switchboard {
 
     /// Answers a call that wants to know its way.
     pub(super) fn route_wanted(&mut self, wanted: RouteQuestion, published: &Published) {
-        let RouteQuestion { call: id, query, ref contact, near, reason } = wanted;
+        let RouteQuestion { call: id, query, ref contact, near, reason, ref by } = wanted;
         let entry = self.calls.get(&id);
         let near_leg = entry.and_then(|entry| entry.legs.iter().find(|leg| Some(leg.id) == near));
         let phone = near_leg.and_then(|leg| leg.phone);
         // Whoever sends a call on may send it where he may call himself.
-        let extension = match phone {
-            Some(phone) => self.extension_of(phone),
-            None => entry.and_then(|entry| entry.from.clone()),
+        let extension = match (by.as_ref().map(|by| by.destination), phone) {
+            (Some(Destination::Phone(PhoneId(by))), _) => self.extension_of(by),
+            (_, Some(phone)) => self.extension_of(phone),
+            (_, None) => entry.and_then(|entry| entry.from.clone()),
         };
-        // Whoever stays did not ask for it, so somebody outside did: that gives him no line of ours.
-        let is_strangers = reason == RouteReason::Transfer
-            && near_leg.is_none_or(|leg| !leg.leads_out())
-            && entry.is_some_and(|entry| entry.legs.iter().any(LegEntry::leads_out));
+        let is_outside = near_leg.is_some_and(LegEntry::leads_out);
+        let is_strangers = match (reason, by) {
+            // Whoever stays did not ask for it, so somebody outside did: that gives him no line of
+            // ours.
+            (RouteReason::Transfer, _) => {
+                !is_outside && entry.is_some_and(|entry| entry.legs.iter().any(LegEntry::leads_out))
+            }
+            // Neither of the two has any rights here.
+            (RouteReason::Diversion, Some(by)) => {
+                is_outside && !matches!(by.destination, Destination::Phone(_))
+            }
+            (RouteReason::Diversion | RouteReason::Dial, _) => false,
+        };
         let origin = if is_strangers { Origin::Peer } else { Origin::House };
         let phone = phone.map(PhoneId);
         let caller = Caller { phone, extension, origin, ..Caller::default() };
@@ -454,8 +470,9 @@ impl Switchboard {
             Ok(contact) => {
                 let contacts: Vec<Contact> =
                     std::iter::once(contact).chain(also.iter().cloned()).collect();
-                self.find_route(None, published, |house| {
-                    routing::route_any(&contacts, &caller, house)
+                self.find_route(None, published, |house| match by {
+                    Some(by) => routing::sent_on(&contacts[0], by, &caller, house),
+                    None => routing::route_any(&contacts, &caller, house),
                 })
             }
             Err(_) => Ok(Route::refused(contact, routing::Why::Unknown)),
@@ -612,8 +629,9 @@ impl Switchboard {
         if let Some(armed) = entry.armed {
             self.call_deadlines.remove(&(armed, id));
         }
-        for leg in &entry.legs {
+        for leg in std::mem::take(&mut entry.legs) {
             self.legs.remove(&leg.id);
+            self.meter(Some(leg));
         }
         // What a busy hour needed is given back after it.
         if self.calls.len() < self.calls.capacity() / 8 && self.calls.capacity() > KEEP_ROOM {

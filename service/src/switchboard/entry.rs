@@ -10,6 +10,7 @@ use sipwitch_core::{
     },
     contact::Contact,
     extension::ExtensionNumber,
+    line::LineId,
 };
 
 use super::{
@@ -58,14 +59,16 @@ pub(super) struct LegEntry {
     pub(super) phone: Option<u64>,
     /// The other domain, if it is one's.
     pub(super) peer: Option<Box<PeerView>>,
-    /// Whether it is on a line.
-    pub(super) is_on_line: bool,
+    /// The line it is on.
+    pub(super) line: Option<LineId>,
+    /// When somebody answered it that we called.
+    pub(super) answered: Option<Instant>,
 }
 
 impl LegEntry {
     /// Whether somebody outside is at its far end.
     pub(super) const fn leads_out(&self) -> bool {
-        self.is_on_line || self.peer.is_some()
+        self.line.is_some() || self.peer.is_some()
     }
 }
 
@@ -102,17 +105,38 @@ impl CallEntry {
         phone: Option<u64>,
     ) {
         let address = address.into();
-        let (peer, is_on_line) = (None, false);
+        let (peer, line, answered) = (None, None, None);
+        let state = "dialing";
         // Most calls have two, and the first push would make room for four.
         self.legs.reserve_exact(1);
-        self.legs.push(LegEntry { id, role, state: "dialing", address, phone, peer, is_on_line });
+        self.legs.push(LegEntry { id, role, state, address, phone, peer, line, answered });
         self.is_changed = true;
     }
 
-    pub(super) fn set_on_line(&mut self, id: LegId) {
+    pub(super) fn set_on_line(&mut self, id: LegId, line: LineId) {
         if let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id) {
-            leg.is_on_line = true;
+            leg.line = Some(line);
         }
+    }
+
+    /// Somebody whom we called answered.
+    pub(super) fn set_answered(&mut self, now: Instant, id: LegId) {
+        if let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id) {
+            leg.answered.get_or_insert(now);
+        }
+    }
+
+    /// The line that a leg of ours called by, until it is answered.
+    pub(super) fn calling_line(&self, id: LegId) -> Option<(LineId, bool)> {
+        let leg = self.legs.iter().find(|leg| leg.id == id && leg.answered.is_none())?;
+        (leg.role == "callee").then_some((leg.line?, leg.state == "ringing"))
+    }
+
+    /// Takes out a leg that is over.
+    pub(super) fn take_leg(&mut self, id: LegId) -> Option<LegEntry> {
+        let at = self.legs.iter().position(|leg| leg.id == id)?;
+        self.is_changed = true;
+        Some(self.legs.remove(at))
     }
 
     pub(super) fn set_peer(&mut self, id: LegId, peer: PeerView) {

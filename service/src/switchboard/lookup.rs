@@ -13,7 +13,7 @@ use sipwitch_core::{
     cause::Cause,
     contact::{Address, Contact},
     number::E164,
-    routing::{Because, Caller, Route},
+    routing::{Because, Caller, Route, Target},
 };
 use sipwitch_sip::{resolver::NUMBER_DEADLINE, wire::Uri};
 
@@ -97,6 +97,8 @@ pub(super) struct RouteQuestion {
     pub(super) contact: String,
     pub(super) near: Option<LegId>,
     pub(super) reason: RouteReason,
+    /// Who sent the call on.
+    pub(super) by: Option<Target>,
 }
 
 /// What is done once the numbers are known.
@@ -292,6 +294,9 @@ impl Switchboard {
 
     /// Does what needs a route, or sends for what has to be known first.
     pub(super) fn go_on(&mut self, then: Then, published: &Published) {
+        if self.lines.is_metered() {
+            self.see_month();
+        }
         match then {
             Then::Begin(beginning) => self.begin(*beginning, published),
             Then::Answer(wanted) => self.route_wanted(*wanted, published),

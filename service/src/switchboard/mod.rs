@@ -24,6 +24,7 @@
 //! | `lookup` | routes that wait for what was published for a number |
 //! | `mailbox` | what waits in mailboxes at providers |
 //! | `messages` | texts, delivered or kept |
+//! | `metering` | how calls by lines went, and how long they lasted |
 //! | `moving` | calls that go on when the network changes |
 //! | `programs` | programs that are phones |
 //! | `query` | OPTIONS to somebody else |
@@ -43,6 +44,7 @@ mod lines;
 mod lookup;
 mod mailbox;
 mod messages;
+mod metering;
 mod moving;
 pub mod notice;
 mod outside;
@@ -280,6 +282,8 @@ impl Switchboard {
             settings,
         };
         switchboard.restore_phones(loaded.bindings);
+        let month = crate::local_time::month(now.unix_us).unwrap_or(0);
+        switchboard.lines.remember(month, loaded.meters);
         switchboard.region_known();
         switchboard
     }

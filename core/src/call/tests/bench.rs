@@ -383,7 +383,12 @@ pub(crate) fn line(action: &Action) -> String {
         Action::Command { leg, command } => format!("{} {}", leg.0, command_line(command)),
         Action::Ended { cause } => format!("ended {}", cause.sip),
         Action::JoinWanted { query, leg } => format!("join? {} leg {}", query.0, leg.0),
-        Action::RouteWanted { query, contact, .. } => format!("route? {} {contact}", query.0),
+        Action::RouteWanted { query, contact, by: None, .. } => {
+            format!("route? {} {contact}", query.0)
+        }
+        Action::RouteWanted { query, contact, by: Some(by), .. } => {
+            format!("route? {} {contact} by {:?}", query.0, by.destination)
+        }
         Action::Report(report) => match report {
             Report::Answered { leg } => format!("= answered by {}", leg.0),
             Report::Held(held) => format!("= held {held}"),

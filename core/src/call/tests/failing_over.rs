@@ -199,7 +199,7 @@ fn a_line_that_sends_the_call_on_gives_the_other_one_its_time() {
     bench.wait(10);
     let targets = vec!["sip:+4940@home.example".into()];
     bench.say(2, LegEvent::Redirected { targets, cause: Cause::from_sip(302) });
-    bench.expect(&["route? 1 sip:+4940@home.example"]);
+    bench.expect(&["route? 1 sip:+4940@home.example by Line(LineId(1))"]);
     bench.routed(1, ways(&[(3, 0, "+4940")], Persistence::ByCause));
     bench.expect(&["3 start line 3 +4940 101>102 by +4930 (alice.1:4000)"]);
     bench.wait(11);

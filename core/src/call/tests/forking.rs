@@ -169,9 +169,9 @@ fn a_phone_that_sends_the_call_on_is_followed_and_named() {
     let mut bench = Bench::incoming("alice.1:4000", route(&[&[7, 8]]));
     bench.skip();
     bench.say(2, redirected(&["105", "106"]));
-    bench.expect(&["route? 1 105"]);
+    bench.expect(&["route? 1 105 by Phone(PhoneId(7))"]);
     bench.routed(1, Route::refused("105", Why::Unknown));
-    bench.expect(&["route? 2 106"]);
+    bench.expect(&["route? 2 106 by Phone(PhoneId(7))"]);
     bench.routed(2, route(&[&[9, 8]]));
     bench.expect(&["4 start phone 9 101>102 by 102 (alice.1:4000)"]);
     bench.ended(3, 486);

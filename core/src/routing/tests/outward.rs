@@ -478,3 +478,69 @@ fn an_emergency_goes_by_every_line_that_is_up() {
     assert_eq!(told(&house), "none");
     assert_eq!(route_of(&house, "112", &of("101")).refusal().sip, 503);
 }
+
+fn sent_on_by(house: &House, destination: Destination, dialled: &str, contact: &str) -> Route {
+    let by = Target { destination, dialled: dialled.into() };
+    sent_on(&contact.parse().unwrap(), &by, &Caller::default(), house)
+}
+
+#[test]
+fn whoever_is_called_outside_sends_a_call_on_within_his_own_network_at_most() {
+    let mut own = account(1, "one");
+    own.domains = vec!["provider.example".into()];
+    let house = with(vec![own, account(2, "two")]).person("102", &[2]);
+    let line = Destination::Line(LineId(1));
+    let by_line = |contact| sent_on_by(&house, line, "+4930123456", contact);
+    assert_eq!(tried(&by_line("102")), ["phone 2"], "as a call from there");
+    assert_eq!(tried(&by_line("sip:bob@provider.example")), ["1 sip:bob@provider.example"]);
+    for contact in [
+        "+4930123457",
+        "+499001234567",
+        "0900123456",
+        "112",
+        "urn:service:sos",
+        "sip:+499001234567@provider.example",
+        "sip:09001234567@provider.example",
+        "sip:(0900)1234567@provider.example",
+        "sip:bob@elsewhere.example",
+    ] {
+        let route = by_line(contact);
+        assert!(tried(&route).is_empty(), "{contact}: {route:?}");
+        assert!(!route.rejected.is_empty(), "{contact}");
+    }
+    let peer = |contact| sent_on_by(&house, Destination::Peer, "sip:anna@friend.example", contact);
+    assert_eq!(tried(&peer("102")), ["phone 2"]);
+    assert_eq!(tried(&peer("sip:home@friend.example")), ["peer sip:home@friend.example"]);
+    for contact in ["+4930123457", "sip:bob@provider.example", "sip:bob@elsewhere.example", "112"] {
+        assert!(tried(&peer(contact)).is_empty(), "{contact}");
+    }
+    // A phone of the house may send it where its own extension may call.
+    let phone = Destination::Phone(PhoneId(2));
+    assert_eq!(sent_on_by(&house, phone, "102", "+4930123457"), house.route("+4930123457"));
+}
+
+#[test]
+fn a_number_at_the_domain_of_a_line_is_a_number_to_toll_levels_and_rules() {
+    let mut own = account(1, "one");
+    own.domains = vec!["provider.example".into()];
+    let mut house = with(vec![own]);
+    let mut file = RuleFile::default();
+    file.extension.insert(ext("103"), ExtensionRule { may_call: Some(toll::Level::National) });
+    house.rules = Rules::new(file).unwrap();
+    let caller = Caller { extension: Some(ext("103")), ..Caller::default() };
+    let route_of = |contact: &str| route(&contact.parse().unwrap(), &caller, &house);
+    for contact in ["sip:+499001234567@provider.example", "sip:+12125550123@provider.example"] {
+        let route = route_of(contact);
+        assert!(matches!(route.rejected[0].why, Why::Toll { .. }), "{contact}: {route:?}");
+    }
+    for contact in ["sip:bob@provider.example", "sip:+4930123456@provider.example"] {
+        assert_eq!(tried(&route_of(contact)).len(), 1, "{contact}");
+    }
+    house.rules = rules(vec![Rule {
+        numbers: vec!["+4930.".parse().unwrap()],
+        action: Some(Action::Bar),
+        ..rule("not to berlin")
+    }]);
+    let route = route(&"sip:+4930123456@provider.example".parse().unwrap(), &caller, &house);
+    assert!(matches!(route.rejected[0].why, Why::Barred(_)), "{route:?}");
+}

@@ -5,6 +5,7 @@ mod accounts;
 mod calls;
 mod identity;
 mod mailbox;
+mod metering;
 mod moving;
 mod provider;
 mod texts;

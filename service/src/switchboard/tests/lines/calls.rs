@@ -268,3 +268,37 @@ fn a_phone_that_is_a_gateway_carries_calls_while_it_is_registered() {
     town.hang_up(&mut out);
     town.ended(&mut inside);
 }
+
+#[test]
+fn a_provider_sends_a_call_on_inside_its_own_network_and_to_no_number() {
+    let (mut town, phone, provider, _) = online();
+    let mut other = account("zz-second", "second.test");
+    other.order = 1;
+    let second = town.provider("second.test", "127.0.0.4:5060");
+    town.sign_up(other);
+    town.let_in(second);
+    for target in
+        ["sip:+4990012345@second.test", "sip:+4990012345@provider.test", "tel:+4990012345"]
+    {
+        let call = town.dial(phone, NUMBER);
+        let mut outside = town.rung_with_password(provider);
+        let on = format!("Contact: <{target}>");
+        town.reply_with(&outside, "302 Moved Temporarily", &[&on], "");
+        town.heard(&mut outside, "ACK");
+        // The other line carries the call that was dialled, and nothing else.
+        let mut next = town.rung_with_password(second);
+        assert_eq!(next.invite.uri(), format!("sip:{NUMBER}@second.test"), "{target}");
+        town.reply_with(&next, "486 Busy Here", &[], "");
+        town.heard(&mut next, "ACK");
+        assert!(town.refused(&call).status().unwrap() >= 400, "{target}");
+    }
+    let call = town.dial(phone, NUMBER);
+    let mut outside = town.rung_with_password(provider);
+    town.reply_with(&outside, "302 Moved Temporarily", &["Contact: <sip:berta@provider.test>"], "");
+    town.heard(&mut outside, "ACK");
+    let inside = town.rung_with_password(provider);
+    assert_eq!(inside.invite.uri(), "sip:berta@provider.test");
+    town.reply(&inside, "180 Ringing", "");
+    town.cancel(&call);
+    town.cancelled(&inside);
+}
