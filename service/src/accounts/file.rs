@@ -28,7 +28,7 @@ use crate::{
     },
     providers::{
         AskKey, Digits, HostTemplate, Keepalive, Port, ProviderId, Realm, UserTemplate, Words,
-        word::{CallerId, IpFamily, Scheme, Srv, Transport},
+        word::{CallerId, ContactAddress, IpFamily, Scheme, Srv, Transport},
     },
 };
 
@@ -256,6 +256,9 @@ pub struct Nat {
     /// What is sent, and how often.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keepalive: Option<Keepalive>,
+    /// Which address of ours it is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactAddress>,
 }
 
 /// `[costs]`: what calls cost, and how much is to be used.

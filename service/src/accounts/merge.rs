@@ -256,6 +256,7 @@ impl Merge<'_> {
             server: self.server()?,
             register: self.register(),
             keepalive: keepalive.map(|keep| (keep.method, keep.interval_seconds.duration())),
+            contact: file.nat.contact.or(provider.nat.contact).unwrap_or_default(),
             caller_id: file.identity.caller_id.unwrap_or(provider.identity.caller_id),
             privacy: provider.identity.privacy.clone(),
             hides_number: file.identity.hide_number,

@@ -17,7 +17,10 @@ use crate::{
     config::word::Algorithm,
     providers::{
         ProviderId,
-        word::{CallerId, FailureMeaning, FailureSign, KeepaliveMethod, Offered, Privacy},
+        word::{
+            CallerId, ContactAddress, FailureMeaning, FailureSign, KeepaliveMethod, Offered,
+            Privacy,
+        },
     },
 };
 
@@ -111,6 +114,8 @@ pub struct Outside {
     pub register: Option<Register>,
     /// What keeps the way open; none finds it out.
     pub keepalive: Option<(KeepaliveMethod, Duration)>,
+    /// Which address of ours it is to be told.
+    pub contact: ContactAddress,
     /// Where the number to show is written.
     pub caller_id: CallerId,
     /// How a number is kept from being shown; none if that is not known.

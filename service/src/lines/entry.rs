@@ -10,13 +10,16 @@ use sipwitch_core::line::LineId;
 use sipwitch_sip::{
     auth::client::{Credentials, Secret},
     client_registration::{Account, Action, Registration, State},
-    flow::Flow,
+    flow::{Flow, Transport},
     resolver::Place,
     transaction::Failure,
     wire::{Response, name},
 };
 
-use super::{Facts, Outside, Purpose, Reach, Shared, Standing, Why, Wish, detour, trunk::Trunk};
+use super::{
+    Facts, Outside, Purpose, Reach, Shared, Standing, Why, Wish, detour, shelter::Shelter,
+    trunk::Trunk,
+};
 use crate::{
     accounts::NoSecret,
     switchboard::errand::{Way, Ways},
@@ -46,6 +49,8 @@ pub(super) struct Entry {
     asked: Option<Flow>,
     /// Names that led nowhere in a row.
     lookups_failed: u32,
+    /// What is written to its provider is rewritten on the way, in this network.
+    shelter: Option<Shelter>,
     pub(super) told: Option<Standing>,
     pub(super) armed: Option<Instant>,
 }
@@ -86,6 +91,7 @@ impl Entry {
             stage,
             asked: None,
             lookups_failed: 0,
+            shelter: None,
             told: None,
             armed: None,
         }
@@ -127,9 +133,51 @@ impl Entry {
         }
         shared.out.push_back(Wish::FindWays {
             line: self.id,
-            wanted: outside.wanted.clone(),
+            wanted: self.shelter.map_or(&outside.wanted, |s| s.wanted(outside)).clone(),
             purpose: Purpose::Servers,
         });
+    }
+
+    /// The network is another one: what was rewritten in the last one may not be in this one.
+    pub(super) fn forget_network(&mut self) {
+        self.shelter = None;
+    }
+
+    /// Its Contact came back rewritten over this transport. A sheltered way is looked for, where
+    /// there is one. Gives what happened in words, if it is news.
+    pub(super) fn rewritten(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared<'_>,
+        over: Transport,
+    ) -> Option<String> {
+        let facts = Arc::clone(&self.facts);
+        let outside = facts.outside()?;
+        if let Some(shelter) = self.shelter.filter(|known| !known.may_seek_again(now, outside)) {
+            // The way that was to be a shelter is none: it stands all the same.
+            self.shelter = Some(shelter.rewritten(over)?);
+            return None;
+        }
+        let shelter = Shelter::sought(now, outside, over)?;
+        self.shelter = Some(shelter);
+        if shelter.is_taken(outside) {
+            self.look(shared, outside);
+        }
+        Some(shelter.words(outside))
+    }
+
+    /// The sheltered way that was taken leads nowhere: the next one, or as before. Says whether
+    /// there was one.
+    fn leave_shelter(&mut self, shared: &mut Shared<'_>) -> bool {
+        let facts = Arc::clone(&self.facts);
+        let (Some(outside), Some(shelter)) = (facts.outside(), &mut self.shelter) else {
+            return false;
+        };
+        let left = shelter.leave(outside);
+        if left {
+            self.look(shared, outside);
+        }
+        left
     }
 
     /// The password came, or does not.
@@ -232,6 +280,9 @@ impl Entry {
     }
 
     fn nowhere(&mut self, now: Instant, shared: &mut Shared<'_>, why: String) {
+        if self.leave_shelter(shared) {
+            return;
+        }
         let pause = LOOK_AGAIN.saturating_mul(1 << self.lookups_failed.min(6));
         self.lookups_failed = self.lookups_failed.saturating_add(1);
         let again = now + pause.min(LOOK_AGAIN_AT_MOST) + self.jitter(shared);
@@ -256,6 +307,7 @@ impl Entry {
             route: outside.route.clone(),
             expires: outside.expires,
             keep_alive: outside.keep_alive,
+            maps_contact: outside.maps_contact,
             forbidden_is_password: outside.forbidden_is_password,
             product: shared.product.to_owned(),
             ..Account::new(outside.registrar.clone(), outside.address.clone(), &*self.contact_user)
@@ -416,6 +468,7 @@ impl Entry {
     /// What the machines below want done.
     fn carry_out(&mut self, now: Instant, shared: &mut Shared<'_>) {
         let line = self.id;
+        let mut is_unreachable = false;
         match &mut self.stage {
             Stage::Registering { registration, look } => {
                 while let Some(action) = registration.poll() {
@@ -456,13 +509,15 @@ impl Entry {
                         }
                         Action::State(State::Unreachable { again: Some(again), .. }) => {
                             *look = again.checked_sub(LOOK_BEFORE).map(|at| at.max(now));
+                            is_unreachable = true;
                             continue;
                         }
                         Action::State(_) => {
                             *look = None;
+                            is_unreachable = false;
                             continue;
                         }
-                        Action::Noticed(notice) => Wish::Noticed(notice),
+                        Action::Noticed(notice) => Wish::Noticed { line, notice },
                     };
                     shared.out.push_back(wish);
                 }
@@ -487,6 +542,9 @@ impl Entry {
             | Stage::Looking
             | Stage::Nowhere { .. }
             | Stage::Gateway(_) => {}
+        }
+        if is_unreachable {
+            self.leave_shelter(shared);
         }
     }
 
@@ -530,10 +588,22 @@ impl Entry {
             Stage::Without(NoSecret::Unavailable(why)) => Standing::no_keyring(why),
             Stage::Looking => Standing::looking(),
             Stage::Nowhere { why, again } => Standing::unreachable(why, Some(*again)),
-            Stage::Registering { registration, .. } => Standing::of(&registration.state()),
+            Stage::Registering { registration, .. } => match registration.state() {
+                State::Online => self.standing_online(registration),
+                state => Standing::of(&state),
+            },
             Stage::Watching(trunk) => trunk.standing(),
             Stage::Gateway(true) => Standing::online("its phone is registered"),
             Stage::Gateway(false) => Standing::unreachable("its phone is not registered", None),
+        }
+    }
+
+    fn standing_online(&self, registration: &Registration) -> Standing {
+        let over = registration.flows().next().map(|flow| flow.transport);
+        match (self.shelter, over) {
+            (Some(shelter), Some(over)) if shelter.is_rewritten(over) => Standing::rewritten(),
+            (Some(_), Some(over)) => Standing::sheltered(over),
+            _ => Standing::of(&State::Online),
         }
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sipwitch_core::{
     cause::Cause,
     line::{Line, LineId, LineKind, Meter},
+    routing::Wants,
 };
 use sipwitch_sip::{
     client_registration::{KeepAlive, Ping},
@@ -19,7 +20,9 @@ use sipwitch_sip::{
 
 use crate::{
     accounts::{self, Plan, Source},
-    providers::word::{CallerId, FailureMeaning, FailureSign, KeepaliveMethod, Offered, Privacy},
+    providers::word::{
+        CallerId, ContactAddress, FailureMeaning, FailureSign, KeepaliveMethod, Offered, Privacy,
+    },
 };
 
 /// A number this short is an emergency number or a short code, which no prefix hides.
@@ -63,6 +66,9 @@ pub enum Reach {
 pub struct Outside {
     /// Where its servers are to be found.
     pub wanted: Wanted,
+    /// The same by one transport each, the one that nobody in between can rewrite first: TLS, then
+    /// TCP, as far as the provider has them.
+    pub sheltered: Vec<Wanted>,
     /// The Request-URI of a REGISTER.
     pub registrar: Uri,
     /// The address of record.
@@ -91,6 +97,8 @@ pub struct Outside {
     pub expires: Duration,
     /// How flows are kept open.
     pub keep_alive: KeepAlive,
+    /// Whether our Contact is the address under which the provider sees us.
+    pub maps_contact: bool,
     /// Whether this provider says 403 when the password is wrong.
     pub forbidden_is_password: bool,
     /// User parts by which the provider calls us, beside that of the address.
@@ -168,6 +176,7 @@ impl Outside {
     pub fn new(wanted: Wanted, registrar: Uri, address: Uri) -> Self {
         Self {
             wanted,
+            sheltered: Vec::new(),
             registrar,
             user: address.user().unwrap_or_default(),
             address,
@@ -182,6 +191,7 @@ impl Outside {
             route: Vec::new(),
             expires: Duration::from_secs(3600),
             keep_alive: KeepAlive::default(),
+            maps_contact: false,
             forbidden_is_password: false,
             numbers: Vec::new(),
         }
@@ -236,10 +246,12 @@ impl Outside {
             realm: plan.realm.as_deref().map(str::to_owned),
             has_password: plan.needs_secret,
             route: route(server),
+            sheltered: sheltered(server),
             expires: plan.register.map_or(USUAL_EXPIRES, |register| {
                 register.expires.max(register.min_expires.unwrap_or_default())
             }),
             keep_alive: keep_alive(plan.keepalive),
+            maps_contact: plan.contact == ContactAddress::Mapped,
             forbidden_is_password: plan.on_failure.get(&sign) == Some(&FailureMeaning::BadPassword),
             numbers: plan.number.iter().chain(&plan.numbers).cloned().collect(),
             ..Self::new(wanted(server), uri(None, &server.registrar)?, address)
@@ -247,19 +259,21 @@ impl Outside {
         Ok(outside)
     }
 
-    /// The Request-URI of a call to what is dialled: a number or name at the provider, or a whole
-    /// address.
+    /// The Request-URI of a call or text to what is dialled: a number or name at the provider, or a
+    /// whole address.
     ///
     /// # Errors
     /// It cannot stand in a URI.
-    pub(super) fn request_uri(&self, dialled: &str) -> Result<Uri, Cause> {
+    pub(super) fn request_uri(&self, dialled: &str, wants: Wants) -> Result<Uri, Cause> {
         let uri = if dialled.starts_with("sip:") || dialled.starts_with("sips:") {
             Uri::parse(dialled.to_owned())
         } else if dialled.contains('@') {
             Uri::parse(format!("sip:{dialled}"))
         } else {
+            // What hides the number in a call is part of the number in a text.
+            let is_call = wants != Wants::Text;
             let is_long = dialled.bytes().filter(u8::is_ascii_digit).count() > SHORT;
-            let code = if is_long { self.hiding_code.as_str() } else { "" };
+            let code = if is_call && is_long { self.hiding_code.as_str() } else { "" };
             Uri::sip(&format!("{code}{dialled}"), &self.address.host(), self.address.port())
         };
         let uri = uri.map_err(|_| Cause::from_sip(484))?;
@@ -315,6 +329,26 @@ fn wanted(server: &accounts::Server) -> Wanted {
         wanted.transport = Some(*only);
     }
     wanted
+}
+
+/// The same by transports that are rewritten less easily than others.
+fn sheltered(server: &accounts::Server) -> Vec<Wanted> {
+    let offered = |transport: &Transport| server.transports.contains(transport);
+    let only = |transport: Transport| {
+        let server = accounts::Server { transports: vec![transport], ..server.clone() };
+        wanted(&server)
+    };
+    let prefers_tls = server.transports.first() == Some(&Transport::Tls);
+    let by = |transport: Transport| match transport {
+        // A port that is stated beside another transport is not that of TLS.
+        Transport::Tls if !prefers_tls && server.tls.port.is_none() => {
+            Wanted { port: None, transport: Some(transport), ..only(transport) }
+        }
+        // Whether addresses are `sips:` was settled by the preferred transport.
+        transport => Wanted { transport: Some(transport), ..only(transport) },
+    };
+    let wanted = [Transport::Tls, Transport::Tcp].into_iter().filter(offered).map(by);
+    wanted.map(|wanted| Wanted { secure: false, ..wanted }).collect()
 }
 
 /// The outbound proxy as a Route value (RFC 3261 §8.1.2).

@@ -24,6 +24,7 @@ mod incoming;
 mod outgoing;
 mod pace;
 mod record;
+mod shelter;
 mod trunk;
 mod words;
 
@@ -103,7 +104,12 @@ pub enum Wish {
         account: Arc<str>,
     },
     /// Something was noticed about the network.
-    Noticed(Notice),
+    Noticed {
+        /// By which line.
+        line: LineId,
+        /// What.
+        notice: Notice,
+    },
 }
 
 /// What ways are looked for.
@@ -253,11 +259,20 @@ impl Lines {
         let mut ids: Vec<LineId> = self.entries.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
+            self.with(now, id, |entry, _| entry.forget_network());
             if self.entries.get(&id).is_some_and(Entry::wants_network) {
                 self.pace.wait(id);
             }
         }
         self.take_turns(now);
+    }
+
+    /// What a line wrote came back rewritten over this flow: its provider is reached otherwise, if
+    /// that is possible. Gives what happened in words, if it is news.
+    pub fn rewritten(&mut self, now: Instant, id: LineId, flow: &Flow) -> Option<String> {
+        let mut words = None;
+        self.with(now, id, |entry, shared| words = entry.rewritten(now, shared, flow.transport));
+        words
     }
 
     /// The service stops: everything is taken off at the providers.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sipwitch_core::{cause::Cause, line::LineId};
+use sipwitch_core::{cause::Cause, line::LineId, routing::Wants};
 use sipwitch_sip::{
     client_registration::Registration,
     endpoint::{OnLine, OwnContact, Target},
@@ -51,14 +51,14 @@ impl Lines {
     ///
     /// # Errors
     /// The line is down, is a gateway, or cannot dial that.
-    pub fn outgoing(&self, id: LineId, dialled: &str) -> Result<Outgoing, Cause> {
+    pub fn outgoing(&self, id: LineId, dialled: &str, wants: Wants) -> Result<Outgoing, Cause> {
         let Some(entry) = self.entries.get(&id) else { return Err(out_of_order("it is gone")) };
         let standing = entry.standing();
         if standing.state != "online" {
             return Err(out_of_order(&standing.cause));
         }
         let outside = entry.facts.outside().ok_or_else(|| out_of_order("it is a phone"))?;
-        let request_uri = outside.request_uri(dialled)?;
+        let request_uri = outside.request_uri(dialled, wants)?;
         let ways = entry.best_ways();
         if ways.is_empty() {
             return Err(out_of_order("no way leads to its servers"));
@@ -72,6 +72,12 @@ impl Lines {
     pub fn speaker(&self, id: LineId) -> Option<Arc<OnLine>> {
         let entry = self.entries.get(&id)?;
         Some(Arc::new(entry.speaker(entry.facts.outside()?)))
+    }
+
+    /// As whom the line that spoke so speaks now.
+    #[must_use]
+    pub fn speaker_now(&self, on: &OnLine) -> Option<Arc<OnLine>> {
+        self.speaker(*self.by_user.get(on.contact.user())?)
     }
 
     /// The flow over which the line that speaks so is held, the best if there are several.
@@ -112,14 +118,18 @@ impl Entry {
     }
 
     /// Where the far end of a call reaches us: by the GRUU that the registrar gave, which outlives
-    /// a change of our address (RFC 5627 §4.4), or at our end of the flow. A GRUU that promises
+    /// a change of our address (RFC 5627 §4.4); where the provider wants it so, under the address
+    /// that it sees; or else at our end of the flow. A GRUU that promises
     /// less or more of the way than the account's address is left alone (RFC 3261 §8.1.1.8).
     fn own_contact(&self, outside: &Outside) -> OwnContact {
         let user = self.contact_user.to_string();
         let gruu = self.registration().and_then(Registration::public_gruu);
-        match gruu.filter(|gruu| gruu.is_sips() == outside.address.is_sips()) {
-            Some(gruu) => OwnContact::Whole { user, address: gruu.clone() },
-            None => OwnContact::AtFlow { user },
+        let gruu = gruu.filter(|gruu| gruu.is_sips() == outside.address.is_sips());
+        let mapped = self.registration().and_then(Registration::mapped_contact);
+        match (gruu, mapped) {
+            (Some(gruu), _) => OwnContact::Whole { user, address: gruu.clone() },
+            (None, Some(address)) => OwnContact::Mapped { user, address },
+            (None, None) => OwnContact::AtFlow { user },
         }
     }
 

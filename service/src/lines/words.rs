@@ -4,7 +4,12 @@
 use std::time::Instant;
 
 use sipwitch_core::line::{Down, LineState};
-use sipwitch_sip::client_registration::{Password, State, Trouble};
+use sipwitch_sip::{
+    client_registration::{Password, State, Trouble},
+    flow::Transport,
+};
+
+use super::shelter;
 
 /// How a line stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +47,21 @@ impl Standing {
 
     pub(super) fn online(words: &str) -> Self {
         Self::new("online", words, "")
+    }
+
+    /// It is online, and would be rewritten on the way if it were not for this transport.
+    pub(super) fn sheltered(over: Transport) -> Self {
+        let over = shelter::spoken(over);
+        Self::online(&format!("by {over}, since other SIP messages are rewritten on the way"))
+    }
+
+    /// It is online, but what is written is rewritten on the way, or by the provider itself.
+    pub(super) fn rewritten() -> Self {
+        Self::new(
+            "online",
+            "its SIP messages are rewritten on the way, or by the provider itself",
+            "if calls fail or are silent, switch SIP ALG off in the router",
+        )
     }
 
     pub(super) fn missing_password() -> Self {

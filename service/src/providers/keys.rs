@@ -3,8 +3,8 @@
 //! `docs/providers.md` and `sipwitch-provider(5)` are made of.
 
 use super::word::{
-    CallerId, Codec, Dtmf, Evidence, FailureMeaning, IpFamily, KeepaliveMethod, Kind, Method,
-    Offered, Scheme, Sms, Srtp, Srv, Transport,
+    CallerId, Codec, ContactAddress, Dtmf, Evidence, FailureMeaning, IpFamily, KeepaliveMethod,
+    Kind, Method, Offered, Scheme, Sms, Srtp, Srv, Transport,
 };
 
 /// One key.
@@ -259,6 +259,12 @@ pub const KEYS: &[Key] = &[
         "Blank lines, OPTIONS, a registration, or what RFC 5626 negotiates.",
     ),
     key("nat.keepalive.interval-seconds", Of("number from 5 to 3600"), "How often."),
+    key(
+        "nat.contact",
+        Word(ContactAddress::WORDS),
+        "The address it is told behind a router that translates addresses: our own, or the one that \
+         it sees, for those that believe what is written. Default: own.",
+    ),
     key("nat.symmetric", SWITCH, "Whether it answers to where messages really come from."),
     key("messaging", Table, "Texts."),
     key(

@@ -32,8 +32,8 @@ use sipwitch_core::{
 
 pub(crate) use self::watch::Watch;
 use self::word::{
-    CallerId, Codec, Dtmf, Evidence, FailureMeaning, FailureSign, IpFamily, KeepaliveMethod, Kind,
-    Method, Offered, Privacy, Scheme, Sms, Srtp, Srv, Transport,
+    CallerId, Codec, ContactAddress, Dtmf, Evidence, FailureMeaning, FailureSign, IpFamily,
+    KeepaliveMethod, Kind, Method, Offered, Privacy, Scheme, Sms, Srtp, Srv, Transport,
 };
 pub use self::{
     answer::AnswerError,
@@ -352,6 +352,10 @@ pub struct Nat {
     /// What is sent so that routers keep the way open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keepalive: Option<Keepalive>,
+    /// Which address of ours it is to be told, behind a router that translates addresses; absent
+    /// for our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactAddress>,
     /// Whether it answers to where messages really come from; absent if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symmetric: Option<bool>,

@@ -74,6 +74,7 @@ rtp-ports = "10000-65535"
 
 [nat]
 keepalive = { method = "crlf", interval-seconds = 25 }
+contact = "mapped"
 symmetric = true
 
 [messaging]

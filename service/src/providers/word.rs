@@ -247,6 +247,18 @@ words! {
 }
 
 words! {
+    /// The address in our Contact, behind a router that translates addresses.
+    #[derive(Default)]
+    ContactAddress {
+        /// Our own: the provider answers to where messages really come from.
+        #[default]
+        Own = "own",
+        /// The one that the provider sees (RFC 3581).
+        Mapped = "mapped",
+    }
+}
+
+words! {
     /// Whether something is offered.
     #[derive(Default)]
     Offered {

@@ -16,9 +16,10 @@ use sipwitch_core::{
     contact::Contact,
     extension::{ExtensionNumber, Kind},
     line::LineId,
-    routing::{self, Caller, Origin, Route, Target, Why},
+    routing::{self, Caller, Origin, Route, Target, Wants, Why},
 };
 use sipwitch_sip::{
+    client_registration::Notice,
     endpoint::{self, Arrival, Incoming, Refused},
     flow::{Flow, Transport},
     registrar::Binding,
@@ -69,10 +70,30 @@ impl Switchboard {
                 }
                 Wish::FetchSecret { account } => self.errands.tell(Errand::FetchSecret { account }),
                 Wish::Changed { account } => self.tell_account(&account),
-                Wish::Noticed(notice) => tracing::debug!("seen by a provider: {notice:?}"),
+                Wish::Noticed { line, notice } => self.noticed(line, &notice),
             }
         }
         self.legs_follow_lines();
+    }
+
+    /// A line noticed something about the network between us and its provider.
+    fn noticed(&mut self, line: LineId, notice: &Notice) {
+        tracing::debug!(line = line.0, "seen by a provider: {notice:?}");
+        match notice {
+            Notice::ContactChanged { flow, .. } => {
+                if let Some(words) = self.lines.rewritten(self.now.instant, line, flow) {
+                    self.remark(words);
+                }
+            }
+            Notice::Moved { flow, before, now } => {
+                let by = self.lines.title(line).unwrap_or_default().to_owned();
+                self.remark(format!(
+                    "the provider of {by} sees us as {now} now, and no longer as {before}"
+                ));
+                self.line_moved(line, flow);
+            }
+            Notice::Mapped { .. } => {}
+        }
     }
 
     /// Phones came or went: some may be gateways.
@@ -102,7 +123,7 @@ impl Switchboard {
             self.endpoint.start(self.now.instant, leg, &place, invitation);
             return Ok(());
         }
-        let outgoing = self.lines.outgoing(line, &target.dialled)?;
+        let outgoing = self.lines.outgoing(line, &target.dialled, Wants::Call)?;
         if !outgoing.needs_connections() {
             let target = outgoing.target().ok_or_else(|| Cause::from_sip(503))?;
             self.endpoint.start(self.now.instant, leg, &target, invitation);

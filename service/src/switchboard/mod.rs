@@ -26,6 +26,7 @@
 //! | `messages` | texts, delivered or kept |
 //! | `metering` | how calls by lines went, and how long they lasted |
 //! | `moving` | calls that go on when the network changes |
+//! | `network` | what the network looks like, and what is told of it |
 //! | `programs` | programs that are phones |
 //! | `query` | OPTIONS to somebody else |
 //! | `storing` | answers that wait for the store |
@@ -46,6 +47,7 @@ mod mailbox;
 mod messages;
 mod metering;
 mod moving;
+mod network;
 pub mod notice;
 mod outside;
 mod programs;
@@ -93,6 +95,7 @@ use self::{
     mailbox::Mailboxes,
     messages::Messages,
     moving::Stranded,
+    network::Network,
     notice::{Notice, ServiceView, World},
     programs::Programs,
     query::Queries,
@@ -101,7 +104,6 @@ use self::{
 };
 use crate::{
     accounts::NoSecret,
-    connectivity::Change,
     lines::Lines,
     socket_owner::SocketOwners,
     store::{Loaded, Report, Store},
@@ -215,6 +217,7 @@ pub struct Switchboard {
     is_stopping: bool,
     notices: VecDeque<Notice>,
     stranded: Stranded,
+    network: Network,
     inner: mpsc::UnboundedSender<Inner>,
 }
 
@@ -278,6 +281,7 @@ impl Switchboard {
             is_stopping: false,
             notices: VecDeque::new(),
             stranded: Stranded::default(),
+            network: Network::default(),
             inner,
             settings,
         };
@@ -421,33 +425,6 @@ impl Switchboard {
         if let Some(problem) = problem {
             self.warn(problem.to_owned());
         }
-    }
-
-    /// Whether what happens to the network concerns anybody here.
-    #[must_use]
-    pub fn needs_network(&self) -> bool {
-        !self.lines.is_empty()
-            || self.settings.listening.iter().any(|at| !at.address.ip().is_loopback())
-    }
-
-    /// What the network looks like, for people.
-    pub fn network_seen(&mut self, now: Now, words: String) {
-        self.now = now;
-        self.service.network = words;
-        self.tell_service();
-    }
-
-    /// The network changed.
-    pub fn network_changed(&mut self, now: Now, change: Change) {
-        self.now = now;
-        tracing::info!("the network changed: {}", change.words);
-        self.service.network.clone_from(&change.words);
-        self.strand_legs(&change.gone);
-        if change.way_changed || !change.gone.is_empty() {
-            self.lines.network_changed(now.instant);
-        }
-        self.tell(|| Notice::Connectivity(Box::new(change)));
-        self.drain();
     }
 
     /// Something a person should know; told once.

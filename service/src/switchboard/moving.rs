@@ -5,10 +5,14 @@
 //! Only a leg whose own end is gone is moved: that a provider sends from another address than it
 //! is registered at says nothing. A leg on a line follows its line, when that is registered again;
 //! one to a peer or a phone is moved as soon as the way there is known.
+//!
+//! Where an address translator changes its mind nothing of ours is gone, and only the registrar's
+//! answers tell (RFC 3581): when the line is registered again, its legs tell their far ends over the
+//! flow that they have, so that those hear us, and reach us, where we are seen now.
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use sipwitch_core::call::LegId;
+use sipwitch_core::{call::LegId, line::LineId};
 use sipwitch_sip::{
     flow::Flow,
     resolver::{Place, Wanted},
@@ -61,6 +65,25 @@ impl Switchboard {
         }
     }
 
+    /// An address translator shows a line's flow to the provider as another one than before, and
+    /// the line is registered again: its legs on that flow tell their far ends.
+    pub(super) fn line_moved(&mut self, line: LineId, flow: &Flow) {
+        let Some(speaker) = self.lines.speaker(line) else { return };
+        let same = |leg: &LegId| {
+            let on = self.endpoint.line_of(*leg);
+            let at = self.endpoint.flow_of(*leg);
+            on.is_some_and(|on| on.contact.user() == speaker.contact.user())
+                && at.is_some_and(|at| (at.transport, at.local) == (flow.transport, flow.local))
+        };
+        let mut legs: Vec<LegId> = self.legs.keys().copied().filter(same).collect();
+        legs.sort_unstable();
+        for leg in legs {
+            if let Some(way) = self.endpoint.flow_of(leg) {
+                self.move_leg(leg, way);
+            }
+        }
+    }
+
     /// Asks for the way to whom a leg talks with.
     fn send_for_way(&mut self, leg: LegId) {
         let Some(flow) = self.endpoint.flow_of(leg) else { return };
@@ -103,7 +126,9 @@ impl Switchboard {
         let Some(entry) = self.legs.get(&leg).and_then(|call| self.calls.get(call)) else { return };
         let description = entry.call.described_to(leg).cloned();
         tracing::info!(leg = leg.0, to = %flow, "a call moves, since the network changed");
-        self.endpoint.move_leg(self.now.instant, leg, flow, description);
+        // Where its line is reached may be another place now.
+        let on = self.endpoint.line_of(leg).and_then(|on| self.lines.speaker_now(on));
+        self.endpoint.move_leg(self.now.instant, leg, flow, on, description);
     }
 
     /// The far end of a leg follows, or does not.

@@ -26,6 +26,9 @@ pub struct Account {
     pub expires: Duration,
     /// Whether to ask for flows (RFC 5626) and for GRUUs (RFC 5627), where there is an instance.
     pub outbound: bool,
+    /// Whether our Contact is the address under which the registrar sees us, where that is another
+    /// one than our own and it takes no flows: for registrars that believe what is written there.
+    pub maps_contact: bool,
     /// How flows are kept alive.
     pub keep_alive: KeepAlive,
     /// Whether this provider says 403 when the password is wrong.
@@ -47,6 +50,7 @@ impl Account {
             route: Vec::new(),
             expires: Duration::from_secs(600),
             outbound: true,
+            maps_contact: false,
             keep_alive: KeepAlive::default(),
             forbidden_is_password: false,
             product: String::new(),

@@ -17,6 +17,8 @@ use crate::{
 
 /// How often a registrar may find the interval too brief.
 const MOST_RAISES: u8 = 3;
+/// How often a Contact is corrected in a row.
+const MOST_CORRECTIONS: u8 = 2;
 /// The longest interval we let a registrar ask for.
 const LONGEST_EXPIRES: Duration = Duration::from_secs(7 * 86_400);
 /// Keep-alives where the registrar names no interval (RFC 5626 §4.4.1).
@@ -117,8 +119,8 @@ impl Registration {
     }
 
     pub(super) fn granted(&mut self, now: Instant, at: usize, response: &Response) {
-        let Some(contact) = self.contact(at) else { return };
         let Some(binding) = self.bindings.get_mut(at) else { return };
+        let Some(contact) = binding.sent.clone() else { return };
         let instance = self.account.instance.as_deref().filter(|_| !binding.is_plain);
         let sent = Sent {
             contact: &contact,
@@ -139,7 +141,9 @@ impl Registration {
         binding.held_until = Some(until);
         binding.held_since.get_or_insert(now);
         let outbound = granted.outbound;
-        binding.bound = Some(Bound { contact: contact.to_string(), until, outbound });
+        let before = binding.registered_as.take();
+        binding.registered_as = binding.mapped;
+        let moved = before.zip(binding.mapped).filter(|(before, now)| before != now);
         let flow = binding.flow;
         let changed = granted.echoed.clone().filter(|echoed| {
             let usual = if flow.transport == Transport::Tls { 5061 } else { 5060 };
@@ -147,6 +151,8 @@ impl Registration {
             place(echoed) != place(&contact)
         });
         let is_new = changed.is_some() && changed != binding.echoed;
+        let echoed = changed.as_ref().map(ToString::to_string);
+        binding.bound = Some(Bound { contact: contact.to_string(), echoed, until, outbound });
         binding.echoed.clone_from(&changed);
         let interval = self.account.keep_alive.interval.or_else(|| {
             let is_translated = binding.mapped.is_some_and(|mapped| mapped != flow.local);
@@ -171,11 +177,31 @@ impl Registration {
             binding.ping = ping;
             binding.phase = Phase::Waiting { until: now + refresh };
         }
-        if let Some(echoed) = changed.filter(|_| is_new) {
-            self.notice(Notice::ContactChanged { flow, sent: contact, echoed });
+        if let Some((before, now)) = moved {
+            self.notice(Notice::Moved { flow, before, now });
         }
+        if let Some(echoed) = changed.filter(|_| is_new) {
+            self.notice(Notice::ContactChanged { flow, sent: contact.clone(), echoed });
+        }
+        self.correct_contact(now, at, &contact);
         if takes_flows && self.bindings.len() == 1 && !self.has_one_flow {
             self.add_flow(now);
+        }
+    }
+
+    /// Registers once more if our Contact is to say how we are seen, and did not. A translator that
+    /// shows us otherwise each time cannot be followed.
+    fn correct_contact(&mut self, now: Instant, at: usize, sent: &Uri) {
+        if !self.account.maps_contact {
+            return;
+        }
+        let is_right = self.contact(at).as_ref() == Some(sent);
+        let Some(binding) = self.bindings.get_mut(at) else { return };
+        if is_right {
+            binding.corrections = 0;
+        } else if binding.corrections < MOST_CORRECTIONS {
+            binding.corrections += 1;
+            self.ask_register(now, at);
         }
     }
 

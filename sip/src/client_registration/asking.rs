@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What is sent for one binding, and when.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use super::{
     Action, Ping, Registration, Trouble,
@@ -48,10 +51,19 @@ impl Registration {
 
     /// Our Contact on the flow of a binding.
     pub(super) fn contact(&self, at: usize) -> Option<Uri> {
-        let flow = self.bindings.get(at)?.flow;
+        let binding = self.bindings.get(at)?;
+        let seen = self.mapped_contact_of(binding);
+        let flow = seen.map_or(binding.flow, |local| Flow { local, ..binding.flow });
         let text =
             contact_of(Some(&self.account.contact_user), self.account.registrar.is_sips(), &flow);
         Uri::parse(text.trim_matches(['<', '>']).to_owned()).ok()
+    }
+
+    /// The address under which the registrar sees us, where that is what our Contact must say.
+    pub(super) fn mapped_contact_of(&self, binding: &Binding) -> Option<SocketAddr> {
+        let takes_flows = binding.bound.as_ref().is_some_and(|bound| bound.outbound);
+        let wanted = self.account.maps_contact && !takes_flows;
+        binding.mapped.filter(|mapped| wanted && *mapped != binding.flow.local)
     }
 
     /// Sends a new REGISTER, one that was not challenged yet.
@@ -118,9 +130,12 @@ impl Registration {
             && !bound.outbound
             && now < bound.until
             && bound.contact != contact.to_string()
+            && bound.echoed.as_deref() != Some(&*contact.to_string())
         {
-            draft.push(&name::CONTACT, format!("<{}>;expires=0", bound.contact));
+            let bound = bound.echoed.as_ref().unwrap_or(&bound.contact);
+            draft.push(&name::CONTACT, format!("<{bound}>;expires=0"));
         }
+        binding.sent = Some(contact);
         let supported = match (instance, self.account.outbound) {
             (Some(_), true) => "path, gruu, outbound",
             (Some(_), false) => "path, gruu",

@@ -46,6 +46,12 @@ pub(super) struct Binding {
     pub(super) failures: u32,
     pub(super) trouble: Option<Trouble>,
     pub(super) mapped: Option<SocketAddr>,
+    /// How we were seen when the registration was granted last.
+    pub(super) registered_as: Option<SocketAddr>,
+    /// The Contact of the latest REGISTER.
+    pub(super) sent: Option<Uri>,
+    /// How often it was sent anew at once, because we are seen elsewhere than it says.
+    pub(super) corrections: u8,
     /// What the registrar has bound, as far as we know.
     pub(super) bound: Option<Bound>,
     /// The extensions of RFC 5626 and 5627 were refused here.
@@ -56,6 +62,8 @@ pub(super) struct Binding {
 /// A Contact at the registrar.
 pub(super) struct Bound {
     pub(super) contact: String,
+    /// As it came back, if something rewrote it.
+    pub(super) echoed: Option<String>,
     pub(super) until: Instant,
     /// The registrar knows flows, and puts the new Contact of one in the place of the old one.
     pub(super) outbound: bool,
@@ -95,6 +103,9 @@ impl Binding {
             failures: 0,
             trouble: None,
             mapped: None,
+            registered_as: None,
+            sent: None,
+            corrections: 0,
             bound: None,
             held_since: None,
             is_plain: false,
@@ -168,6 +179,8 @@ impl Binding {
         }
         self.flow = flow;
         self.mapped = None;
+        self.registered_as = None;
+        self.corrections = 0;
         self.echoed = None;
         self.drop_hold();
     }

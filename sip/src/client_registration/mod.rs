@@ -30,6 +30,7 @@ mod ways;
 use std::{
     collections::VecDeque,
     fmt,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -257,6 +258,14 @@ impl Registration {
     #[must_use]
     pub fn associated(&self) -> &[Uri] {
         self.held().map_or(&[], |held| &held.associated)
+    }
+
+    /// The address to be written into our Contact, if it is not that of the flow: the one under
+    /// which the registrar sees us, for registrars that want that and take no flows.
+    #[must_use]
+    pub fn mapped_contact(&self) -> Option<SocketAddr> {
+        let binding = self.bindings.iter().find(|binding| binding.is_held())?;
+        self.mapped_contact_of(binding)
     }
 
     /// The address that reaches this very device through the registrar, where it gave one

@@ -143,6 +143,16 @@ pub enum Notice {
         /// The address now.
         now: SocketAddr,
     },
+    /// The far side sees us under another address than when we registered before, and we are
+    /// registered again: what stands over this flow has to tell its far end.
+    Moved {
+        /// On this flow.
+        flow: Flow,
+        /// The address before.
+        before: SocketAddr,
+        /// The address now.
+        now: SocketAddr,
+    },
     /// Something on the way rewrites what we write: the Contact came back as another one
     /// (a SIP ALG, or a registrar that mends Contacts).
     ContactChanged {

@@ -403,11 +403,19 @@ impl Endpoint {
     }
 
     /// Moves a leg to another flow: its far end is told with a re-INVITE where to send from now on
-    /// (a target refresh, RFC 3261 §12.2). The session stays as it was described last, unless a new
+    /// (a target refresh, RFC 3261 §12.2). A line that is given is the one that the leg speaks on
+    /// from now on: its Contact may be another. The session stays as it was described last, unless a new
     /// description is given. [`Event::Moved`] tells what became of it.
-    pub fn move_leg(&mut self, now: Instant, leg: LegId, flow: Flow, description: Option<Bytes>) {
+    pub fn move_leg(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        flow: Flow,
+        line: Option<Arc<OnLine>>,
+        description: Option<Bytes>,
+    ) {
         self.context.now = now;
-        self.with_leg(leg, |leg, context| leg.move_to(context, flow, description));
+        self.with_leg(leg, |leg, context| leg.move_to(context, flow, line, description));
         self.drain();
     }
 

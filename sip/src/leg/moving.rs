@@ -2,7 +2,10 @@
 //! Moving a standing leg to another flow, because the one it is on is gone or goes: a re-INVITE
 //! over the new one tells the far end our new Contact (RFC 3261 §12.2, §14).
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use rand_core::RngCore;
@@ -14,7 +17,7 @@ use super::{
     cause_of,
 };
 use crate::{
-    endpoint::Context,
+    endpoint::{Context, OnLine},
     flow::Flow,
     transaction::ClientId,
     wire::{Method, Response, name},
@@ -36,8 +39,12 @@ impl Leg {
         &mut self,
         context: &mut Context,
         flow: Flow,
+        line: Option<Arc<OnLine>>,
         description: Option<Bytes>,
     ) {
+        if let (Some(line), Some(speaker)) = (line, &mut self.speaker) {
+            speaker.line = line;
+        }
         match &mut self.state {
             State::Standing(standing) => standing.dialog.move_to(flow),
             State::Leaving(leaving) => {

@@ -268,12 +268,15 @@ impl House {
             }
             Host::Name(name) => self.names.get(&**name).cloned().unwrap_or_default(),
         };
+        let may_use =
+            |transport: &Transport| wanted.transport.is_none_or(|only| only == *transport);
+        let places = places.into_iter().filter(|(transport, _)| may_use(transport));
         let way = |(transport, address): (Transport, SocketAddr)| Way {
             place: At { transport, address, name: wanted.name() },
             flow: self.way(transport, address),
         };
         // The house listens on IPv4 alone.
-        let ways: Vec<Way> = places.into_iter().filter(|(_, at)| at.is_ipv4()).map(way).collect();
+        let ways: Vec<Way> = places.filter(|(_, at)| at.is_ipv4()).map(way).collect();
         if ways.is_empty() { Err(format!("{wanted} leads nowhere")) } else { Ok(ways) }
     }
 

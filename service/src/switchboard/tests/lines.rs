@@ -8,4 +8,5 @@ mod mailbox;
 mod metering;
 mod moving;
 mod provider;
+mod rewritten;
 mod texts;

@@ -77,6 +77,17 @@ impl Text {
             .collect()
     }
 
+    /// Writes something else into the headers of that name.
+    pub(super) fn replace_in(&mut self, name: &str, old: &str, new: &str) {
+        let is_named = |line: &str| {
+            line.split_once(':').is_some_and(|(found, _)| found.trim().eq_ignore_ascii_case(name))
+        };
+        let lines = self.head.split("\r\n");
+        let lines =
+            lines.map(|line| if is_named(line) { line.replace(old, new) } else { line.to_owned() });
+        self.head = lines.collect::<Vec<_>>().join("\r\n");
+    }
+
     /// The tag of a From or To; empty if there is none.
     pub(super) fn tag(&self, header: &str) -> &str {
         match self.header(header).split_once(";tag=") {

@@ -37,6 +37,8 @@ pub(super) struct Device {
     pub(super) cseq: u32,
     /// Nothing arrives there.
     pub(super) is_dead: bool,
+    /// A router on the way there, which reads SIP: whatever names the house names this instead.
+    pub(super) router: Option<SocketAddr>,
     inbox: VecDeque<Text>,
     seen: HashSet<Vec<u8>>,
     /// How many messages arrived, repetitions included.
@@ -100,6 +102,7 @@ impl Town {
             registration: format!("reg-{}", phone.0),
             cseq: 0,
             is_dead: false,
+            router: None,
             inbox: VecDeque::new(),
             seen: HashSet::new(),
             heard: 0,
@@ -315,7 +318,10 @@ impl Town {
                         == (transmit.flow.transport, transmit.flow.remote)
                 });
                 let Some(device) = to.filter(|device| !device.is_dead) else { continue };
-                let text = Text::read(&transmit.bytes);
+                let mut text = Text::read(&transmit.bytes);
+                if let Some(router) = device.router {
+                    text.replace_in("Contact", "127.0.0.1", &router.to_string());
+                }
                 device.heard += 1;
                 let is_new = device.seen.insert(transmit.bytes.to_vec());
                 self.ladder.push(format!(

@@ -117,6 +117,62 @@ fn a_rewritten_contact_is_told_once() {
     assert!(!world.pings.is_empty(), "whoever rewrites translates addresses too");
 }
 
+const SEEN: &str = ";received=203.0.113.9;rport=1024";
+
+fn maps_contact() -> Account {
+    Account { maps_contact: true, ..account() }
+}
+
+#[test]
+fn a_registrar_that_believes_contacts_is_told_how_it_sees_us() {
+    let mut world = World::new(maps_contact());
+    world.register(&[way(1)]);
+    assert_eq!(world.request().contact().uri().to_string(), "sip:token-7@192.0.2.1");
+    world.answer_seen(SEEN, "200 OK", "Expires: 600\r\n");
+    assert_eq!(world.state(), State::Online);
+    // At once, and the other is taken back.
+    let request = world.request().request;
+    let contacts: Vec<String> = request
+        .headers()
+        .all(&name::CONTACT)
+        .map(|v| String::from_utf8(v.to_vec()).unwrap())
+        .collect();
+    assert!(contacts[0].starts_with("<sip:token-7@203.0.113.9:1024>;expires=600"), "{contacts:?}");
+    assert_eq!(contacts[1], "<sip:token-7@192.0.2.1>;expires=0");
+    world.answer_seen(SEEN, "200 OK", "Expires: 600\r\n");
+    let seen = "203.0.113.9:1024".parse().ok();
+    assert_eq!(world.registration.mapped_contact(), seen);
+    assert!(world.sent.is_empty());
+    // A translator that shows us otherwise each time is not followed for ever.
+    world.until_sent(Duration::from_secs(600));
+    let mut count = 0;
+    while !world.sent.is_empty() {
+        count += 1;
+        assert!(count < 9, "it goes on for ever");
+        let seen = format!(";received=203.0.113.9;rport={}", 2000 + count);
+        world.answer_seen(&seen, "200 OK", "Expires: 600\r\n");
+    }
+    assert_eq!(world.state(), State::Online);
+}
+
+#[test]
+fn a_registrar_that_takes_flows_is_told_our_own_address() {
+    let outbound = "Require: outbound\r\nExpires: 600\r\n";
+    let mut world = World::new(maps_contact());
+    world.register(&[way(1)]);
+    world.answer_seen(SEEN, "200 OK", outbound);
+    assert!(world.sent.is_empty());
+    assert_eq!(world.registration.mapped_contact(), None);
+    world.until_sent(Duration::from_secs(600));
+    assert_eq!(world.request().contact().uri().to_string(), "sip:token-7@192.0.2.1");
+    // And so is every other, unless its file says otherwise.
+    let mut world = World::new(account());
+    world.register(&[way(1)]);
+    world.answer_seen(SEEN, "200 OK", "Expires: 600\r\n");
+    assert!(world.sent.is_empty());
+    assert_eq!(world.registration.mapped_contact(), None);
+}
+
 #[test]
 fn a_second_flow_is_made_where_the_registrar_takes_several() {
     let outbound = "Require: outbound\r\nSupported: outbound\r\nFlow-Timer: 100\r\n";

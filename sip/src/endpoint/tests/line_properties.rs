@@ -119,7 +119,7 @@ proptest! {
                 Step::Move(last) => {
                     let local = std::net::SocketAddr::from(([127, 0, 0, last], 5060));
                     let flow = Flow { local, ..world.wire.flow(world.transport, 0, 2) };
-                    world.node(0).endpoint.move_leg(now, LegId(1), flow, Some(Bytes::from_static(OFFER)));
+                    world.node(0).endpoint.move_leg(now, LegId(1), flow, None, Some(Bytes::from_static(OFFER)));
                 }
                 Step::Ask(ask) => {
                     let exchange = ExchangeId(u32::try_from(number).unwrap());

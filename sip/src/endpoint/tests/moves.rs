@@ -31,7 +31,7 @@ impl World {
     fn move_leg(&mut self, description: Option<Bytes>) {
         let (now, flow) = (self.wire.now(), self.new_flow());
         let node = self.node(0);
-        node.endpoint.move_leg(now, LegId(1), flow, description);
+        node.endpoint.move_leg(now, LegId(1), flow, None, description);
         node.hear();
         self.wire.settle();
     }

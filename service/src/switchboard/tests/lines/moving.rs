@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Calls by lines when the network changes.
 
+use std::time::Duration;
+
 use super::{
-    super::town::{Phone, Town},
-    provider::account,
+    super::{
+        super::notice::Notice,
+        talk::Talk,
+        text::Text,
+        town::{Phone, Town},
+    },
+    provider::{account, of},
 };
-use crate::connectivity::Change;
+use crate::{
+    connectivity::Change,
+    providers::word::{ContactAddress, KeepaliveMethod},
+};
 
 /// A house with phone 101 and an account that is online.
 fn online() -> (Town, Phone, Phone, String) {
@@ -58,4 +68,115 @@ fn a_call_follows_its_line_when_the_network_changes() {
     town.respond(provider, &moved, "200 OK", &outside.tag.clone(), &[], &offer);
     town.heard(&mut outside, "ACK");
     town.hang_up(&mut outside);
+}
+
+/// How an address translator shows the house, before and after it forgot.
+const BEFORE: &str = "203.0.113.9:1024";
+const AFTER: &str = "203.0.113.70:2048";
+
+impl Town {
+    /// Answers a request as it came through an address translator (RFC 3581).
+    fn respond_seen(&mut self, provider: Phone, request: &Text, seen: &str, more: &[&str]) {
+        let (ip, port) = seen.split_once(':').unwrap();
+        let mut request = request.clone();
+        request.replace_in("Via", ";rport", &format!(";rport={port};received={ip}"));
+        self.respond(provider, &request, "200 OK", "p", more, "");
+    }
+
+    fn grant_seen(&mut self, provider: Phone, register: &Text, seen: &str) {
+        let contact = format!("Contact: <{}>;expires=3600", register.address("Contact"));
+        self.respond_seen(provider, register, seen, &[&contact]);
+    }
+
+    /// The next question whether the provider is there.
+    fn next_ping(&mut self, provider: Phone) -> Text {
+        for _ in 0..30 {
+            if let Some(options) = self.find(provider, |text| text.kind() == "OPTIONS") {
+                return options;
+            }
+            self.pass_seconds(1);
+        }
+        self.fail("no OPTIONS comes")
+    }
+}
+
+/// A house behind a translator, which asks its provider every 20 seconds how it is seen; and a call
+/// from the provider that is answered.
+fn talking_behind_a_translator(contact: ContactAddress) -> (Town, Phone, Phone, Talk, Talk) {
+    let mut town = Town::new();
+    let phone = town.phone("101");
+    let provider = town.provider("provider.test", "127.0.0.3:5060");
+    let mut plan = account("work", "provider.test");
+    of(&mut plan).keepalive = Some((KeepaliveMethod::Options, Duration::from_secs(20)));
+    of(&mut plan).contact = contact;
+    town.sign_up(plan);
+    let register = town.expect(provider, "REGISTER");
+    town.grant_seen(provider, &register, BEFORE);
+    let mut contact = register.address("Contact").to_owned();
+    while let Some(register) = town.find(provider, |text| text.kind() == "REGISTER") {
+        contact = register.address("Contact").to_owned();
+        town.grant_seen(provider, &register, BEFORE);
+    }
+    let offer = town.sdp(provider);
+    let mut outside = town.dial_with(provider, &contact, &[], &offer);
+    let mut inside = town.rung(phone);
+    let answer = town.sdp(phone);
+    town.reply(&inside, "200 OK", &answer);
+    town.heard(&mut outside, "200 INVITE");
+    town.ack(&outside, "");
+    town.heard(&mut inside, "ACK");
+    let options = town.next_ping(provider);
+    town.respond_seen(provider, &options, BEFORE, &[]);
+    (town, phone, provider, outside, inside)
+}
+
+#[test]
+fn a_call_tells_its_far_end_when_a_translator_shows_us_otherwise() {
+    let (mut town, phone, provider, mut outside, mut inside) =
+        talking_behind_a_translator(ContactAddress::Own);
+    town.assert_silent(provider);
+    // The router was restarted: nothing changes here, and the provider sees it first.
+    let options = town.next_ping(provider);
+    town.respond_seen(provider, &options, AFTER, &[]);
+    let register = town.expect(provider, "REGISTER");
+    assert!(!town.has(provider, "INVITE"), "the provider must know us there first");
+    town.grant_seen(provider, &register, AFTER);
+    let moved = town.heard(&mut outside, "INVITE");
+    assert!(moved.header("Contact").contains("@127.0.0.1"), "{moved:?}");
+    assert_eq!(moved.body, town.sdp(phone));
+    let offer = town.sdp(provider);
+    town.respond(provider, &moved, "200 OK", &outside.tag.clone(), &[], &offer);
+    town.heard(&mut outside, "ACK");
+    let told: Vec<&str> = town
+        .notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::Connectivity(change) => Some(change.words.as_str()),
+            _ => None,
+        })
+        .collect();
+    let words = format!("the provider of work sees us as {AFTER} now, and no longer as {BEFORE}");
+    assert_eq!(told, [words]);
+    town.hang_up(&mut outside);
+    town.ended(&mut inside);
+}
+
+#[test]
+fn where_the_provider_wants_it_the_contact_is_how_it_sees_us_and_follows() {
+    let (mut town, _, provider, mut outside, mut inside) =
+        talking_behind_a_translator(ContactAddress::Mapped);
+    let options = town.next_ping(provider);
+    town.respond_seen(provider, &options, AFTER, &[]);
+    let register = town.expect(provider, "REGISTER");
+    let contacts = register.headers("Contact").join(",");
+    assert!(contacts.contains(&format!("@{AFTER}>;expires=3600")), "{contacts}");
+    assert!(contacts.contains(&format!("@{BEFORE}>;expires=0")), "{contacts}");
+    town.grant_seen(provider, &register, AFTER);
+    let moved = town.heard(&mut outside, "INVITE");
+    assert!(moved.header("Contact").contains(&format!("@{AFTER}>")), "{moved:?}");
+    let offer = town.sdp(provider);
+    town.respond(provider, &moved, "200 OK", &outside.tag.clone(), &[], &offer);
+    town.heard(&mut outside, "ACK");
+    town.hang_up(&mut outside);
+    town.ended(&mut inside);
 }

@@ -16,7 +16,7 @@ use super::super::{
 };
 use crate::{
     accounts::{Account, Kept, Outside, Plan, Reach, Register, Server, Tls},
-    providers::word::{CallerId, Offered},
+    providers::word::{CallerId, ContactAddress, Offered},
     switchboard::{
         Inner,
         notice::{AccountView, Notice},
@@ -78,6 +78,7 @@ pub(super) fn outside(host: &str) -> Outside {
             min_interval: None,
         }),
         keepalive: None,
+        contact: ContactAddress::Own,
         caller_id: CallerId::From,
         privacy: None,
         hides_number: false,

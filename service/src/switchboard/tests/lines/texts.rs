@@ -11,10 +11,10 @@ use super::{
         house::{Asked, person},
         town::Town,
     },
-    calls::online,
+    calls::{NUMBER, online},
     provider::{PASSWORD, account, is_right, of},
 };
-use crate::providers::word::CallerId;
+use crate::providers::word::{CallerId, Privacy};
 
 const PLAIN: &str = "Content-Type: text/plain";
 
@@ -46,6 +46,24 @@ fn texts_leave_and_come_by_a_line() {
     assert_eq!(inside.body, "hello");
     town.respond(phone, &inside, "200 OK", "t", &[], "");
     town.expect(provider, "200 MESSAGE");
+}
+
+#[test]
+fn the_code_that_hides_the_number_stands_before_calls_and_not_before_texts() {
+    let mut town = Town::new();
+    let phone = town.phone("101");
+    let provider = town.provider("provider.test", "127.0.0.3:5060");
+    let mut plan = account("work", "provider.test");
+    of(&mut plan).hides_number = true;
+    of(&mut plan).privacy = Some(Privacy::StarCode("*31#".parse().unwrap()));
+    town.sign_up(plan);
+    town.let_in(provider);
+    let _asked = send(&mut town, NUMBER);
+    let message = town.expect(provider, "MESSAGE");
+    assert_eq!(message.uri(), format!("sip:{NUMBER}@provider.test"));
+    town.respond(provider, &message, "202 Accepted", "p", &[], "");
+    town.dial(phone, NUMBER);
+    assert!(town.rung(provider).invite.uri().starts_with("sip:*31%23"), "a call has it");
 }
 
 #[test]
