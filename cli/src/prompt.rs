@@ -3,7 +3,10 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::{
+    signal::{Signal, raise},
+    termios::{LocalFlags, SetArg, SpecialCharacterIndices, tcgetattr, tcsetattr},
+};
 
 use crate::{failure::Failure, output::clean};
 
@@ -38,14 +41,37 @@ pub(crate) fn hidden(prompt: &str) -> Result<String, Failure> {
     let stdin = io::stdin();
     let shown = tcgetattr(&stdin).map_err(io::Error::from)?;
     let mut quiet = shown.clone();
-    quiet.local_flags.remove(LocalFlags::ECHO);
+    // Ctrl+C ends the line here and the program below, when the terminal shows again what is typed.
+    let interrupt = quiet.control_chars[SpecialCharacterIndices::VINTR as usize];
+    quiet.control_chars[SpecialCharacterIndices::VEOL as usize] = interrupt;
+    quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &quiet).map_err(io::Error::from)?;
     // Only now: whoever answers at once is not shown either.
     let asked = write!(io::stderr(), "{}", clean(prompt)).and_then(|()| io::stderr().flush());
-    let line = asked.map_err(Failure::from).and_then(|()| piped());
+    let line = asked.and_then(|()| typed(interrupt));
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &shown).map_err(io::Error::from)?;
     writeln!(io::stderr())?;
-    line
+    // A terminal without such a character has 0 there.
+    if interrupt != 0 && line.as_ref().is_ok_and(|line| line.last() == Some(&interrupt)) {
+        raise(Signal::SIGINT).map_err(io::Error::from)?;
+    }
+    let not_text = |_| Failure::new("what was typed is no text in UTF-8", "");
+    String::from_utf8(line?).map_err(not_text)
+}
+
+/// What is typed until the line ends, or until it is ended by a character that stays in it.
+fn typed(interrupt: u8) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    for byte in io::stdin().lock().take(LONGEST).bytes() {
+        match byte? {
+            b'\n' => break,
+            byte => line.push(byte),
+        }
+        if line.last() == Some(&interrupt) {
+            break;
+        }
+    }
+    Ok(line)
 }
 
 /// Takes one line of standard input as it is.

@@ -4,11 +4,14 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Child;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use serde_json::json;
 use sipwitch_tests::{CommandLine, House, PATIENCE};
 
@@ -103,6 +106,25 @@ fn an_account_is_made_by_answering_and_somebody_rings_for_it() -> Result<()> {
     let account = sipwitch.json(&["accounts", "show", "pbx"])?;
     ensure!(account["incoming"] == "101" && account["state"] == "off", "{account}");
     ensure!(sipwitch.json(&["extensions"])?[0]["number"] == "101");
+    Ok(())
+}
+
+#[test]
+fn a_terminal_shows_again_what_is_typed_when_a_password_is_not_given() -> Result<()> {
+    let house = House::plan().build()?;
+    let sipwitch = CommandLine::of(&house);
+    let account = ["accounts", "add", "--domain", "pbx.invalid", "--answer", "user=100"];
+    let mut terminal = Terminal::run(&sipwitch, &account)?;
+    terminal.shows("not shown; empty for later")?;
+    let is_shown = |terminal: &Terminal| -> Result<bool> {
+        Ok(tcgetattr(&terminal.screen)?.local_flags.contains(LocalFlags::ECHO))
+    };
+    ensure!(!is_shown(&terminal)?);
+    terminal.screen.write_all(b"secr\x03")?;
+    // The end of what is shown is the end of the program.
+    while terminal.read(PATIENCE)? {}
+    let status = terminal.child.wait()?;
+    ensure!(status.signal() == Some(Signal::SIGINT as i32) && is_shown(&terminal)?, "{status}");
     Ok(())
 }
 
