@@ -2,6 +2,7 @@
 //! What the fuzz targets do with their input. Each asserts what must hold for any bytes; a panic
 //! anywhere below is a finding as well.
 
+mod digests;
 mod files;
 mod media;
 mod names;
@@ -33,6 +34,7 @@ use sipwitch_sip::{
 };
 
 pub use self::{
+    digests::digests,
     files::{provider, rules},
     media::description,
     names::names,

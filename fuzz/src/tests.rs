@@ -60,6 +60,11 @@ fn description() {
 }
 
 #[test]
+fn digests() {
+    run(crate::digests, &["seeds/digests"], 97);
+}
+
+#[test]
 fn endpoint() {
     run(crate::endpoint, &["seeds/endpoint", MESSAGES[0]], 7);
 }
