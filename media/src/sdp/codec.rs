@@ -98,15 +98,15 @@ impl Codec {
         } else if !text.contains(['=', ';']) && text.contains(char::is_whitespace) {
             self.parameters = vec![(String::new(), text.to_owned())];
         } else {
-            let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
-            self.parameters = parts
+            let parts = text.split(';').map(str::trim);
+            let pairs = parts.map(|part| match part.split_once('=') {
+                Some((key, value)) => (key.trim_end(), value.trim_start()),
+                None => (part, ""),
+            });
+            self.parameters = pairs
+                .filter(|(key, _)| !key.is_empty())
                 .take(MAX_PARAMETERS)
-                .map(|part| match part.split_once('=') {
-                    Some((key, value)) => {
-                        (key.trim_end().to_owned(), value.trim_start().to_owned())
-                    }
-                    None => (part.to_owned(), String::new()),
-                })
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect();
         }
     }
@@ -137,16 +137,20 @@ impl Codec {
             return Err(Fault::TooMany("parameters of a codec"));
         }
         let digits = self.name.eq_ignore_ascii_case(DIGITS);
+        let alone = self.parameters.len() == 1;
         let mut parts = Vec::with_capacity(self.parameters.len());
         for (key, value) in &self.parameters {
             let (key, value) = (phrase(key, WHAT)?, phrase(value, WHAT)?);
             if key.contains(['=', ';']) || value.contains(';') {
                 return Err(Fault::Value(WHAT));
             }
+            let bare = alone && !value.is_empty() && !value.contains('=');
             parts.push(match (key, value) {
-                ("", value) => value.to_owned(),
-                ("events", events) if digits => events.to_owned(),
-                (key, "") => key.to_owned(),
+                ("", value) if bare => value.to_owned(),
+                ("", _) => return Err(Fault::Value(WHAT)),
+                ("events", events) if digits && bare => events.to_owned(),
+                // A word alone is a parameter only where it cannot be taken for a text.
+                (key, "") if !digits && !key.contains(char::is_whitespace) => key.to_owned(),
                 (key, value) => format!("{key}={value}"),
             });
         }

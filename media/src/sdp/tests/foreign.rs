@@ -166,6 +166,7 @@ fn parameters_of_every_shape_are_read() {
         ("x", "some words of its own", &[("", "some words of its own")]),
         ("H264", "sprop-parameter-sets=Z0I=,aM4=", &[("sprop-parameter-sets", "Z0I=,aM4=")]),
         ("x", "   ", &[]),
+        ("x", "=1; = ;;a=", &[("a", "")]),
     ] {
         let mut codec = Codec::new(96, name, 8000);
         codec.read_parameters(text);

@@ -134,6 +134,21 @@ proptest! {
     }
 
     #[test]
+    fn parameters_are_written_as_they_were_read(
+        name in prop_oneof![Just("telephone-event".to_owned()), name()],
+        text in "[ab=; ]{0,12}",
+    ) {
+        let mut read = Codec::new(96, &name, 8000);
+        read.read_parameters(&text);
+        // Some texts we would not write; what we write, we read.
+        if let Ok(Some(written)) = read.fmtp() {
+            let mut again = Codec::new(96, &name, 8000);
+            again.read_parameters(written.strip_prefix("96 ").expect("the payload type"));
+            prop_assert_eq!(again, read);
+        }
+    }
+
+    #[test]
     fn bytes_come_out_as_they_went_in(
         lines in prop::collection::vec(("[a-ln-z]", prop::collection::vec(any::<u8>(), 0..30)), 0..20),
         feed in any::<bool>(),
