@@ -69,6 +69,15 @@ pub(super) fn understand(dialled: &str, region: Region) -> Option<Understood> {
             return None;
         }
         let e164: E164 = plans.format(&number, PhoneNumberFormat::E164).parse().ok()?;
+        // Zeros where no plan has any: each reading would take another of them for the prefix of
+        // the country, so that nobody can say which number is meant.
+        if kind == PhoneNumberType::Unknown
+            && plans
+                .parse(e164.as_str(), None)
+                .is_ok_and(|again| plans.format(&again, PhoneNumberFormat::E164) != e164.as_str())
+        {
+            return None;
+        }
         if satellite_or_worse(&e164) {
             kind = PhoneNumberType::PremiumRate;
         }

@@ -79,6 +79,8 @@ fn numbers_are_understood_as_the_country_dials_them() {
         ("DE", "110"),
         ("DE", "11833"),
         ("DE", "*21#"),
+        ("DE", "+49000001"),
+        ("DE", "+910000000010"),
         ("ZZ", "030123456"),
         ("DE", "+"),
         ("DE", ""),
