@@ -170,6 +170,7 @@ pub fn route(contact: &Contact, caller: &Caller, world: &impl World) -> Route {
 #[must_use]
 pub fn route_any(contacts: &[Contact], caller: &Caller, world: &impl World) -> Route {
     let mut whole = Route::default();
+    let mut ranked: Vec<(u8, Attempt)> = Vec::new();
     let mut addresses = 0u8;
     for contact in contacts {
         let mut one = route(contact, caller, world);
@@ -179,10 +180,12 @@ pub fn route_any(contacts: &[Contact], caller: &Caller, world: &impl World) -> R
             attempt.address = attempt.address.saturating_add(before);
             addresses = addresses.max(attempt.address.saturating_add(1));
         }
-        whole.attempts.extend(one.attempts);
+        let ranks = ranks(&one.attempts);
+        ranked.extend(ranks.into_iter().zip(one.attempts));
         whole.rejected.extend(one.rejected);
     }
-    whole.attempts.sort_by_key(|attempt| attempt.because.order());
+    ranked.sort_by_key(|(rank, _)| *rank);
+    whole.attempts = ranked.into_iter().map(|(_, attempt)| attempt).collect();
     let mut seen: Vec<Target> = Vec::new();
     for attempt in &mut whole.attempts {
         attempt.targets.retain(|target| !seen.contains(target));
@@ -196,6 +199,17 @@ pub fn route_any(contacts: &[Contact], caller: &Caller, world: &impl World) -> R
         }
     }
     Route { rejected, ..whole }
+}
+
+/// Where the attempts for one address stand among those for others, by their kind. Among themselves
+/// they keep their order, which says more: a line that a rule prefers, say, comes before the one in
+/// whose network the address is.
+fn ranks(attempts: &[Attempt]) -> Vec<u8> {
+    let mut ranks: Vec<u8> = attempts.iter().map(|attempt| attempt.because.order()).collect();
+    for at in (1..ranks.len()).rev() {
+        ranks[at - 1] = ranks[at - 1].min(ranks[at]);
+    }
+    ranks
 }
 
 impl Contact {
