@@ -10,7 +10,10 @@ mod index;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     extension::ExtensionNumber,
@@ -39,8 +42,8 @@ pub struct Rules(Option<Arc<Checked>>);
 struct Checked {
     file: RuleFile,
     index: Index,
-    /// What each line costs by the rules, in the order of the file's lines.
-    rates: Vec<Option<Rates>>,
+    /// What lines cost by the rules.
+    rates: BTreeMap<LineName, Rates>,
 }
 
 /// Why rules make no sense. Each names the rule.
@@ -99,7 +102,8 @@ impl Rules {
             return Ok(Self(None));
         }
         let index = Index::new(&file.rule);
-        let rates = file.line.values().map(LineRule::rates).collect();
+        let rates = |(name, rule): (&LineName, &LineRule)| Some((name.clone(), rule.rates()?));
+        let rates = file.line.iter().filter_map(rates).collect();
         Ok(Self(Some(Arc::new(Checked { file, index, rates }))))
     }
 
@@ -122,13 +126,11 @@ impl Rules {
 
     /// What the rules say about this line.
     pub(super) fn line(&self, line: &Line) -> Policy<'_> {
-        let said = self.0.as_deref().and_then(|checked| {
-            // The tables have the same order.
-            let at = checked.file.line.keys().position(|name| name.as_str() == &*line.name)?;
-            Some((checked.file.line.values().nth(at)?, checked.rates.get(at)?.as_ref()))
-        });
-        let (rule, rates) = said.unzip();
-        Policy { rule, rates: rates.flatten() }
+        let checked = self.0.as_deref();
+        Policy {
+            rule: checked.and_then(|checked| checked.file.line.get(&*line.name)),
+            rates: checked.and_then(|checked| checked.rates.get(&*line.name)),
+        }
     }
 
     /// The rules that fit.

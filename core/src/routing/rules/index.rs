@@ -42,10 +42,7 @@ impl Index {
         let mut found = self.others.clone();
         let number = question.number.map(super::E164::as_str);
         for digits in question.dialled.into_iter().chain(number) {
-            for length in 0..=digits.len() {
-                let Some(beginning) = digits.get(..length) else { continue };
-                found.extend(rows(&self.beginnings, beginning));
-            }
+            found.extend(beginnings(&self.beginnings, digits));
         }
         if let Some(domain) = question.domain {
             found.extend(rows(&self.domains, domain));
@@ -57,6 +54,23 @@ impl Index {
         found.dedup();
         found
     }
+}
+
+/// The rows that the digits begin with. Rows that begin alike stand side by side, so that each digit
+/// leaves fewer of them to look through.
+fn beginnings(mut list: &[(Box<str>, u32)], digits: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for length in 0..=digits.len() {
+        let Some(beginning) = digits.get(..length) else { continue };
+        let start = list.partition_point(|(row, _)| **row < *beginning);
+        let end = start + list[start..].partition_point(|(row, _)| row.starts_with(beginning));
+        list = &list[start..end];
+        if list.is_empty() {
+            break;
+        }
+        found.extend(rows(list, beginning));
+    }
+    found
 }
 
 fn rows<'a>(list: &'a [(Box<str>, u32)], key: &'a str) -> impl Iterator<Item = u32> + 'a {
