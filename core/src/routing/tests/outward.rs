@@ -420,6 +420,29 @@ fn one_person_with_several_addresses_is_one_route() {
 }
 
 #[test]
+fn a_preferred_line_comes_before_the_network_of_an_address_however_many_addresses_there_are() {
+    let mut own = account(1, "own");
+    own.domains = vec!["provider.example".into()];
+    let mut house = with(vec![own, account(2, "two")]);
+    house.rules = rules(vec![Rule {
+        domains: vec!["provider.example".parse().unwrap()],
+        prefer: names(&["two"]),
+        ..rule("by-two")
+    }]);
+    let contact: Contact = "sip:alice@provider.example".parse().unwrap();
+    let alone = route(&contact, &Caller::default(), &house);
+    assert_eq!(reasons(&alone), ["preferred", "on-net"]);
+    let several = ["bob@elsewhere.example".parse().unwrap(), contact.clone()];
+    for (contacts, also) in [(&several[1..], 0), (&several[..], 1)] {
+        let route = route_any(contacts, &Caller::default(), &house);
+        let lines: Vec<_> =
+            tried(&route).into_iter().filter(|one| !one.starts_with("peer")).collect();
+        assert_eq!(lines, tried(&alone));
+        assert_eq!(route.attempts.len(), lines.len() + also);
+    }
+}
+
+#[test]
 fn nobody_outside_is_connected_to_the_outside() {
     let house = with(vec![account(1, "one")]);
     for origin in [Origin::Line(LineId(1)), Origin::Peer] {
