@@ -29,6 +29,7 @@
 //! | `network` | what the network looks like, and what is told of it |
 //! | `programs` | programs that are phones |
 //! | `query` | OPTIONS to somebody else |
+//! | `reports` | what calls report, and how they ended |
 //! | `storing` | answers that wait for the store |
 //! | `trace` | what was tried for a call |
 
@@ -53,6 +54,7 @@ mod outside;
 mod programs;
 mod query;
 mod registration;
+mod reports;
 pub mod settings;
 mod steering;
 mod storing;
