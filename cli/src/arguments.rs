@@ -138,6 +138,12 @@ pub(crate) enum Command {
     },
     /// Look for what could keep calls from working, and say what to do.
     Doctor,
+    /// The account by which Telepathy's programs, such as Empathy, call through the service.
+    Telepathy {
+        /// What to do with it; without it its state is shown.
+        #[command(subcommand)]
+        command: Option<Telepathy>,
+    },
     /// Write man pages or completions, for packagers.
     #[command(hide = true)]
     Generate {
@@ -183,6 +189,17 @@ pub(crate) struct OneCall {
     /// The call; may be left out when there is only one.
     #[arg(value_parser = call_number)]
     pub(crate) call: Option<u64>,
+}
+
+/// What to do with the account in Telepathy.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Telepathy {
+    /// Make it, or enable the one there is, and let clients offer it for telephone numbers.
+    Setup,
+    /// Show whether it is there and connected.
+    Status,
+    /// Remove it.
+    Remove,
 }
 
 /// What to do with phones.

@@ -14,10 +14,11 @@ mod providers;
 mod query;
 mod rules;
 mod status;
+mod telepathy;
 mod watch;
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, Telepathy},
     failure::Failure,
     output::Output,
     service::Service,
@@ -33,6 +34,9 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Generate { command } => return generate::run(&command),
         Command::Config { command } => return config::run(&command, system, output).await,
         Command::Doctor => return doctor::run(system, output).await,
+        Command::Telepathy { command } => {
+            return telepathy::run(&command.unwrap_or(Telepathy::Status), output).await;
+        }
         _ => {}
     }
     let service = Service::connect(system).await?;
@@ -61,6 +65,9 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Watch { count } => watch::run(&service, output, count).await,
         Command::Rules { command } => rules::run(&service, output, command).await,
         Command::Query { uri } => query::run(&service, output, &uri).await,
-        Command::Config { .. } | Command::Doctor | Command::Generate { .. } => Ok(()),
+        Command::Config { .. }
+        | Command::Doctor
+        | Command::Generate { .. }
+        | Command::Telepathy { .. } => Ok(()),
     }
 }
