@@ -9,7 +9,7 @@ mod methods;
 
 use std::time::{Duration, Instant};
 
-use sipwitch_dbus_interfaces::names::BUS_NAME;
+use sipwitch_dbus_interfaces::names::{BUS_NAME, ENDPOINT_INTERFACE};
 use zbus::{Message, message::Type};
 
 use crate::{
@@ -57,9 +57,9 @@ impl Bridge {
     pub(crate) fn receive(&mut self, message: &Message, now: Instant, wall: f64) {
         self.debug.now = wall;
         match message.message_type() {
-            Type::MethodCall => self.called(message),
-            Type::MethodReturn | Type::Error => self.answered(message),
-            Type::Signal => self.signalled(message),
+            Type::MethodCall => self.called(message, now),
+            Type::MethodReturn | Type::Error => self.answered(message, now),
+            Type::Signal => self.signalled(message, now),
         }
         let is_needed = self.connection.is_some() || self.is_making;
         self.ends_at = match self.ends_at {
@@ -75,8 +75,9 @@ impl Bridge {
     }
 
     /// When [`Self::handle_deadline`] has something to do. May change with every input.
-    pub(crate) const fn next_deadline(&self) -> Option<Instant> {
-        self.ends_at
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let of_calls = self.connection.as_ref().and_then(Connection::next_deadline);
+        self.ends_at.into_iter().chain(of_calls).min()
     }
 
     /// Does what is due. Calling it too early does nothing.
@@ -86,6 +87,9 @@ impl Bridge {
             // Whoever asks before the name is gone is still answered.
             self.outbox.give_back_name(MANAGER_BUS_NAME, Awaited::ManagerName);
         }
+        if let Some(connection) = &mut self.connection {
+            connection.handle_deadline(now, &mut self.outbox);
+        }
     }
 
     /// Whether the process is to end.
@@ -94,7 +98,7 @@ impl Bridge {
     }
 
     /// An answer to a call of ours.
-    fn answered(&mut self, message: &Message) {
+    fn answered(&mut self, message: &Message, now: Instant) {
         let header = message.header();
         let Some(awaited) = header.reply_serial().and_then(|serial| self.outbox.awaited(serial))
         else {
@@ -134,12 +138,16 @@ impl Bridge {
             Awaited::Available(available) => {
                 connection.available_known(service::read(message), available, outbox)
             }
+            Awaited::Dialled(_) | Awaited::AnswerTaken(_) | Awaited::OfferNamed(_) => {
+                connection.call_answered(&awaited, message, outbox, now);
+                Outcome::GoesOn
+            }
             Awaited::Nothing | Awaited::ManagerName | Awaited::ConnectionName(_) => Outcome::GoesOn,
         };
         self.after(outcome);
     }
 
-    fn signalled(&mut self, message: &Message) {
+    fn signalled(&mut self, message: &Message, now: Instant) {
         let header = message.header();
         let from_bus = header.sender().is_some_and(|sender| sender == "org.freedesktop.DBus");
         if from_bus && header.member().is_some_and(|member| member == "NameOwnerChanged") {
@@ -149,8 +157,19 @@ impl Bridge {
                 && !old.is_empty()
                 && let Some(connection) = &mut self.connection
             {
-                let outcome = connection.service_gone(&mut self.outbox);
+                let outcome = connection.service_gone(&mut self.outbox, now);
                 self.after(outcome);
+            }
+        }
+        let is_for_phone = header.interface().is_some_and(|name| name == ENDPOINT_INTERFACE);
+        if is_for_phone && let Some(connection) = &mut self.connection {
+            let path = header.path().map(ToString::to_string).unwrap_or_default();
+            let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+            let member = header.member().map(ToString::to_string).unwrap_or_default();
+            // Anybody on the bus can send signals; only those of the service are its word.
+            if connection.is_our_phone(&path, &sender) {
+                connection.told(&member, message, &mut self.outbox, now);
+                self.debug.note(&mut self.outbox, format!("the service said {member}"));
             }
         }
     }
@@ -168,9 +187,9 @@ impl Bridge {
     }
 
     /// The user wants no connection any more.
-    fn disconnect(&mut self) {
+    fn disconnect(&mut self, now: Instant) {
         if let Some(mut connection) = self.connection.take() {
-            connection.end(Reason::Requested, &mut self.outbox);
+            connection.end(Reason::Requested, &mut self.outbox, now);
             self.after(Outcome::Over);
         }
     }

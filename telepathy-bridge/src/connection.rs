@@ -3,12 +3,16 @@
 
 mod addressing;
 mod aliasing;
+mod calls;
 mod contacts;
 mod old;
 mod presence;
 mod requests;
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use sipwitch_dbus_interfaces::ObjectName;
 use zbus::{
@@ -17,6 +21,7 @@ use zbus::{
 };
 
 use crate::{
+    call::{Call, Reason as CallReason},
     definition::{
         Interface,
         connection::{
@@ -71,6 +76,9 @@ pub(crate) struct Connection {
     wants_calls: bool,
     /// Said by the user beside the presence.
     status_message: String,
+    calls: BTreeMap<u32, Call>,
+    /// The number of the last call.
+    next_call: u32,
 }
 
 /// What happened to the connection beside what it sends.
@@ -94,7 +102,14 @@ impl Connection {
             phone: None,
             wants_calls: true,
             status_message: String::new(),
+            calls: BTreeMap::new(),
+            next_call: 0,
         }
+    }
+
+    /// Whether a signal from this sender about this object is the service's word to us.
+    pub(crate) fn is_our_phone(&self, path: &str, sender: &str) -> bool {
+        self.phone.as_ref().is_some_and(|(phone, owner)| phone == path && owner == sender)
     }
 
     fn self_id(&self) -> &str {
@@ -109,9 +124,7 @@ impl Connection {
             (i, "SelfID") if i == CONNECTION.name => self.self_id().to_owned().into(),
             (i, "Status") if i == CONNECTION.name => (self.status as u32).into(),
             (i, "HasImmortalHandles") if i == CONNECTION.name => true.into(),
-            (i, "Channels") if i == REQUESTS.name => {
-                Vec::<(zbus::zvariant::ObjectPath<'static>, Map)>::new().into()
-            }
+            (i, "Channels") if i == REQUESTS.name => self.channels().into(),
             (i, "RequestableChannelClasses") if i == REQUESTS.name => classes().into(),
             (i, "ContactAttributeInterfaces") if i == CONTACTS.name => {
                 names(contacts::WITH_ATTRIBUTES).into()
@@ -144,7 +157,7 @@ impl Connection {
                 }
                 _ => self.old_method(name, call),
             },
-            i if i == REQUESTS.name => self.requests_method(name, call),
+            i if i == REQUESTS.name => self.requests_method(name, call, outbox),
             i if i == CONTACTS.name => self.contacts_method(name, call),
             i if i == ALIASING.name => self.aliasing_method(name, call, outbox),
             i if i == SIMPLE_PRESENCE.name => self.presence_method(name, call, outbox),
@@ -288,22 +301,29 @@ impl Connection {
         details.insert("debug-message".into(), refused.name.clone().into());
         let values = (error.as_str().to_owned(), details);
         outbox.signal(CONNECTION_PATH, &CONNECTION, "ConnectionError", values);
-        self.end(reason, outbox);
+        self.leave(reason, outbox);
         Outcome::Over
     }
 
     /// The service has gone; it is started again by the next connection.
-    pub(crate) fn service_gone(&mut self, outbox: &mut Outbox) -> Outcome {
-        if self.phone.take().is_none() {
+    pub(crate) fn service_gone(&mut self, outbox: &mut Outbox, now: Instant) -> Outcome {
+        if self.phone.is_none() {
             // Its answer, an error, is still to come.
             return Outcome::GoesOn;
         }
+        self.close_calls(Some(&CallReason::service_gone()), outbox, now);
+        self.phone = None;
         let words = "the service has left the bus".to_owned();
         self.fail(&Refused { name: String::new(), words }, outbox)
     }
 
     /// Ends the connection; it is of no use afterwards.
-    pub(crate) fn end(&mut self, reason: Reason, outbox: &mut Outbox) {
+    pub(crate) fn end(&mut self, reason: Reason, outbox: &mut Outbox, now: Instant) {
+        self.close_calls(None, outbox, now);
+        self.leave(reason, outbox);
+    }
+
+    fn leave(&mut self, reason: Reason, outbox: &mut Outbox) {
         if let Some((phone, _)) = self.phone.take() {
             outbox.unregister(&phone);
         }

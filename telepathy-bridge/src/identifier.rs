@@ -9,6 +9,9 @@ use sipwitch_core::contact::Contact;
 
 use crate::error::{Error, Name};
 
+/// Who calls without saying who (RFC 3323 §4.1.1.3).
+pub(crate) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+
 /// The fields of an address book that can be called.
 pub(crate) const VCARD_FIELDS: &[&str] = &["tel", "x-sip"];
 /// The schemes of addresses that can be called.

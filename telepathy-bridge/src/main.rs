@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod bridge;
+mod call;
 mod connection;
 mod debug;
 mod definition;

@@ -4,6 +4,10 @@
 use crate::{
     definition::{
         Interface,
+        call::{
+            CALL, CHANNEL, CONTENT, CONTENT_DTMF, CONTENT_MEDIA, ENDPOINT, HOLD, MEDIA_DESCRIPTION,
+            STREAM, STREAM_MEDIA,
+        },
         connection::CONNECTION,
         manager::{DEBUG, MANAGER, PROTOCOL},
     },
@@ -19,6 +23,59 @@ pub(crate) const DEBUG_PATH: &str = "/org/freedesktop/Telepathy/debug";
 /// The connection.
 pub(crate) const CONNECTION_PATH: &str = "/org/freedesktop/Telepathy/Connection/sipwitch/tel/house";
 
+/// What a call can do besides.
+pub(crate) const CALL_INTERFACES: &[&Interface] = &[&HOLD];
+/// What its sound can do besides.
+pub(crate) const CONTENT_INTERFACES: &[&Interface] = &[&CONTENT_MEDIA, &CONTENT_DTMF];
+/// What the way of its sound can do besides.
+pub(crate) const STREAM_INTERFACES: &[&Interface] = &[&STREAM_MEDIA];
+
+/// The objects of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The channel itself.
+    Channel,
+    /// Its sound.
+    Content,
+    /// The way of the sound.
+    Stream,
+    /// The far end of that way.
+    Endpoint,
+    /// What the handler is to accept.
+    Offer(u32),
+}
+
+impl Part {
+    /// The path of this part of a call.
+    pub(crate) fn path(self, call: u32) -> String {
+        let channel = format!("{CONNECTION_PATH}/call{call}");
+        match self {
+            Self::Channel => channel,
+            Self::Content => format!("{channel}/audio"),
+            Self::Stream => format!("{channel}/audio/stream"),
+            Self::Endpoint => format!("{channel}/audio/endpoint"),
+            Self::Offer(number) => format!("{channel}/audio/offer{number}"),
+        }
+    }
+
+    /// Reads what stands behind the connection in a path.
+    fn read(below: &str) -> Option<(u32, Self)> {
+        let (call, part) = match below.split_once('/') {
+            Some((call, part)) => (call, Some(part)),
+            None => (below, None),
+        };
+        let call = call.strip_prefix("call")?.parse().ok()?;
+        let part = match part {
+            None => Self::Channel,
+            Some("audio") => Self::Content,
+            Some("audio/stream") => Self::Stream,
+            Some("audio/endpoint") => Self::Endpoint,
+            Some(other) => Self::Offer(other.strip_prefix("audio/offer")?.parse().ok()?),
+        };
+        Some((call, part))
+    }
+}
+
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Object {
@@ -30,6 +87,8 @@ pub(crate) enum Object {
     Debug,
     /// The connection.
     Connection,
+    /// A part of the call of this number.
+    Call(u32, Part),
 }
 
 impl Object {
@@ -40,7 +99,11 @@ impl Object {
             PROTOCOL_PATH => Self::Protocol,
             DEBUG_PATH => Self::Debug,
             CONNECTION_PATH => Self::Connection,
-            _ => return None,
+            other => {
+                let below = other.strip_prefix(CONNECTION_PATH)?.strip_prefix('/')?;
+                let (call, part) = Part::read(below)?;
+                Self::Call(call, part)
+            }
         })
     }
 
@@ -54,6 +117,14 @@ impl Object {
             Self::Protocol => with(&PROTOCOL, PROTOCOL_INTERFACES),
             Self::Debug => vec![&DEBUG],
             Self::Connection => with(&CONNECTION, CONNECTION_INTERFACES),
+            Self::Call(_, Part::Channel) => std::iter::once(&CHANNEL)
+                .chain([&CALL])
+                .chain(CALL_INTERFACES.iter().copied())
+                .collect(),
+            Self::Call(_, Part::Content) => with(&CONTENT, CONTENT_INTERFACES),
+            Self::Call(_, Part::Stream) => with(&STREAM, STREAM_INTERFACES),
+            Self::Call(_, Part::Endpoint) => vec![&ENDPOINT],
+            Self::Call(_, Part::Offer(_)) => vec![&MEDIA_DESCRIPTION],
         }
     }
 }

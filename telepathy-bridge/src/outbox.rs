@@ -41,6 +41,13 @@ impl Outbox {
         self.messages.extend(signal(path, interface, member, &values.into()));
     }
 
+    /// A signal without values.
+    pub(crate) fn bare_signal(&mut self, path: &str, interface: &Interface, member: &str) {
+        debug_assert_eq!(interface.signal(member), Some(""));
+        let built = Message::signal(path, interface.name, member);
+        self.messages.extend(built.and_then(|builder| builder.build(&())).ok());
+    }
+
     /// A signal to everybody, behind the reply of the method that runs.
     pub(crate) fn signal_behind(
         &mut self,

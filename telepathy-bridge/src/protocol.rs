@@ -8,6 +8,7 @@ use zbus::zvariant::Value;
 use crate::{
     definition::{
         Interface,
+        call::CALL,
         connection::{
             ADDRESSING, ALIASING, CONTACT_CAPABILITIES, CONTACTS, REQUESTS, SERVICE_POINT,
             SIMPLE_PRESENCE,
@@ -73,7 +74,6 @@ pub(crate) const STATUSES: &[Status] = &[AVAILABLE, BUSY, OFFLINE, UNKNOWN];
 
 /// What a class of channels fixes.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "no class of channels is there yet")]
 pub(crate) enum Fixed {
     /// A text.
     Text(&'static str),
@@ -84,7 +84,8 @@ pub(crate) enum Fixed {
 }
 
 impl Fixed {
-    fn value(self) -> Value<'static> {
+    /// As it stands on the bus.
+    pub(crate) fn value(self) -> Value<'static> {
         match self {
             Self::Text(text) => text.into(),
             Self::Number(number) => number.into(),
@@ -104,7 +105,18 @@ pub(crate) struct Class {
 }
 
 /// All of them.
-pub(crate) const CLASSES: &[Class] = &[];
+pub(crate) const CLASSES: &[Class] = &[Class {
+    fixed: &[
+        ("org.freedesktop.Telepathy.Channel.ChannelType", Fixed::Text(CALL.name)),
+        ("org.freedesktop.Telepathy.Channel.TargetHandleType", Fixed::Number(1)),
+        ("org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudio", Fixed::Flag(true)),
+    ],
+    allowed: &[
+        "org.freedesktop.Telepathy.Channel.TargetHandle",
+        "org.freedesktop.Telepathy.Channel.TargetID",
+        "org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudioName",
+    ],
+}];
 
 /// The classes as they stand on the bus: `a(a{sv}as)`.
 pub(crate) fn classes() -> Vec<(Map, Vec<String>)> {

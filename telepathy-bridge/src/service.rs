@@ -8,7 +8,7 @@ use sipwitch_dbus_interfaces::{
         BUS_NAME, ENDPOINT_INTERFACE, EXTENSION_INTERFACE, PHONE_INTERFACE, ROOT,
         SIPWITCH_INTERFACE,
     },
-    wire::EndpointOptions,
+    wire::{EndpointDialOptions, EndpointOptions, HangUpOptions, RejectOptions},
 };
 use zbus::{Message, message::Type, zvariant::OwnedValue};
 
@@ -47,6 +47,12 @@ pub(crate) enum Awaited {
     Extension,
     /// It rings here, or not: this was wanted.
     Available(bool),
+    /// The leg of the call of this number.
+    Dialled(u32),
+    /// The answer of the call of this number was taken.
+    AnswerTaken(u32),
+    /// The name of the offer of the call of this number.
+    OfferNamed(u32),
     /// Nothing comes of it.
     Nothing,
 }
@@ -144,4 +150,67 @@ impl Outbox {
         let whom = Whom { name: BUS_NAME, path: phone, interface: ENDPOINT_INTERFACE };
         self.ask(&whom, "SetAvailable", &available, Awaited::Available(available));
     }
+
+    /// Calls, for the call of this number.
+    pub(crate) fn dial(
+        &mut self,
+        phone: &str,
+        call: u32,
+        contact: &str,
+        offer: &[u8],
+        options: &EndpointDialOptions,
+    ) {
+        self.ask(&endpoint(phone), "Dial", &(contact, offer, options), Awaited::Dialled(call));
+    }
+
+    /// Tells a caller how far the call is.
+    pub(crate) fn show_progress(&mut self, phone: &str, leg: u64, sip_code: u32) {
+        let nothing: &[u8] = &[];
+        self.ask(&endpoint(phone), "ShowProgress", &(leg, sip_code, nothing), Awaited::Nothing);
+    }
+
+    /// Takes a call.
+    pub(crate) fn answer_leg(&mut self, phone: &str, leg: u64, call: u32, answer: &[u8]) {
+        self.ask(&endpoint(phone), "Answer", &(leg, answer), Awaited::AnswerTaken(call));
+    }
+
+    /// Does not take a call.
+    pub(crate) fn reject(&mut self, phone: &str, leg: u64, sip_code: u32) {
+        let values = (leg, sip_code, RejectOptions::default());
+        self.ask(&endpoint(phone), "Reject", &values, Awaited::Nothing);
+    }
+
+    /// Leaves a call.
+    pub(crate) fn hang_up(&mut self, phone: &str, leg: u64, options: &HangUpOptions) {
+        self.ask(&endpoint(phone), "HangUp", &(leg, options), Awaited::Nothing);
+    }
+
+    /// Describes our end anew.
+    pub(crate) fn offer_description(&mut self, phone: &str, leg: u64, call: u32, offer: &[u8]) {
+        let awaited = Awaited::OfferNamed(call);
+        self.ask(&endpoint(phone), "OfferDescription", &(leg, offer), awaited);
+    }
+
+    /// Answers an offer of the far end.
+    pub(crate) fn answer_description(
+        &mut self,
+        phone: &str,
+        leg: u64,
+        exchange: u32,
+        answer: &[u8],
+    ) {
+        let values = (leg, exchange, answer);
+        self.ask(&endpoint(phone), "AnswerDescription", &values, Awaited::Nothing);
+    }
+
+    /// Refuses an offer of the far end.
+    pub(crate) fn refuse_description(&mut self, phone: &str, leg: u64, exchange: u32, code: u32) {
+        let values = (leg, exchange, code);
+        self.ask(&endpoint(phone), "RefuseDescription", &values, Awaited::Nothing);
+    }
+}
+
+/// Our phone, for its program.
+const fn endpoint(phone: &str) -> Whom<'_> {
+    Whom { name: BUS_NAME, path: phone, interface: ENDPOINT_INTERFACE }
 }

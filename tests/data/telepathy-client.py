@@ -3,10 +3,20 @@
 """A Telepathy client by Telepathy's own library: obeys one word a line, tells what it sees.
 
 connect             makes the account of SIP Witch in Mission Control, and waits until it is connected
+await               waits for the account that somebody else has made
 contact ID          what the connection knows of a contact
 presence WORD       chooses a presence
 disconnect          wants to be offline
+call ID             calls; sound is sent and counted, tones are sent within it (RFC 4733)
+accept              takes the call that rings
+hold WORD           "yes" holds the call, "no" takes it back
+tones TEXT          sends tones
+hangup REASON       ends the call, for a reason by its number
+
+Each signal of a call is told as "signal NAME", in the order of the bus.
 """
+import socket
+import struct
 import sys
 
 import gi
@@ -37,13 +47,28 @@ def connect():
     path = "/" + MANAGER.replace(".", "/")
     made = bus.call_sync(MANAGER, path, MANAGER, "CreateAccount", given, None, 0, -1, None)
     say("account", made[0])
+    use(made[0])
+
+
+def use(path):
     global account
-    account = manager.ensure_account(made[0])
+    account = manager.ensure_account(path)
     account.connect("notify::connection", connected)
     account.connect("notify::current-presence-type", present)
     account.connect("notify::connection-status", status)
     features = [Tp.Account.get_feature_quark_connection()]
     account.prepare_async(features, lambda a, r: connected(a, None))
+
+
+def await_():
+    path = "/" + MANAGER.replace(".", "/")
+    given = GLib.Variant("(ss)", (MANAGER, "ValidAccounts"))
+    properties = "org.freedesktop.DBus.Properties"
+    found = bus.call_sync(MANAGER, path, properties, "Get", given, None, 0, -1, None)[0]
+    use(found[0])
+    given = GLib.Variant("(ss)", (ACCOUNT + ".Interface.Addressing", "URISchemes"))
+    schemes = bus.call_sync(MANAGER, found[0], properties, "Get", given, None, 0, -1, None)[0]
+    say("schemes", *sorted(schemes))
 
 
 def connected(_account, _property):
@@ -101,13 +126,182 @@ def disconnect():
     account.request_presence_async(Tp.ConnectionPresenceType.OFFLINE, "offline", "", lambda a, r: None)
 
 
+class Sound:
+    """What streams for a call: plain UDP, one codec, silence; as a handler with farstream would."""
+
+    CODECS = [(8, "PCMA", 8000, 0, False, {}), (101, "telephone-event", 8000, 0, False, {"events": "0-15"})]
+
+    def __init__(self, name, call):
+        self.name, self.call = name, call
+        self.content = call + "/audio"
+        self.stream = self.content + "/stream"
+        self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.rtp.bind(("127.0.0.1", 0))
+        self.heard, self.sent, self.to, self.event = 0, 0, None, None
+        GLib.io_add_watch(self.rtp, GLib.IO_IN, self.receive)
+        GLib.timeout_add(20, self.send)
+        bus.signal_subscribe(name, None, None, None, None, 0, self.signal)
+
+    def ask(self, path, interface, method, types=None, *values):
+        interface = "org.freedesktop.Telepathy." + interface
+        given = GLib.Variant(types, values) if types else None
+        return bus.call_sync(self.name, path, interface, method, given, None, 0, -1, None)
+
+    def get(self, path, interface, name):
+        given = ("org.freedesktop.Telepathy." + interface, name)
+        types = GLib.Variant("(ss)", given)
+        properties = "org.freedesktop.DBus.Properties"
+        return bus.call_sync(self.name, path, properties, "Get", types, None, 0, -1, None)[0]
+
+    def begin(self):
+        self.ask(self.call, "Channel.Type.Call1", "Accept")
+        self.remote(self.candidates())
+        self.complete("Receiving")
+        offer = self.get(self.content, "Call1.Content.Interface.Media", "MediaDescriptionOffer")
+        self.agree(offer[0])
+        self.complete("Sending")
+        more = {"protocol": GLib.Variant("u", 0), "type": GLib.Variant("u", 1)}
+        port = self.rtp.getsockname()[1]
+        self.ask(self.stream, "Call1.Stream.Interface.Media", "AddCandidates", "(a(usua{sv}))",
+                 [(1, "127.0.0.1", port, more)])
+        self.ask(self.stream, "Call1.Stream.Interface.Media", "FinishInitialCandidates")
+
+    def complete(self, way):
+        """Begins or ends what is to be begun or ended."""
+        media = "Call1.Stream.Interface.Media"
+        done = {1: 3, 2: 0}.get(self.get(self.stream, media, way + "State"))
+        if done is not None:
+            self.ask(self.stream, media, "Complete" + way + "StateChange", "(u)", done)
+
+    def agree(self, offer):
+        codecs = GLib.Variant("a(usuuba{ss})", self.CODECS)
+        said = {"org.freedesktop.Telepathy.Call1.Content.MediaDescription.Codecs": codecs}
+        self.ask(offer, "Call1.Content.MediaDescription", "Accept", "(a{sv})", said)
+
+    def candidates(self):
+        try:
+            return self.get(self.content + "/endpoint", "Call1.Stream.Endpoint", "RemoteCandidates")
+        except GLib.Error:
+            return []
+
+    def remote(self, candidates):
+        for component, address, port, _more in candidates:
+            if component == 1:
+                self.to = (address, port)
+
+    def signal(self, _bus, _sender, path, _interface, name, values):
+        if not path.startswith(self.call):
+            return
+        say("signal", name)
+        for way in ("Sending", "Receiving"):
+            if name == way + "StateChanged":
+                self.complete(way)
+        if name == "RemoteCandidatesAdded":
+            self.remote(values[0])
+        if name == "NewMediaDescriptionOffer":
+            self.agree(values[0])
+        if name == "DTMFChangeRequested":
+            event, state = values
+            self.event = event if state == 1 else None
+            if state == 3:
+                self.tone(event, True)
+            self.ask(self.content, "Call1.Content.Interface.Media", "AcknowledgeDTMFChange", "(yu)",
+                     event, 2 if state == 1 else 0)
+        if name == "HoldStateChanged":
+            say("hold", values[0], "reason", values[1])
+        if name == "CallMembersChanged":
+            say("members", *values[0].values())
+        if name == "CallStateChanged":
+            state, flags, (_actor, why, error, _words), _details = values
+            say("state", state, "flags", flags, "reason", why, error)
+
+    def receive(self, source, _condition):
+        source.recv(2048)
+        self.heard += 1
+        if self.heard == 50:
+            say("heard 50 packets")
+        return True
+
+    def packet(self, kind, marker, stamp, data):
+        self.sent += 1
+        head = struct.pack("!BBHII", 0x80, kind | marker << 7, self.sent & 0xFFFF, stamp, 4711)
+        self.rtp.sendto(head + data, self.to)
+
+    def tone(self, event, is_end):
+        for _ in range(3 if is_end else 1):
+            self.packet(101, 0, self.began, struct.pack("!BBH", event, 10 | is_end << 7, 1600))
+
+    def send(self):
+        if self.to is None:
+            return True
+        if self.event is None:
+            self.packet(8, 0, self.sent * 160, b"\xd5" * 160)
+            self.began = self.sent * 160
+        else:
+            self.tone(self.event, False)
+        return True
+
+
+sound = None
+
+
+def handle(_handler, _account, one, channels, _requests, _time, context, _data):
+    global sound
+    context.accept()
+    channel = channels[0]
+    sound = Sound(one.get_bus_name(), channel.get_object_path())
+    if channel.get_requested():
+        say("handling a call to", channel.get_identifier())
+        sound.begin()
+    else:
+        sound.ask(sound.call, "Channel.Type.Call1", "SetRinging")
+        say("rings from", channel.get_identifier(), "called", channel.get_target_contact().get_alias())
+
+
+handler = Tp.SimpleHandler.new_with_am(manager, True, False, "SipWitchTest", False, handle, None)
+handler.add_handler_filter_vardict(GLib.Variant("a{sv}", {
+    "org.freedesktop.Telepathy.Channel.ChannelType":
+        GLib.Variant("s", "org.freedesktop.Telepathy.Channel.Type.Call1")}))
+handler.register()
+
+
+def call(identifier):
+    request = Tp.AccountChannelRequest.new_audio_call(account, 0)
+    request.set_target_id(Tp.HandleType.CONTACT, identifier)
+
+    def made(proxy, result):
+        try:
+            proxy.create_channel_finish(result)
+        except GLib.Error as error:
+            say("no call:", error.message)
+
+    request.create_channel_async(handler.get_bus_name(), None, made)
+
+
+def accept():
+    sound.begin()
+
+
+def hold(word):
+    sound.ask(sound.call, "Channel.Interface.Hold", "RequestHold", "(b)", word == "yes")
+
+
+def tones(text):
+    sound.ask(sound.content, "Call1.Content.Interface.DTMF", "MultipleTones", "(s)", text)
+
+
+def hangup(reason):
+    sound.ask(sound.call, "Channel.Type.Call1", "Hangup", "(uss)", int(reason), "", "")
+    sound.ask(sound.call, "Channel", "Close")
+
+
 def obey(channel, _condition):
     line = channel.readline()
     if not line:
         loop.quit()
         return False
     word, *rest = line.split()
-    globals()[word](*rest)
+    globals()[word + "_" if word == "await" else word](*rest)
     return True
 
 

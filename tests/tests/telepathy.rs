@@ -2,7 +2,8 @@
 //! Telepathy's own programs, Mission Control and a client by TelepathyGLib, with our connection
 //! manager and the running service.
 
-use sipwitch_tests::peers::Telepathy;
+use anyhow::ensure;
+use sipwitch_tests::peers::{Account, Baresip, Telepathy};
 use sipwitch_tests::{House, Result};
 
 #[test]
@@ -34,5 +35,149 @@ fn an_account_in_a_house_without_an_extension_says_why_it_cannot_connect() -> Re
     let mut telepathy = Telepathy::start(&house)?;
     telepathy.client.type_line("connect")?;
     telepathy.client.wait_for("status 2 reason 0")?;
+    Ok(())
+}
+
+#[test]
+fn the_command_line_makes_shows_and_removes_the_account() -> Result<()> {
+    let house = House::plan().extensions(&["101"]).build()?;
+    let (status, said) = house.sipwitch(&["telepathy", "setup"])?;
+    ensure!(status.code() == Some(3), "without Mission Control it says what is missing: {said}");
+    ensure!(said.contains("telepathy-mission-control-5"), "{said}");
+
+    let mut telepathy = Telepathy::start(&house)?;
+    let (status, said) = house.sipwitch(&["telepathy", "setup"])?;
+    ensure!(status.success(), "{said}");
+    telepathy.client.type_line("await")?;
+    telepathy.client.wait_for("schemes sip sips tel")?;
+    telepathy.client.wait_for("connected as 101 called")?;
+    let (_, said) = house.sipwitch(&["telepathy"])?;
+    ensure!(said.contains("connected"), "{said}");
+    let (_, again) = house.sipwitch(&["telepathy", "setup"])?;
+    ensure!(again.contains("was there"), "there is one account: {again}");
+
+    let (status, said) = house.sipwitch(&["telepathy", "remove"])?;
+    ensure!(status.success(), "{said}");
+    let (_, said) = house.sipwitch(&["telepathy", "status"])?;
+    ensure!(said.contains("no account"), "{said}");
+    let (status, said) = house.sipwitch(&["telepathy", "remove"])?;
+    ensure!(status.code() == Some(1), "{said}");
+    Ok(())
+}
+
+fn phone(house: &House, number: &str) -> Result<Baresip> {
+    let mut phone = Baresip::start(&Account::new(number, house.at))?;
+    phone.registered()?;
+    Ok(phone)
+}
+
+/// A house with somebody to call, and a client that is connected as 101.
+fn connected() -> Result<(House, Baresip, Telepathy)> {
+    let settings = "[dial]\nfrom = \"101\"\n";
+    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
+    let bert = phone(&house, "102")?;
+    let mut telepathy = Telepathy::start(&house)?;
+    telepathy.client.type_line("connect")?;
+    telepathy.client.wait_for("connected as 101 called")?;
+    Ok((house, bert, telepathy))
+}
+
+/// The signals of calls that the client has told, in their order.
+fn signals(telepathy: &Telepathy) -> Vec<String> {
+    let lines = telepathy.client.said.all();
+    lines.iter().filter_map(|line| line.strip_prefix("signal ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_call_by_mission_control_rings_talks_holds_and_ends() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    client.type_line("call 102")?;
+    client.wait_for("handling a call to 102")?;
+    ensure!(bert.incoming()?.contains("101"), "the phone shows who calls");
+    client.wait_for("members 1")?;
+    client.wait_for("state 3 flags 0 reason 1")?;
+    bert.answer()?;
+    bert.established()?;
+    client.wait_for("state 4 flags 0 reason 1")?;
+    client.wait_for("state 5 flags 0 reason 1")?;
+    client.wait_for("heard 50 packets")?;
+    bert.hears_more_than(50)?;
+
+    client.type_line("tones 5#")?;
+    ensure!(bert.heard_dtmf()? == '5');
+    ensure!(bert.heard_dtmf()? == '#');
+    client.wait_for("signal StoppedTones")?;
+
+    client.type_line("hold yes")?;
+    client.wait_for("hold 1 reason 1")?;
+    client.wait_for("state 5 flags 1")?;
+    client.type_line("hold no")?;
+    client.wait_for("hold 0 reason 1")?;
+
+    bert.hang_up()?;
+    client.wait_for("state 6 flags 0 reason 2 org.freedesktop.Telepathy.Error.Terminated")?;
+    let told = signals(&telepathy);
+    let golden = [
+        "CallStateChanged",
+        "ReceivingStateChanged",
+        "ReceivingStateChanged",
+        "LocalMediaDescriptionChanged",
+        "MediaDescriptionOfferDone",
+        "LocalCandidatesAdded",
+        "CallMembersChanged",
+        "CallStateChanged",
+        "RemoteCandidatesAdded",
+        "EndpointsChanged",
+        "NewMediaDescriptionOffer",
+        "CallMembersChanged",
+        "CallStateChanged",
+        "SendingStateChanged",
+        "RemoteMembersChanged",
+        "LocalMediaDescriptionChanged",
+        "RemoteMediaDescriptionsChanged",
+        "MediaDescriptionOfferDone",
+        "CallStateChanged",
+        "SendingStateChanged",
+    ];
+    ensure!(told.iter().map(String::as_str).take(golden.len()).eq(golden), "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn a_phone_calls_the_client_which_takes_the_call_and_hangs_up() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    bert.call("101")?;
+    client.wait_for("rings from 102")?;
+    bert.ringing()?;
+    client.type_line("accept")?;
+    bert.established()?;
+    client.wait_for("state 4 flags 0 reason 2")?;
+    client.wait_for("state 5 flags 0 reason 1")?;
+    client.wait_for("heard 50 packets")?;
+    bert.hears_more_than(50)?;
+    client.type_line("hangup 2")?;
+    bert.closed()?;
+    client.wait_for("signal Closed")?;
+    Ok(())
+}
+
+#[test]
+fn a_call_that_is_not_taken_says_why_on_both_sides() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    client.type_line("call 102")?;
+    bert.incoming()?;
+    bert.hang_up()?;
+    bert.closed()?;
+    client.wait_for("state 6 flags 0 reason 8 org.freedesktop.Telepathy.Error.Busy")?;
+    client.type_line("call 999999")?;
+    client.wait_for("state 6 flags 0 reason 10 org.freedesktop.Telepathy.Error.NotAvailable")?;
+
+    bert.call("101")?;
+    client.wait_for("rings from 102")?;
+    client.type_line("hangup 8")?;
+    ensure!(bert.closed()?.contains("486"), "busy is told as busy");
     Ok(())
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Calls of our methods: which object, whether the types are right, who answers.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use zbus::{
     Message,
@@ -32,7 +32,7 @@ const UNKNOWN_PROPERTY: &str = "org.freedesktop.DBus.Error.UnknownProperty";
 const READ_ONLY: &str = "org.freedesktop.DBus.Error.PropertyReadOnly";
 
 impl Bridge {
-    pub(super) fn called(&mut self, call: &Message) {
+    pub(super) fn called(&mut self, call: &Message, now: Instant) {
         let header = call.header();
         let path = header.path().map(ToString::to_string).unwrap_or_default();
         let interface = header.interface().map(ToString::to_string);
@@ -70,7 +70,7 @@ impl Bridge {
         let given = call.body().signature().to_string_no_parens();
         // One structure alone and its fields side by side are the same bytes.
         let result = if given == takes || format!("({given})") == takes {
-            self.method(object, interface, &member, call)
+            self.method(object, (interface, &member), call, now)
         } else {
             let words = format!("{member} takes ({takes}), not ({given})");
             Err(Name::InvalidArgument.because(words))
@@ -83,8 +83,9 @@ impl Bridge {
     pub(crate) fn paths(&self) -> Vec<String> {
         let mut paths: Vec<String> =
             [MANAGER_PATH, PROTOCOL_PATH, DEBUG_PATH].map(str::to_owned).into();
-        if self.connection.is_some() {
+        if let Some(connection) = &self.connection {
             paths.push(CONNECTION_PATH.to_owned());
+            paths.extend(connection.paths());
         }
         paths
     }
@@ -104,20 +105,27 @@ impl Bridge {
     fn method(
         &mut self,
         object: Object,
-        interface: &Interface,
-        name: &str,
+        (interface, name): (&Interface, &str),
         call: &Message,
+        now: Instant,
     ) -> Result<Reply, Error> {
         match object {
             Object::Manager => self.manager_method(name, call),
             Object::Protocol => protocol_method(interface, name, call),
             Object::Debug => Ok(Reply::of((self.debug.messages(),))),
             Object::Connection if name == "Disconnect" => {
-                self.disconnect();
+                self.disconnect(now);
                 Ok(Reply::Nothing)
             }
             Object::Connection => match &mut self.connection {
                 Some(connection) => connection.method(interface, name, call, &mut self.outbox),
+                None => Err(Name::Disconnected.because("there is no connection")),
+            },
+            Object::Call(number, part) => match &mut self.connection {
+                Some(connection) => {
+                    let method = (interface, name);
+                    connection.call_method((number, part), method, call, &mut self.outbox, now)
+                }
                 None => Err(Name::Disconnected.because("there is no connection")),
             },
         }
@@ -162,6 +170,9 @@ impl Bridge {
             Object::Protocol => protocol::property(interface, name),
             Object::Debug => Some(self.debug.is_told.into()),
             Object::Connection => self.connection.as_ref()?.property(interface, name),
+            Object::Call(number, part) => {
+                self.connection.as_ref()?.call(number)?.property(part, interface, name)
+            }
         };
         debug_assert_eq!(
             value.as_ref().map(|value| value.value_signature().to_string()),

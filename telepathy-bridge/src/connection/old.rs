@@ -2,7 +2,7 @@
 //! Methods of the connection that newer specifications have as properties, and that every client
 //! still calls.
 
-use zbus::{Message, zvariant::ObjectPath};
+use zbus::Message;
 
 use super::Connection;
 use crate::{
@@ -64,7 +64,7 @@ impl Connection {
             }
             "ListChannels" => {
                 self.connected()?;
-                Ok(Reply::of((Vec::<(ObjectPath<'static>, String, u32, u32)>::new(),)))
+                Ok(Reply::of((self.old_channels(),)))
             }
             "RequestChannel" => {
                 Err(Name::NotImplemented.because("channels are made by Requests.CreateChannel"))

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sipwitch_dbus_interfaces::names::BUS_NAME;
+use sipwitch_dbus_interfaces::names::{BUS_NAME, ENDPOINT_INTERFACE};
 use zbus::{
     Message,
     message::Type,
@@ -17,6 +17,11 @@ use crate::{bridge::Bridge, object::CONNECTION_PATH, object::MANAGER_PATH};
 pub(super) const PHONE: &str = "/org/gnutelephony/SipWitch1/phone/7";
 /// The unique name of the played service.
 pub(super) const SERVICE: &str = ":1.50";
+
+/// The leg that the played service dials.
+pub(super) const LEG: u64 = 70;
+/// The exchange of our offers.
+pub(super) const EXCHANGE: u32 = 3;
 
 /// A manager and everybody around it.
 pub(super) struct Desk {
@@ -109,6 +114,36 @@ impl Desk {
         self.sent.drain(..).map(member).collect()
     }
 
+    /// The service says something of our phone.
+    pub(super) fn says<B: Serialize + DynamicType>(&mut self, member: &str, values: &B) {
+        self.somebody_says(SERVICE, member, values);
+    }
+
+    /// Somebody on the bus says something of our phone.
+    pub(super) fn somebody_says<B: Serialize + DynamicType>(
+        &mut self,
+        sender: &str,
+        member: &str,
+        values: &B,
+    ) {
+        let message = Message::signal(PHONE, ENDPOINT_INTERFACE, member)
+            .and_then(|builder| builder.sender(sender))
+            .and_then(|builder| builder.build(values))
+            .expect("a message");
+        self.receive(&message);
+    }
+
+    /// The last thing sent with this member.
+    pub(super) fn last<T: DeserializeOwned + zvariant::Type>(&self, member: &str) -> T {
+        let found = self
+            .sent
+            .iter()
+            .rev()
+            .find(|sent| sent.header().member().is_some_and(|name| name == member));
+        let found = found.unwrap_or_else(|| panic!("{member} was not sent"));
+        found.body().deserialize().unwrap_or_else(|error| panic!("{member}: {error}"))
+    }
+
     /// The bus says that the service has left.
     pub(super) fn service_leaves(&mut self) {
         let message =
@@ -133,7 +168,13 @@ fn play(call: &Message) -> Option<Message> {
     let body = call.body();
     let built = match member.as_str() {
         "RequestName" | "ReleaseName" => reply.build(&1u32),
-        "AddMatch" | "RemoveMatch" | "Remove" | "SetAvailable" => reply.build(&()),
+        "AddMatch" | "RemoveMatch" | "Remove" | "SetAvailable" | "ShowProgress" | "Answer"
+        | "Reject" | "HangUp" | "AnswerDescription" | "RefuseDescription" => reply.build(&()),
+        "OfferDescription" => reply.build(&EXCHANGE),
+        "Dial" => {
+            let call = ObjectPath::from_static_str("/org/gnutelephony/SipWitch1/call/1");
+            reply.build(&(LEG, call.expect("a path")))
+        }
         "Get" => match body.deserialize::<(String, String)>().expect("two texts").1.as_str() {
             "Domain" => reply.build(&Value::from("House.example")),
             "ExtensionNumber" => reply.build(&Value::from("101")),

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The calls of the connection: which there are, and who is told what of them.
+
+use std::time::Instant;
+
+use sipwitch_dbus_interfaces::wire::{IncomingCallInfo, OfferInfo};
+use zbus::{
+    Message,
+    zvariant::{ObjectPath, OwnedObjectPath},
+};
+
+use super::Connection;
+use crate::{
+    bridge::path,
+    call::{Around, Call, Reason, Who},
+    definition::{
+        Interface,
+        call::CALL,
+        connection::{CONNECTION, REQUESTS},
+    },
+    error::{Error, Name},
+    identifier::{self, ANONYMOUS},
+    object::{CONNECTION_PATH, Part},
+    outbox::Outbox,
+    reply::{Map, Reply},
+    service::{Answer, Awaited, read},
+};
+
+/// As many as the service has legs for one program.
+const MAX_CALLS: usize = 64;
+
+impl Connection {
+    /// A new number for a call.
+    pub(super) fn next_call(&mut self) -> Result<u32, Error> {
+        if self.calls.len() >= MAX_CALLS {
+            return Err(Name::NotAvailable.because(format!("there are {MAX_CALLS} calls already")));
+        }
+        self.next_call += 1;
+        Ok(self.next_call)
+    }
+
+    pub(super) fn own(&self) -> Who {
+        Who { handle: self.self_handle, id: self.self_id().to_owned() }
+    }
+
+    /// The paths of all objects below the connection.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.calls.values().flat_map(Call::paths).collect()
+    }
+
+    /// A call by its number.
+    pub(crate) fn call(&self, number: u32) -> Option<&Call> {
+        self.calls.get(&number)
+    }
+
+    /// `a(oa{sv})`.
+    pub(super) fn channels(&self) -> Vec<(ObjectPath<'static>, Map)> {
+        self.calls.values().map(|call| (path(&call.path()), call.immutable())).collect()
+    }
+
+    /// `a(osuu)`.
+    pub(super) fn old_channels(&self) -> Vec<(ObjectPath<'static>, String, u32, u32)> {
+        let told =
+            |call: &Call| (path(&call.path()), CALL.name.to_owned(), 1, call.target().handle);
+        self.calls.values().map(told).collect()
+    }
+
+    /// Does something with a call; forgets it if that closed it.
+    fn with<T>(
+        &mut self,
+        number: u32,
+        outbox: &mut Outbox,
+        now: Instant,
+        act: impl FnOnce(&mut Call, &mut Around<'_>) -> T,
+    ) -> Option<T> {
+        let display = self.aliases.get(&self.self_handle).cloned();
+        let phone = self.phone.as_ref().map(|(phone, _)| phone.as_str()).unwrap_or_default();
+        let call = self.calls.get_mut(&number)?;
+        let result = act(call, &mut Around { outbox, phone, display, now });
+        if call.is_closed() {
+            self.calls.remove(&number);
+        }
+        Some(result)
+    }
+
+    /// A method of one of the objects of a call.
+    ///
+    /// # Errors
+    /// Telepathy's, by the method.
+    pub(crate) fn call_method(
+        &mut self,
+        (number, part): (u32, Part),
+        (interface, name): (&Interface, &str),
+        message: &Message,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) -> Result<Reply, Error> {
+        let result = self.with(number, outbox, now, |call, around| {
+            call.method(part, interface, name, message, around)
+        });
+        result.unwrap_or_else(|| Err(Name::NotAvailable.because("the call is over")))
+    }
+
+    /// Tells of a new call: behind the reply where a client asked for it, before which clients could
+    /// not tell whose it is.
+    pub(super) fn announce(&self, call: &Call, outbox: &mut Outbox) {
+        let channels = (vec![(path(&call.path()), call.immutable())],);
+        let old = (
+            path(&call.path()),
+            CALL.name.to_owned(),
+            1u32,
+            call.target().handle,
+            call.is_requested(),
+        );
+        if call.is_requested() {
+            outbox.signal_behind(CONNECTION_PATH, &REQUESTS, "NewChannels", channels);
+            outbox.signal_behind(CONNECTION_PATH, &CONNECTION, "NewChannel", old);
+        } else {
+            outbox.signal(CONNECTION_PATH, &REQUESTS, "NewChannels", channels);
+            outbox.signal(CONNECTION_PATH, &CONNECTION, "NewChannel", old);
+        }
+    }
+
+    /// Ends and closes every call.
+    pub(super) fn close_calls(
+        &mut self,
+        reason: Option<&Reason>,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) {
+        let numbers: Vec<u32> = self.calls.keys().copied().collect();
+        for number in numbers {
+            self.with(number, outbox, now, |call, around| {
+                if let Some(reason) = reason {
+                    call.end(reason.clone(), around.outbox);
+                }
+                call.close(around);
+            });
+        }
+    }
+
+    /// When [`Self::handle_deadline`] has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.calls.values().filter_map(Call::next_deadline).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_deadline(&mut self, now: Instant, outbox: &mut Outbox) {
+        for call in self.calls.values_mut() {
+            call.tones_due(now, outbox);
+        }
+    }
+
+    /// The service has answered what a call asked of it.
+    pub(crate) fn call_answered(
+        &mut self,
+        awaited: &Awaited,
+        message: &Message,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) {
+        match *awaited {
+            Awaited::Dialled(number) => {
+                let answer: Answer<(u64, OwnedObjectPath)> = read(message);
+                let leg = answer.map(|(leg, _)| leg);
+                self.with(number, outbox, now, |call, around| call.dialled(leg, around));
+            }
+            Awaited::AnswerTaken(number) => {
+                let answer = read(message);
+                self.with(number, outbox, now, |call, around| call.answer_taken(answer, around));
+            }
+            Awaited::OfferNamed(number) => {
+                let answer = read(message);
+                self.with(number, outbox, now, |call, around| call.offer_named(answer, around));
+            }
+            _ => {}
+        }
+    }
+
+    /// The service says something of our phone.
+    pub(crate) fn told(
+        &mut self,
+        member: &str,
+        message: &Message,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) {
+        if let Err(error) = self.take(member, message, outbox, now) {
+            tracing::warn!("{member} of the service cannot be read: {error}");
+        }
+    }
+
+    fn take(
+        &mut self,
+        member: &str,
+        message: &Message,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) -> zbus::Result<()> {
+        let body = message.body();
+        match member {
+            "IncomingCall" => {
+                let (leg, _, offer, who): (u64, OwnedObjectPath, Vec<u8>, IncomingCallInfo) =
+                    body.deserialize()?;
+                self.called(leg, &offer, who, outbox);
+            }
+            "Progress" => {
+                let (leg, _, code, words, description): (u64, u32, u32, String, Vec<u8>) =
+                    body.deserialize()?;
+                self.with_leg(leg, outbox, now, |call, around| {
+                    call.progress(code, &words, &description, around);
+                });
+            }
+            "Answered" => {
+                let (leg, _, description): (u64, u32, Vec<u8>) = body.deserialize()?;
+                self.with_leg(leg, outbox, now, |call, around| {
+                    call.answered(&description, around);
+                });
+            }
+            "Confirmed" => {
+                let (leg, description): (u64, Vec<u8>) = body.deserialize()?;
+                self.with_leg(leg, outbox, now, |call, around| {
+                    call.confirmed(&description, around);
+                });
+            }
+            "DescriptionOffered" => {
+                let (leg, exchange, description, info): (u64, u32, Vec<u8>, OfferInfo) =
+                    body.deserialize()?;
+                self.with_leg(leg, outbox, now, |call, around| {
+                    call.offered(exchange, &description, info.held, around);
+                });
+            }
+            "OfferAnswered" => {
+                let (leg, exchange, code, _, description): (u64, u32, u32, String, Vec<u8>) =
+                    body.deserialize()?;
+                self.with_leg(leg, outbox, now, |call, around| {
+                    call.offer_answered(exchange, code, &description, around);
+                });
+            }
+            "Ended" => {
+                let (leg, word, _, _, words): (u64, String, u32, u32, String) =
+                    body.deserialize()?;
+                self.with_leg(leg, outbox, now, |call, around| {
+                    call.leg_ended(&word, &words, around);
+                });
+            }
+            // Telepathy has no place for the others: tones heard, transfers, answering for somebody.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn with_leg(
+        &mut self,
+        leg: u64,
+        outbox: &mut Outbox,
+        now: Instant,
+        act: impl FnOnce(&mut Call, &mut Around<'_>),
+    ) {
+        let number = self.calls.values().find(|call| call.has_leg(leg)).map(Call::number);
+        if let Some(number) = number {
+            self.with(number, outbox, now, act);
+        }
+    }
+
+    /// Somebody calls.
+    fn called(&mut self, leg: u64, offer: &[u8], who: IncomingCallInfo, outbox: &mut Outbox) {
+        let phone = self.phone.as_ref().map(|(phone, _)| phone.clone()).unwrap_or_default();
+        // A handle is wanted even for who does not say who it is.
+        let id = identifier::normal(&who.caller, &self.domain).unwrap_or_else(|_| ANONYMOUS.into());
+        let made = self.handles.of(&id).and_then(|handle| Ok((handle, self.next_call()?)));
+        let Ok((handle, number)) = made else {
+            outbox.reject(&phone, leg, 480);
+            return;
+        };
+        if !who.caller_name.is_empty() && handle != self.self_handle {
+            self.rename(handle, who.caller_name, outbox);
+        }
+        match Call::incoming(number, self.own(), Who { handle, id }, leg, offer) {
+            Some(call) => {
+                self.announce(&call, outbox);
+                self.calls.insert(number, call);
+            }
+            None => outbox.reject(&phone, leg, 488),
+        }
+    }
+}
