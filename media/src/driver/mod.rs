@@ -6,6 +6,7 @@
 //! nothing to relay it sleeps, and nothing wakes it.
 
 mod ports;
+mod session;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -25,6 +26,7 @@ use thiserror::Error;
 use crate::relay::{Component, Counters, End, Event, Relay, Terms};
 
 pub use ports::Ports;
+pub use session::{LeadError, Place, Session};
 
 use ports::Pair;
 use thread::Thread;

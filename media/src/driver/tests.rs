@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Real sockets on loopback. Each wait ends with what it waits for, or fails at its deadline.
 
+mod session;
+
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
