@@ -20,7 +20,7 @@ generated = target/share-$(PROFILE)
 .PHONY: build
 build: ## build the release binaries, man pages and completions that `make install` installs
 	@.ci/need packages build
-	cargo build --profile $(PROFILE) -p sipwitch-service -p sipwitch-cli -p sipwitch-telepathy-bridge
+	cargo build --profile $(PROFILE) -p sipwitch-service -p sipwitch-cli -p sipwitch-telepathy-bridge -p sipwitch-pam
 	@$(MAKE) --no-print-directory generated
 
 # Man pages and completions come out of the program they describe.
@@ -45,6 +45,7 @@ test: ## every test, against foreign phones too
 	@.ci/need packages build test
 	@.ci/need tools test
 	cargo build --workspace --bins
+	cargo build -p sipwitch-pam --lib --examples
 	cargo nextest run --workspace --no-fail-fast --no-tests=fail
 	cargo test -q --workspace --doc
 	CARGO_TARGET_DIR=target/fuzz cargo test -q --manifest-path fuzz/Cargo.toml

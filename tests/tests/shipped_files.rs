@@ -242,6 +242,7 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
     for path in [
         "bin/sipwitch",
         "bin/sipwitchd",
+        "lib/security/pam_sipwitch.so",
         "bin/telepathy-sipwitch",
         "share/bash-completion/completions/sipwitch",
         "share/dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.sipwitch.service",
@@ -252,8 +253,11 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
         "share/man/man5/sipwitch-account.5",
         "share/man/man5/sipwitch-config.5",
         "share/man/man5/sipwitch-provider.5",
+        "share/man/man5/sipwitch.db.5",
+        "share/man/man8/pam_sipwitch.8",
         "share/man/man8/sipwitchd.8",
         "share/man/man8/telepathy-sipwitch.8",
+        "share/pam-configs/sipwitch",
         "share/sipwitch/config.toml",
         "share/sipwitch/providers.d/dus-net.toml",
         "share/systemd/user/sipwitch.service",
@@ -263,6 +267,10 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
     ] {
         assert!(prefix.join(path).is_file(), "{path} is not installed");
     }
+    let profile = read(&prefix.join("share/pam-configs/sipwitch"));
+    let module = prefix.join("lib/security/pam_sipwitch.so").display().to_string();
+    assert_eq!(profile.matches(&format!("optional {module}\n")).count(), 2, "{profile}");
+    assert!(profile.contains("\nDefault: no\n"), "root chooses it: {profile}");
     let bus = read(&prefix.join("share/dbus-1/services/org.gnutelephony.SipWitch1.service"));
     let program = group(&bus, "D-BUS Service").remove("Exec").expect("checked elsewhere");
     assert_eq!(Path::new(&program), prefix.join("bin/sipwitchd"));

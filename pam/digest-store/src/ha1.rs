@@ -90,6 +90,7 @@ impl FromStr for Algorithm {
             Some(algorithm) => Ok(algorithm),
             // As in the options of the module.
             None if same("sha256") => Ok(Self::Sha256),
+            None if same("sha512-256") => Ok(Self::Sha512T256),
             None => Err(UnknownAlgorithm),
         }
     }
@@ -165,6 +166,7 @@ mod tests {
             assert_eq!(algorithm.name().to_lowercase().parse(), Ok(algorithm));
         }
         assert_eq!("sha256".parse(), Ok(Algorithm::Sha256));
+        assert_eq!("sha512-256".parse(), Ok(Algorithm::Sha512T256));
         assert_eq!("sha-1".parse::<Algorithm>(), Err(UnknownAlgorithm));
     }
 

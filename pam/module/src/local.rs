@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The users of this machine, from its own files and from nowhere else: no name service is asked, which
+//! could take its time, load libraries, or answer for users of another machine.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use zeroize::Zeroizing;
+
+/// As much as is read of a file, in bytes.
+const LARGEST_FILE: u64 = 64 << 20;
+
+/// Where the files are.
+#[derive(Clone, Copy)]
+pub(crate) struct Files {
+    pub(crate) passwd: &'static str,
+    pub(crate) group: &'static str,
+    pub(crate) shadow: &'static str,
+}
+
+impl Files {
+    /// passwd(5), group(5), shadow(5).
+    pub(crate) const OF_THE_MACHINE: Self =
+        Self { passwd: "/etc/passwd", group: "/etc/group", shadow: "/etc/shadow" };
+}
+
+/// A user of this machine.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    gid: u32,
+}
+
+/// The user of this name.
+pub(crate) fn user(files: &Files, name: &str) -> io::Result<Option<User>> {
+    let text = read(files.passwd)?;
+    Ok(line(&text, name.as_bytes()).and_then(|fields| {
+        let number = |at: usize| std::str::from_utf8(fields.get(at)?).ok()?.parse().ok();
+        Some(User { uid: number(2)?, gid: number(3)? })
+    }))
+}
+
+/// Whether a user belongs to a group, as his own or as one of its members.
+pub(crate) fn is_in(files: &Files, name: &str, user: &User, group: &str) -> io::Result<bool> {
+    let text = read(files.group)?;
+    Ok(line(&text, group.as_bytes()).is_some_and(|fields| {
+        let own = fields.get(2).is_some_and(|gid| *gid == user.gid.to_string().as_bytes());
+        let members = fields.get(3).copied().unwrap_or_default();
+        own || members.split(|byte| *byte == b',').any(|member| member == name.as_bytes())
+    }))
+}
+
+/// What crypt(3) made of the user's password. None if there is no such thing.
+pub(crate) fn hash(files: &Files, name: &str) -> io::Result<Option<Hash>> {
+    let text = read(files.shadow)?;
+    let fields = line(&text, name.as_bytes()).unwrap_or_default();
+    // An empty field lets in without a password, and one with a mark in front lets nobody in.
+    let hash = fields.get(1).filter(|hash| !hash.is_empty() && !b"!*".contains(&hash[0]));
+    Ok(hash.map(|hash| {
+        let mut text = Zeroizing::new(Vec::with_capacity(hash.len() + 1));
+        text.extend_from_slice(hash);
+        text.push(0);
+        Hash(text)
+    }))
+}
+
+/// A field of shadow(5), and a zero byte. It is wiped, and it does not print.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Hash(Zeroizing<Vec<u8>>);
+
+impl Hash {
+    /// As crypt(3) takes it.
+    pub(crate) fn setting(&self) -> Option<&CStr> {
+        CStr::from_bytes_with_nul(&self.0).ok()
+    }
+}
+
+/// The fields of the first line that begins with this name.
+fn line<'a>(text: &'a [u8], name: &[u8]) -> Option<Vec<&'a [u8]>> {
+    if name.contains(&b':') {
+        return None;
+    }
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let line = lines
+        .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b':')))?;
+    Some(line.split(|byte| *byte == b':').collect())
+}
+
+fn read(path: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len().min(LARGEST_FILE);
+    // With room for all, nothing is reallocated and left behind.
+    let room = usize::try_from(size).unwrap_or_default() + 1;
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    file.take(size).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: Files = Files {
+        passwd: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/passwd"),
+        group: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/group"),
+        shadow: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shadow"),
+    };
+
+    #[test]
+    fn users_are_found_by_their_whole_name() {
+        let found = |name| user(&FILES, name).unwrap();
+        assert_eq!(found("anna"), Some(User { uid: 2001, gid: 2001 }));
+        for name in ["ann", "annab", "", "broken", "anna:x", "+"] {
+            assert_eq!(found(name), None, "{name}");
+        }
+        let nowhere = Files { passwd: "/nowhere/passwd", ..FILES };
+        assert!(user(&nowhere, "anna").is_err());
+    }
+
+    #[test]
+    fn members_of_a_group_are_those_listed_and_those_whose_own_it_is() {
+        let check = |name: &str, group: &str| {
+            let user = user(&FILES, name).unwrap().unwrap();
+            is_in(&FILES, name, &user, group).unwrap()
+        };
+        assert!(check("anna", "phones") && check("anna", "anna") && check("bert", "phones"));
+        assert!(!check("bert", "anna") && !check("cora", "phones") && !check("anna", "nobody"));
+    }
+
+    #[test]
+    fn locked_and_empty_passwords_prove_nothing() {
+        let found = |name: &str| hash(&FILES, name).unwrap();
+        assert_eq!(found("anna").unwrap().setting(), Some(c"$6$salt$hash"));
+        for name in ["bert", "cora", "dora", "nobody"] {
+            assert!(found(name).is_none(), "{name}");
+        }
+    }
+}
