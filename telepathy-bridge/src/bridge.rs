@@ -56,6 +56,9 @@ impl Bridge {
     /// Takes a message of the bus. `wall` is the time as seconds since 1970, for debuggers.
     pub(crate) fn receive(&mut self, message: &Message, now: Instant, wall: f64) {
         self.debug.now = wall;
+        if let Some(connection) = &mut self.connection {
+            connection.wall = wall;
+        }
         match message.message_type() {
             Type::MethodCall => self.called(message, now),
             Type::MethodReturn | Type::Error => self.answered(message, now),
@@ -138,7 +141,10 @@ impl Bridge {
             Awaited::Available(available) => {
                 connection.available_known(service::read(message), available, outbox)
             }
-            Awaited::Dialled(_) | Awaited::AnswerTaken(_) | Awaited::OfferNamed(_) => {
+            Awaited::Dialled(_)
+            | Awaited::AnswerTaken(_)
+            | Awaited::OfferNamed(_)
+            | Awaited::Texted(_) => {
                 connection.call_answered(&awaited, message, outbox, now);
                 Outcome::GoesOn
             }

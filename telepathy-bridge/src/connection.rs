@@ -8,6 +8,7 @@ mod contacts;
 mod old;
 mod presence;
 mod requests;
+mod texts;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -37,6 +38,7 @@ use crate::{
     protocol::{CONNECTION_INTERFACES, classes, names, statuses},
     reply::{Map, Reply},
     service::{self, Answer, Refused},
+    text::Text,
 };
 
 /// Connection_Status.
@@ -77,6 +79,9 @@ pub(crate) struct Connection {
     /// Said by the user beside the presence.
     status_message: String,
     calls: BTreeMap<u32, Call>,
+    texts: BTreeMap<u32, Text>,
+    /// Seconds since 1970, as of the last thing that happened.
+    pub(crate) wall: f64,
     /// The number of the last call.
     next_call: u32,
 }
@@ -103,6 +108,8 @@ impl Connection {
             wants_calls: true,
             status_message: String::new(),
             calls: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            wall: 0.0,
             next_call: 0,
         }
     }

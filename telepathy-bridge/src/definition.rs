@@ -7,6 +7,7 @@
 pub(crate) mod call;
 pub(crate) mod connection;
 pub(crate) mod manager;
+pub(crate) mod text;
 
 /// An interface.
 #[derive(Debug)]

@@ -31,6 +31,7 @@ mod run;
 mod service;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::process::ExitCode;
 

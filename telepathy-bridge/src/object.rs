@@ -10,6 +10,7 @@ use crate::{
         },
         connection::CONNECTION,
         manager::{DEBUG, MANAGER, PROTOCOL},
+        text::{DESTROYABLE, MESSAGES},
     },
     protocol::{CONNECTION_INTERFACES, PROTOCOL_INTERFACES},
 };
@@ -25,6 +26,8 @@ pub(crate) const CONNECTION_PATH: &str = "/org/freedesktop/Telepathy/Connection/
 
 /// What a call can do besides.
 pub(crate) const CALL_INTERFACES: &[&Interface] = &[&HOLD];
+/// What a channel for texts can do besides.
+pub(crate) const TEXT_INTERFACES: &[&Interface] = &[&MESSAGES, &DESTROYABLE];
 /// What its sound can do besides.
 pub(crate) const CONTENT_INTERFACES: &[&Interface] = &[&CONTENT_MEDIA, &CONTENT_DTMF];
 /// What the way of its sound can do besides.
@@ -76,6 +79,11 @@ impl Part {
     }
 }
 
+/// The path of the channel for texts of this number.
+pub(crate) fn text_path(number: u32) -> String {
+    format!("{CONNECTION_PATH}/text{number}")
+}
+
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Object {
@@ -87,6 +95,8 @@ pub(crate) enum Object {
     Debug,
     /// The connection.
     Connection,
+    /// The channel for texts of this number.
+    Text(u32),
     /// A part of the call of this number.
     Call(u32, Part),
 }
@@ -101,6 +111,9 @@ impl Object {
             CONNECTION_PATH => Self::Connection,
             other => {
                 let below = other.strip_prefix(CONNECTION_PATH)?.strip_prefix('/')?;
+                if let Some(number) = below.strip_prefix("text") {
+                    return number.parse().ok().map(Self::Text);
+                }
                 let (call, part) = Part::read(below)?;
                 Self::Call(call, part)
             }
@@ -117,6 +130,7 @@ impl Object {
             Self::Protocol => with(&PROTOCOL, PROTOCOL_INTERFACES),
             Self::Debug => vec![&DEBUG],
             Self::Connection => with(&CONNECTION, CONNECTION_INTERFACES),
+            Self::Text(_) => crate::text::interfaces(),
             Self::Call(_, Part::Channel) => std::iter::once(&CHANNEL)
                 .chain([&CALL])
                 .chain(CALL_INTERFACES.iter().copied())

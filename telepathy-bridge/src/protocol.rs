@@ -14,6 +14,7 @@ use crate::{
             SIMPLE_PRESENCE,
         },
         manager::{PROTOCOL, PROTOCOL_ADDRESSING, PROTOCOL_PRESENCE},
+        text::TEXT,
     },
     error::{Error, Name},
     identifier::{SCHEMES, VCARD_FIELDS},
@@ -105,18 +106,30 @@ pub(crate) struct Class {
 }
 
 /// All of them.
-pub(crate) const CLASSES: &[Class] = &[Class {
-    fixed: &[
-        ("org.freedesktop.Telepathy.Channel.ChannelType", Fixed::Text(CALL.name)),
-        ("org.freedesktop.Telepathy.Channel.TargetHandleType", Fixed::Number(1)),
-        ("org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudio", Fixed::Flag(true)),
-    ],
-    allowed: &[
-        "org.freedesktop.Telepathy.Channel.TargetHandle",
-        "org.freedesktop.Telepathy.Channel.TargetID",
-        "org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudioName",
-    ],
-}];
+pub(crate) const CLASSES: &[Class] = &[
+    Class {
+        fixed: &[
+            ("org.freedesktop.Telepathy.Channel.ChannelType", Fixed::Text(CALL.name)),
+            ("org.freedesktop.Telepathy.Channel.TargetHandleType", Fixed::Number(1)),
+            ("org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudio", Fixed::Flag(true)),
+        ],
+        allowed: &[
+            "org.freedesktop.Telepathy.Channel.TargetHandle",
+            "org.freedesktop.Telepathy.Channel.TargetID",
+            "org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudioName",
+        ],
+    },
+    Class {
+        fixed: &[
+            ("org.freedesktop.Telepathy.Channel.ChannelType", Fixed::Text(TEXT.name)),
+            ("org.freedesktop.Telepathy.Channel.TargetHandleType", Fixed::Number(1)),
+        ],
+        allowed: &[
+            "org.freedesktop.Telepathy.Channel.TargetHandle",
+            "org.freedesktop.Telepathy.Channel.TargetID",
+        ],
+    },
+];
 
 /// The classes as they stand on the bus: `a(a{sv}as)`.
 pub(crate) fn classes() -> Vec<(Map, Vec<String>)> {

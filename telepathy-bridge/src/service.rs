@@ -8,11 +8,14 @@ use sipwitch_dbus_interfaces::{
         BUS_NAME, ENDPOINT_INTERFACE, EXTENSION_INTERFACE, PHONE_INTERFACE, ROOT,
         SIPWITCH_INTERFACE,
     },
-    wire::{EndpointDialOptions, EndpointOptions, HangUpOptions, RejectOptions},
+    wire::{EndpointDialOptions, EndpointOptions, HangUpOptions, NoOptions, RejectOptions},
 };
 use zbus::{Message, message::Type, zvariant::OwnedValue};
 
-use crate::outbox::{Outbox, Whom};
+use crate::{
+    outbox::{Outbox, Whom},
+    text::Sent,
+};
 
 /// The bus itself.
 const BUS: Whom<'_> = Whom {
@@ -53,6 +56,8 @@ pub(crate) enum Awaited {
     AnswerTaken(u32),
     /// The name of the offer of the call of this number.
     OfferNamed(u32),
+    /// What became of a text.
+    Texted(Sent),
     /// Nothing comes of it.
     Nothing,
 }
@@ -201,6 +206,17 @@ impl Outbox {
     ) {
         let values = (leg, exchange, answer);
         self.ask(&endpoint(phone), "AnswerDescription", &values, Awaited::Nothing);
+    }
+
+    /// Takes a text.
+    pub(crate) fn accept_message(&mut self, phone: &str, message: u64) {
+        self.ask(&endpoint(phone), "AcceptMessage", &message, Awaited::Nothing);
+    }
+
+    /// Sends a text.
+    pub(crate) fn send_text(&mut self, phone: &str, contact: &str, text: &str, sent: Sent) {
+        let values = (contact, text, NoOptions {});
+        self.ask(&endpoint(phone), "SendMessage", &values, Awaited::Texted(sent));
     }
 
     /// Refuses an offer of the far end.

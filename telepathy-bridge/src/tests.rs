@@ -5,3 +5,4 @@ mod calls;
 mod connection;
 mod desk;
 mod manager;
+mod texts;

@@ -12,6 +12,8 @@ accept              takes the call that rings
 hold WORD           "yes" holds the call, "no" takes it back
 tones TEXT          sends tones
 hangup REASON       ends the call, for a reason by its number
+write ID            opens a conversation in writing
+text WORD           sends a text, and wants to know what becomes of it
 
 Each signal of a call is told as "signal NAME", in the order of the bus.
 """
@@ -242,13 +244,45 @@ class Sound:
         return True
 
 
+class Writing:
+    """A conversation in writing."""
+
+    def __init__(self, channel):
+        self.channel = channel
+        channel.connect("message-received", lambda _channel, message: self.show(message))
+        features = [Tp.TextChannel.get_feature_quark_incoming_messages()]
+        channel.prepare_async(features, self.prepared)
+
+    def prepared(self, channel, result):
+        channel.prepare_finish(result)
+        for message in channel.dup_pending_messages():
+            self.show(message)
+        say("writing to", channel.get_identifier())
+
+    def show(self, message):
+        if message.is_delivery_report():
+            say("report", message.dup_part(0).lookup_value("delivery-status", None).get_uint32())
+        else:
+            say("text", message.to_text()[0])
+        self.channel.ack_message_async(message, None)
+
+    def send(self, word):
+        message = Tp.ClientMessage.new_text(Tp.ChannelTextMessageType.NORMAL, word)
+        flags = Tp.MessageSendingFlags.DELIVERY
+        self.channel.send_message_async(message, flags, lambda c, r: say("sent"))
+
+
 sound = None
+writing = None
 
 
 def handle(_handler, _account, one, channels, _requests, _time, context, _data):
-    global sound
+    global sound, writing
     context.accept()
     channel = channels[0]
+    if isinstance(channel, Tp.TextChannel):
+        writing = Writing(channel)
+        return
     sound = Sound(one.get_bus_name(), channel.get_object_path())
     if channel.get_requested():
         say("handling a call to", channel.get_identifier())
@@ -259,14 +293,26 @@ def handle(_handler, _account, one, channels, _requests, _time, context, _data):
 
 
 handler = Tp.SimpleHandler.new_with_am(manager, True, False, "SipWitchTest", False, handle, None)
-handler.add_handler_filter_vardict(GLib.Variant("a{sv}", {
-    "org.freedesktop.Telepathy.Channel.ChannelType":
-        GLib.Variant("s", "org.freedesktop.Telepathy.Channel.Type.Call1")}))
+for kind in ("Call1", "Text"):
+    handler.add_handler_filter_vardict(GLib.Variant("a{sv}", {
+        "org.freedesktop.Telepathy.Channel.ChannelType":
+            GLib.Variant("s", "org.freedesktop.Telepathy.Channel.Type." + kind)}))
 handler.register()
 
 
 def call(identifier):
-    request = Tp.AccountChannelRequest.new_audio_call(account, 0)
+    ask(Tp.AccountChannelRequest.new_audio_call(account, 0), identifier)
+
+
+def write(identifier):
+    ask(Tp.AccountChannelRequest.new_text(account, 0), identifier)
+
+
+def text(word):
+    writing.send(word)
+
+
+def ask(request, identifier):
     request.set_target_id(Tp.HandleType.CONTACT, identifier)
 
     def made(proxy, result):

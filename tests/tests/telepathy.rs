@@ -181,3 +181,21 @@ fn a_call_that_is_not_taken_says_why_on_both_sides() -> Result<()> {
     ensure!(bert.closed()?.contains("486"), "busy is told as busy");
     Ok(())
 }
+
+#[test]
+fn texts_go_both_ways_and_what_becomes_of_them_is_told() -> Result<()> {
+    let (house, _bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    let (status, said) = house.sipwitch(&["message", "101", "hello", "--from", "102"])?;
+    ensure!(status.success(), "{said}");
+    ensure!(said.contains("delivered"), "the channel has it: {said}");
+    client.wait_for("text hello")?;
+    client.wait_for("writing to 102")?;
+    client.type_line("text again")?;
+    client.wait_for("report 1")?;
+    client.type_line("write 999999")?;
+    client.wait_for("writing to 999999")?;
+    client.type_line("text nobody")?;
+    client.wait_for("report 3")?;
+    Ok(())
+}

@@ -121,6 +121,10 @@ impl Bridge {
                 Some(connection) => connection.method(interface, name, call, &mut self.outbox),
                 None => Err(Name::Disconnected.because("there is no connection")),
             },
+            Object::Text(number) => match &mut self.connection {
+                Some(connection) => connection.text_method(number, name, call, &mut self.outbox),
+                None => Err(Name::Disconnected.because("there is no connection")),
+            },
             Object::Call(number, part) => match &mut self.connection {
                 Some(connection) => {
                     let method = (interface, name);
@@ -170,6 +174,7 @@ impl Bridge {
             Object::Protocol => protocol::property(interface, name),
             Object::Debug => Some(self.debug.is_told.into()),
             Object::Connection => self.connection.as_ref()?.property(interface, name),
+            Object::Text(number) => self.connection.as_ref()?.text(number)?.property(name),
             Object::Call(number, part) => {
                 self.connection.as_ref()?.call(number)?.property(part, interface, name)
             }

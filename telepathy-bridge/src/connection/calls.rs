@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use sipwitch_dbus_interfaces::wire::{IncomingCallInfo, OfferInfo};
+use sipwitch_dbus_interfaces::wire::{IncomingCallInfo, OfferInfo, TextInfo};
 use zbus::{
     Message,
     zvariant::{ObjectPath, OwnedObjectPath},
@@ -17,6 +17,7 @@ use crate::{
         Interface,
         call::CALL,
         connection::{CONNECTION, REQUESTS},
+        text::TEXT,
     },
     error::{Error, Name},
     identifier::{self, ANONYMOUS},
@@ -24,6 +25,7 @@ use crate::{
     outbox::Outbox,
     reply::{Map, Reply},
     service::{Answer, Awaited, read},
+    text::Text,
 };
 
 /// As many as the service has legs for one program.
@@ -45,7 +47,8 @@ impl Connection {
 
     /// The paths of all objects below the connection.
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.calls.values().flat_map(Call::paths).collect()
+        let texts = self.texts.values().map(Text::path);
+        self.calls.values().flat_map(Call::paths).chain(texts).collect()
     }
 
     /// A call by its number.
@@ -55,14 +58,20 @@ impl Connection {
 
     /// `a(oa{sv})`.
     pub(super) fn channels(&self) -> Vec<(ObjectPath<'static>, Map)> {
-        self.calls.values().map(|call| (path(&call.path()), call.immutable())).collect()
+        let calls = self.calls.values().map(|call| (path(&call.path()), call.immutable()));
+        let texts = self.texts.values().map(|text| (path(&text.path()), text.immutable()));
+        calls.chain(texts).collect()
     }
 
     /// `a(osuu)`.
     pub(super) fn old_channels(&self) -> Vec<(ObjectPath<'static>, String, u32, u32)> {
         let told =
             |call: &Call| (path(&call.path()), CALL.name.to_owned(), 1, call.target().handle);
-        self.calls.values().map(told).collect()
+        let texts = self
+            .texts
+            .values()
+            .map(|text| (path(&text.path()), TEXT.name.to_owned(), 1, text.target().handle));
+        self.calls.values().map(told).chain(texts).collect()
     }
 
     /// Does something with a call; forgets it if that closed it.
@@ -103,22 +112,26 @@ impl Connection {
 
     /// Tells of a new call: behind the reply where a client asked for it, before which clients could
     /// not tell whose it is.
-    pub(super) fn announce(&self, call: &Call, outbox: &mut Outbox) {
-        let channels = (vec![(path(&call.path()), call.immutable())],);
-        let old = (
-            path(&call.path()),
-            CALL.name.to_owned(),
-            1u32,
-            call.target().handle,
-            call.is_requested(),
-        );
-        if call.is_requested() {
+    pub(super) fn announce(
+        (own, properties): (&str, Map),
+        (kind, handle): (&Interface, u32),
+        is_requested: bool,
+        outbox: &mut Outbox,
+    ) {
+        let channels = (vec![(path(own), properties)],);
+        let old = (path(own), kind.name.to_owned(), 1u32, handle, is_requested);
+        if is_requested {
             outbox.signal_behind(CONNECTION_PATH, &REQUESTS, "NewChannels", channels);
             outbox.signal_behind(CONNECTION_PATH, &CONNECTION, "NewChannel", old);
         } else {
             outbox.signal(CONNECTION_PATH, &REQUESTS, "NewChannels", channels);
             outbox.signal(CONNECTION_PATH, &CONNECTION, "NewChannel", old);
         }
+    }
+
+    pub(super) fn announce_call(call: &Call, outbox: &mut Outbox) {
+        let told = (&*call.path(), call.immutable());
+        Self::announce(told, (&CALL, call.target().handle), call.is_requested(), outbox);
     }
 
     /// Ends and closes every call.
@@ -136,6 +149,9 @@ impl Connection {
                 }
                 call.close(around);
             });
+        }
+        for (_, text) in std::mem::take(&mut self.texts) {
+            text.tell_closed(outbox);
         }
     }
 
@@ -159,20 +175,21 @@ impl Connection {
         outbox: &mut Outbox,
         now: Instant,
     ) {
-        match *awaited {
-            Awaited::Dialled(number) => {
+        match awaited {
+            &Awaited::Dialled(number) => {
                 let answer: Answer<(u64, OwnedObjectPath)> = read(message);
                 let leg = answer.map(|(leg, _)| leg);
                 self.with(number, outbox, now, |call, around| call.dialled(leg, around));
             }
-            Awaited::AnswerTaken(number) => {
+            &Awaited::AnswerTaken(number) => {
                 let answer = read(message);
                 self.with(number, outbox, now, |call, around| call.answer_taken(answer, around));
             }
-            Awaited::OfferNamed(number) => {
+            &Awaited::OfferNamed(number) => {
                 let answer = read(message);
                 self.with(number, outbox, now, |call, around| call.offer_named(answer, around));
             }
+            Awaited::Texted(sent) => self.text_sent(sent, read(message), outbox),
             _ => {}
         }
     }
@@ -244,6 +261,11 @@ impl Connection {
                     call.leg_ended(&word, &words, around);
                 });
             }
+            "MessageReceived" => {
+                let (message, sender, kind, content, _): (u64, String, String, Vec<u8>, TextInfo) =
+                    body.deserialize()?;
+                self.text_received(message, &sender, &kind, &content, outbox);
+            }
             // Telepathy has no place for the others: tones heard, transfers, answering for somebody.
             _ => {}
         }
@@ -278,7 +300,7 @@ impl Connection {
         }
         match Call::incoming(number, self.own(), Who { handle, id }, leg, offer) {
             Some(call) => {
-                self.announce(&call, outbox);
+                Self::announce_call(&call, outbox);
                 self.calls.insert(number, call);
             }
             None => outbox.reject(&phone, leg, 488),

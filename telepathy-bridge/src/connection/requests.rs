@@ -18,6 +18,8 @@ use crate::{
 
 /// What a client asks for.
 struct Request {
+    /// Whether it is a call, or else a conversation in writing.
+    is_call: bool,
     target: Target,
     audio_name: String,
 }
@@ -57,7 +59,9 @@ impl Request {
             }
         };
         let audio_name = take::<String>(&mut asked, &CALL.member("InitialAudioName"))?;
-        Ok(Self { target, audio_name: audio_name.unwrap_or_default() })
+        let kind = take::<String>(&mut asked, &CHANNEL.member("ChannelType"))?;
+        let is_call = kind.is_some_and(|kind| kind == CALL.name);
+        Ok(Self { is_call, target, audio_name: audio_name.unwrap_or_default() })
     }
 }
 
@@ -90,6 +94,9 @@ impl Connection {
             Target::Id(id) => self.handle_of(&id)?,
         };
         let is_ensured = name == "EnsureChannel";
+        if !request.is_call {
+            return self.text_requested(handle, is_ensured, outbox);
+        }
         if is_ensured {
             let there = self.calls.values().find(|c| c.target().handle == handle && !c.is_ended());
             if let Some(call) = there {
@@ -99,7 +106,7 @@ impl Connection {
         let id = self.handles.inspect(handle)?.to_owned();
         let number = self.next_call()?;
         let call = Call::outgoing(number, self.own(), Who { handle, id }, request.audio_name);
-        self.announce(&call, outbox);
+        Self::announce_call(&call, outbox);
         let (own, properties) = (path(&call.path()), call.immutable());
         self.calls.insert(number, call);
         Ok(if is_ensured {

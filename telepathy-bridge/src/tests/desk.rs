@@ -8,7 +8,7 @@ use sipwitch_dbus_interfaces::names::{BUS_NAME, ENDPOINT_INTERFACE};
 use zbus::{
     Message,
     message::Type,
-    zvariant::{self, DynamicType, ObjectPath, OwnedObjectPath, Value},
+    zvariant::{self, DynamicType, ObjectPath, OwnedObjectPath, OwnedValue, Value},
 };
 
 use crate::{bridge::Bridge, object::CONNECTION_PATH, object::MANAGER_PATH};
@@ -168,6 +168,19 @@ fn play(call: &Message) -> Option<Message> {
     let body = call.body();
     let built = match member.as_str() {
         "RequestName" | "ReleaseName" => reply.build(&1u32),
+        "SendMessage" => {
+            let (contact, ..): (String, String, HashMap<String, OwnedValue>) =
+                body.deserialize().expect("a text");
+            if contact == "999" {
+                let name = "org.gnutelephony.SipWitch1.Error.NoRoute";
+                Message::error(&header, name)
+                    .and_then(|b| b.sender(SERVICE))
+                    .and_then(|b| b.build(&"nobody"))
+            } else {
+                reply.build(&HashMap::from([("state", Value::from("delivered"))]))
+            }
+        }
+        "AcceptMessage" => reply.build(&()),
         "AddMatch" | "RemoveMatch" | "Remove" | "SetAvailable" | "ShowProgress" | "Answer"
         | "Reject" | "HangUp" | "AnswerDescription" | "RefuseDescription" => reply.build(&()),
         "OfferDescription" => reply.build(&EXCHANGE),

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! The conversations in writing.
+
+use sipwitch_dbus_interfaces::wire::{MessageResult, MessageState};
+use zbus::Message;
+
+use super::Connection;
+use crate::{
+    bridge::path,
+    call::Who,
+    definition::text::TEXT,
+    error::{Error, Name},
+    identifier::{self, ANONYMOUS},
+    outbox::Outbox,
+    reply::Reply,
+    service::Answer,
+    text::{Fate, Sent, Text},
+};
+
+/// More conversations than anybody has open.
+const MAX_TEXTS: usize = 256;
+
+impl Connection {
+    /// A conversation by its number.
+    pub(crate) fn text(&self, number: u32) -> Option<&Text> {
+        self.texts.get(&number)
+    }
+
+    /// A method of a conversation.
+    ///
+    /// # Errors
+    /// Telepathy's, by the method.
+    pub(crate) fn text_method(
+        &mut self,
+        number: u32,
+        name: &str,
+        call: &Message,
+        outbox: &mut Outbox,
+    ) -> Result<Reply, Error> {
+        let phone = self.phone.as_ref().map(|(phone, _)| phone.as_str()).unwrap_or_default();
+        let text = self.texts.get_mut(&number);
+        let text = text.ok_or_else(|| Name::NotAvailable.because("it is closed"))?;
+        let (reply, fate) = text.method(name, call, (outbox, phone), self.wall)?;
+        if fate != Fate::Stays
+            && let Some(text) = self.texts.remove(&number)
+        {
+            text.tell_closed(outbox);
+            // What nobody has read comes again in another channel.
+            if fate == Fate::Closed && text.has_unread() {
+                self.next_call += 1;
+                let text = text.respawned(self.next_call);
+                Self::announce_text(&text, outbox);
+                self.texts.insert(text.number(), text);
+            }
+        }
+        Ok(reply)
+    }
+
+    fn announce_text(text: &Text, outbox: &mut Outbox) {
+        let told = (&*text.path(), text.immutable());
+        Self::announce(told, (&TEXT, text.target().handle), text.is_requested(), outbox);
+    }
+
+    fn new_text(&mut self, handle: u32, is_requested: bool) -> Result<Text, Error> {
+        if self.texts.len() >= MAX_TEXTS {
+            let words = format!("there are {MAX_TEXTS} conversations already: close some");
+            return Err(Name::NotAvailable.because(words));
+        }
+        let id = self.handles.inspect(handle)?.to_owned();
+        self.next_call += 1;
+        Ok(Text::new(self.next_call, self.own(), Who { handle, id }, is_requested))
+    }
+
+    /// A client wants to write.
+    pub(super) fn text_requested(
+        &mut self,
+        handle: u32,
+        is_ensured: bool,
+        outbox: &mut Outbox,
+    ) -> Result<Reply, Error> {
+        if let Some(text) = self.texts.values().find(|text| text.target().handle == handle) {
+            // Two channels would share what comes.
+            return if is_ensured {
+                Ok(Reply::of((false, path(&text.path()), text.immutable())))
+            } else {
+                Err(Name::NotAvailable.because("there is one with this contact: ensure it"))
+            };
+        }
+        let text = self.new_text(handle, true)?;
+        Self::announce_text(&text, outbox);
+        let (own, properties) = (path(&text.path()), text.immutable());
+        self.texts.insert(text.number(), text);
+        Ok(if is_ensured {
+            Reply::of((true, own, properties))
+        } else {
+            Reply::of((own, properties))
+        })
+    }
+
+    /// A text has come. It is taken when it stands in a channel; what is none is left to others.
+    pub(super) fn text_received(
+        &mut self,
+        message: u64,
+        sender: &str,
+        kind: &str,
+        content: &[u8],
+        outbox: &mut Outbox,
+    ) {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("text/plain") {
+            return;
+        }
+        let words = String::from_utf8_lossy(content);
+        let id = identifier::normal(sender, &self.domain).unwrap_or_else(|_| ANONYMOUS.into());
+        let Ok(handle) = self.handles.of(&id) else { return };
+        let there = self.texts.values_mut().find(|text| text.target().handle == handle);
+        if let Some(text) = there {
+            text.received(&words, Some(outbox), self.wall);
+        } else {
+            // Without room it stays with the service.
+            let Ok(mut text) = self.new_text(handle, false) else { return };
+            text.received(&words, None, self.wall);
+            Self::announce_text(&text, outbox);
+            self.texts.insert(text.number(), text);
+        }
+        if let Some((phone, _)) = &self.phone {
+            outbox.accept_message(phone, message);
+        }
+    }
+
+    /// The service says what became of a text.
+    pub(super) fn text_sent(
+        &mut self,
+        sent: &Sent,
+        answer: Answer<MessageResult>,
+        outbox: &mut Outbox,
+    ) {
+        let result = answer.map(|result| result.state == MessageState::Delivered);
+        if let Some(text) = self.texts.get_mut(&sent.channel) {
+            text.reported(sent, result, outbox, self.wall);
+        }
+    }
+}
