@@ -38,49 +38,47 @@ impl Rush {
     }
 }
 
-/// Notices that there is nothing left to do for now.
+/// Notices that nothing has happened for a while.
 #[derive(Debug)]
-pub enum Rest {
-    /// Something is under way.
-    Busy,
-    /// Nothing has been under way since shortly before this time.
-    From(Instant),
-    /// It was told, and nothing has happened since.
-    Told,
+pub struct Rest {
+    /// When something happened last.
+    last: Instant,
+    /// When to look whether that is long ago. Not moved by each thing that happens, so that under
+    /// load nothing is woken more often.
+    due: Option<Instant>,
 }
 
-/// How long nothing must have been under way: the pages that are let go are wanted again at once
-/// where one request follows the other.
+/// How long nothing must have happened: the pages that are let go are wanted again at once where one
+/// request follows the other.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Rest {
-    /// Something has just been done, the start included: rest comes if nothing follows.
+    /// Something has just happened, the start included.
     #[must_use]
     pub fn after(now: Instant) -> Self {
-        Self::From(now + PAUSE)
+        Self { last: now, due: Some(now + PAUSE) }
     }
 
-    /// Takes how much is under way, and says once whether it has been nothing for a while.
-    pub fn has_come(&mut self, now: Instant, under_way: usize) -> bool {
-        match self {
-            _ if under_way > 0 => *self = Self::Busy,
-            Self::Busy => *self = Self::From(now + PAUSE),
-            Self::From(at) if *at <= now => {
-                *self = Self::Told;
-                return true;
-            }
-            Self::From(_) | Self::Told => {}
+    /// Something happens.
+    pub fn stirred(&mut self, now: Instant) {
+        self.last = now;
+        self.due.get_or_insert_with(|| now + PAUSE);
+    }
+
+    /// Whether nothing has happened for a while; true once, until something happens.
+    pub fn has_come(&mut self, now: Instant) -> bool {
+        if self.due.is_none_or(|due| now < due) {
+            return false;
         }
-        false
+        let at = self.last + PAUSE;
+        self.due = (now < at).then_some(at);
+        self.due.is_none()
     }
 
     /// When to ask again, if nothing happens before.
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::From(at) => Some(*at),
-            Self::Busy | Self::Told => None,
-        }
+        self.due
     }
 }
 
@@ -168,17 +166,17 @@ mod tests {
         let start = Instant::now();
         let at = |tenths: u32| start + tenths * Duration::from_millis(100);
         let mut rest = Rest::after(start);
-        assert_eq!(rest.deadline(), Some(at(10)));
-        let heard: Vec<u32> =
-            [(1, 0), (2, 3), (5, 0), (8, 1), (9, 0), (18, 0), (19, 0), (20, 0), (30, 1), (31, 0)]
-                .into_iter()
-                .filter(|(tenths, under_way)| rest.has_come(at(*tenths), *under_way))
-                .map(|(tenths, _)| tenths)
-                .collect();
-        assert_eq!(heard, [19]);
-        assert_eq!(rest.deadline(), Some(at(41)));
-        assert!(rest.has_come(at(41), 0));
+        rest.stirred(at(5));
+        assert_eq!(rest.deadline(), Some(at(10)), "work does not move it");
+        assert!(!rest.has_come(at(10)));
+        assert_eq!(rest.deadline(), Some(at(15)));
+        assert!(!rest.has_come(at(14)));
+        assert!(rest.has_come(at(15)));
         assert_eq!(rest.deadline(), None, "what rests is not woken");
+        assert!(!rest.has_come(at(100)));
+        rest.stirred(at(200));
+        assert_eq!(rest.deadline(), Some(at(210)));
+        assert!(rest.has_come(at(211)));
     }
 
     #[test]

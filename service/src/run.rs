@@ -385,7 +385,7 @@ impl House {
                 self.switchboard.shrink();
                 memory::give_back();
             }
-            if rest.has_come(Instant::now(), self.switchboard.request_count()) {
+            if rest.has_come(Instant::now()) {
                 memory::let_program_go();
             }
             if number::is_loaded() {
@@ -410,16 +410,14 @@ impl House {
             {
                 clock.as_mut().reset((deadline + LATE).into());
             }
+            let mut is_stirred = true;
             tokio::select! {
                 () = self.driver.recv(&mut batch) => {
                     for incoming in batch.drain(..) {
                         arrived(&mut self.switchboard, incoming);
                     }
                 }
-                Some(ask) = self.asks.recv() => {
-                    self.asked(ask);
-                    rest = Rest::after(Instant::now());
-                }
+                Some(ask) = self.asks.recv() => self.asked(ask),
                 Some(report) = self.reports.recv() => self.switchboard.stored(now(), report),
                 Some(inner) = self.inner.recv() => self.switchboard.inner(now(), inner),
                 brought = self.errands.brought() => {
@@ -434,7 +432,12 @@ impl House {
                     self.use_rules();
                 }
                 change = network_changed(&mut self.monitor) => self.network_changed(change),
-                () = &mut clock, if deadline.is_some() => self.switchboard.handle_deadline(now()),
+                () = &mut clock, if deadline.is_some() => {
+                    let now = now();
+                    is_stirred =
+                        self.switchboard.next_deadline().is_some_and(|due| due <= now.instant);
+                    self.switchboard.handle_deadline(now);
+                }
                 signal = self.lifecycle.signal() => match signal {
                     Signal::Stop => {
                         farewell.get_or_insert_with(|| Instant::now() + FAREWELL);
@@ -458,6 +461,9 @@ impl House {
                         Ok(Gone::Switchboard) => {}
                     }
                 }
+            }
+            if is_stirred {
+                rest.stirred(Instant::now());
             }
         }
         tracing::info!("stopped");
