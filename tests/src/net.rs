@@ -3,8 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+
+use crate::{PATIENCE, Program};
 
 /// A loopback address of this test process alone (the whole of 127/8 is local), so that ports need
 /// not be unique in the machine.
@@ -77,6 +80,22 @@ fn is_free(place: SocketAddr) -> bool {
 /// None was found.
 pub fn free_place(at: IpAddr) -> Result<SocketAddr> {
     Ok(SocketAddr::new(at, free_port(at)?))
+}
+
+/// Waits until a program has a UDP socket on that port. The kernel is asked, since a probe that binds
+/// the port itself may take it from the program.
+///
+/// # Errors
+/// It ended or does not listen there.
+pub fn listens(program: &mut Program, port: u16) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while owner_of_udp_port(port)? != Some(program.pid()) {
+        ensure!(program.is_running(), "it has ended:\n{}", program.tail());
+        ensure!(Instant::now() < deadline, "nobody listens at {port}:\n{}", program.tail());
+        program.said.skip();
+        program.said.wait(Duration::from_millis(20), |_| Some(()));
+    }
+    Ok(())
 }
 
 /// Whose process has a UDP socket on that port: by the socket's inode, from the kernel's table to

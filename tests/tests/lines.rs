@@ -2,8 +2,9 @@
 //! Accounts at a real provider: kamailio asks for the password, baresip is behind it and behind us.
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 use sipwitch_dbus_interfaces::wire::AccountState;
-use sipwitch_tests::peers::{Account, Baresip, Digest, Operator};
+use sipwitch_tests::peers::{Account, Baresip, Digest, Operator, Sipp};
 use sipwitch_tests::{CommandLine, House, net};
 
 /// Leads to bert, behind the provider.
@@ -13,6 +14,17 @@ const PASSWORD: &str = "wonder land 7";
 
 /// Makes the account of anna, over one transport.
 fn sign_up(house: &House, id: &str, operator: &Operator, transport: &str) -> Result<()> {
+    sign_up_with(house, id, operator, transport, &[])
+}
+
+/// Makes it with more choices of the user.
+fn sign_up_with(
+    house: &House,
+    id: &str,
+    operator: &Operator,
+    transport: &str,
+    choices: &[&str],
+) -> Result<()> {
     let at = if transport == "tls" { operator.tls } else { operator.at };
     let proxy = format!("server.outbound-proxy={}", at.ip());
     let (port, transports) =
@@ -20,6 +32,7 @@ fn sign_up(house: &House, id: &str, operator: &Operator, transport: &str) -> Res
     let mut command = vec!["accounts", "add", "--domain", Operator::DOMAIN, "--id", id];
     command.extend(["--answer", "user=anna", "--set", &proxy, "--set", &port]);
     command.extend(["--set", &transports, "--no-wait", "--password-stdin"]);
+    command.extend(choices);
     CommandLine::of(house).run_with(&command, &format!("{PASSWORD}\n"))?.done()?;
     house.desk().account_is(id, &[AccountState::Online])?;
     Ok(())
@@ -117,5 +130,39 @@ fn a_call_fails_over_from_a_provider_that_answers_503_as_explained_before() -> R
     let trace = &history.first().ok_or_else(|| anyhow::anyhow!("no history"))?.route_trace;
     let codes: Vec<u32> = trace.iter().map(|tried| tried.sip_code).collect();
     ensure!(codes == [503, 200], "{trace:?}");
+    Ok(())
+}
+
+/// A SIPp that takes one text at a place where it registered.
+fn takes_a_text(account: &Account) -> Result<Sipp> {
+    let at = Sipp::place()?;
+    Sipp::play("register", account, at, &account.number)?.done()?;
+    let mut taking = Sipp::play("take-text", account, at, &account.number)?;
+    taking.listens(at)?;
+    Ok(taking)
+}
+
+#[test]
+fn texts_leave_by_an_account_at_kamailio_and_reach_the_extension_chosen_for_it() -> Result<()> {
+    let operator = Operator::plan(net::other_loopback()).user("anna", PASSWORD).user("bert", "b");
+    let operator = operator.leads(NUMBER, "bert").start()?;
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    sign_up_with(&house, "work", &operator, "udp", &["--incoming", "102"])?;
+    let bert = Account::new("bert", operator.at).with_password("b");
+
+    let mut outside = takes_a_text(&bert)?;
+    let sent = CommandLine::of(&house).json(&["message", NUMBER, "soon at the bridge"])?;
+    ensure!(sent == json!({ "state": "delivered" }), "{sent}");
+    outside.done()?;
+    let text = outside.messages();
+    let sender = format!("<sip:anna@{}>", Operator::DOMAIN);
+    ensure!(text.contains("soon at the bridge") && text.contains(&sender), "{text}");
+
+    // A text for 101, who has no phone, would be kept and answered with 202.
+    let mut inside = takes_a_text(&Account::new("102", house.at))?;
+    Sipp::play("send-text", &bert, Sipp::place()?, "anna")?.done()?;
+    inside.done()?;
+    let text = inside.messages();
+    ensure!(text.contains("how are you, anna?") && text.contains("<sip:bert@"), "{text}");
     Ok(())
 }

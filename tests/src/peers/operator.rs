@@ -2,7 +2,7 @@
 //! SIP operators: kamailio as one that does what operators do, and SIPp as those that misbehave.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -231,13 +231,7 @@ impl Misbehaving {
         command.args(["-nostdin", "-skip_rlimit", "-trace_msg", "-message_file", "messages"]);
         command.env("TERM", "dumb");
         let mut program = Program::start(manner.scenario(), &mut command)?;
-        let deadline = Instant::now() + PATIENCE;
-        while UdpSocket::bind(at).is_ok() {
-            ensure!(program.is_running(), "sipp has ended:\n{}", program.tail());
-            ensure!(Instant::now() < deadline, "sipp does not listen at {at}");
-            program.said.skip();
-            program.said.wait(Duration::from_millis(20), |_| Some(()));
-        }
+        net::listens(&mut program, at.port())?;
         Ok(Self { at, program, home })
     }
 

@@ -71,6 +71,14 @@ impl Sipp {
         Ok(Self { program, home })
     }
 
+    /// Waits until it takes UDP at its place: what is sent to it before is refused by the kernel.
+    ///
+    /// # Errors
+    /// It ended or does not listen there.
+    pub fn listens(&mut self, at: SocketAddr) -> Result<()> {
+        net::listens(&mut self.program, at.port())
+    }
+
     /// Waits until it has ended, contented.
     ///
     /// # Errors
