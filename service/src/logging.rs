@@ -152,6 +152,8 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
+    use tracing::Level;
+
     use super::*;
     use crate::secret::{Redacted, Secret};
 
@@ -180,6 +182,27 @@ mod tests {
         let (level, complaint) = level(&configured, Some("loud"));
         assert_eq!(level.as_str(), "warn");
         assert!(complaint.unwrap().contains("\"loud\" is no level"));
+    }
+
+    #[test]
+    fn answers_of_name_servers_are_not_logged_unless_that_is_wanted() {
+        let (net, resolver) = ("hickory_net::dnssec", "hickory_resolver");
+        let says = |text: &str, part: &str, level: Level| {
+            let level_of_log: LogLevel = text.parse().unwrap();
+            level_of_log.targets().would_enable(part, &level)
+        };
+        assert!(!LogLevel::default().targets().would_enable(net, &Level::WARN));
+        for text in ["info", "trace", "warn,sipwitch_sip=trace"] {
+            assert!(says(text, net, Level::ERROR) && !says(text, net, Level::WARN), "{text}");
+            assert!(!says(text, resolver, Level::WARN), "{text}");
+            assert!(says(text, "sipwitch_sip", Level::WARN), "{text}");
+        }
+        for text in ["off", "sipwitch_sip=debug"] {
+            assert!(!says(text, net, Level::ERROR), "{text}");
+        }
+        assert!(says("info,hickory=debug", resolver, Level::DEBUG));
+        assert!(says("info,hickory_net=debug", net, Level::DEBUG));
+        assert!(!says("info,hickory_net=debug", resolver, Level::WARN));
     }
 
     #[derive(Clone, Default)]

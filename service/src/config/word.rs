@@ -15,6 +15,10 @@ use sipwitch_core::{
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
+/// Begins the names of all crates of the library that looks up names, and a part is told by the
+/// beginning of its name.
+const NAME_LIBRARY: &str = "hickory";
+
 /// A digest algorithm, named as on the wire (RFC 8760 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Algorithm {
@@ -84,7 +88,7 @@ impl LogLevel {
 impl Default for LogLevel {
     fn default() -> Self {
         let targets = Targets::new().with_default(LevelFilter::INFO);
-        Self { text: "info".into(), targets }
+        Self { text: "info".into(), targets: without_names(targets) }
     }
 }
 
@@ -107,7 +111,19 @@ impl FromStr for LogLevel {
             return Err(wrong());
         }
         let targets = Targets::from_str(text).map_err(|_| wrong())?;
-        Ok(Self { text: text.to_owned(), targets })
+        Ok(Self { text: text.to_owned(), targets: without_names(targets) })
+    }
+}
+
+/// Keeps the name library at its errors, unless the user wants more of just it: what it warns of
+/// holds whole answers, and in them the numbers that were looked up.
+fn without_names(targets: Targets) -> Targets {
+    let is_named = targets.iter().any(|(part, _)| part == NAME_LIBRARY);
+    match targets.default_level() {
+        Some(level) if !is_named => {
+            targets.with_target(NAME_LIBRARY, level.min(LevelFilter::ERROR))
+        }
+        _ => targets,
     }
 }
 
