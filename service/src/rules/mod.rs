@@ -124,19 +124,13 @@ impl RuleBook {
                 false
             }
             RulesAsk::Add { rule, first, reply } => {
-                let done = self.text().and_then(|text| {
-                    let text = edit::add(&text, &rule, first)?;
-                    self.take(&text)
-                });
+                let done = self.change(|text| edit::add(text, &rule, first));
                 let changed = done.is_ok();
                 let _ = reply.send(done);
                 changed
             }
             RulesAsk::Remove { name, reply } => {
-                let done = self.text().and_then(|text| {
-                    let text = edit::remove(&text, &name)?;
-                    self.take(&text)
-                });
+                let done = self.change(|text| edit::remove(text, &name));
                 let changed = done.is_ok();
                 let _ = reply.send(done);
                 changed
@@ -144,10 +138,20 @@ impl RuleBook {
         }
     }
 
-    /// Writes the text and uses its rules.
-    fn take(&mut self, text: &str) -> Result<(), Refusal> {
-        let rules = parse(text).map_err(|wrong| Refusal::BadValue(wrong.to_string()))?;
-        self.write(text).map_err(|error| {
+    /// Writes the edited text and uses its rules. A place is named only in what the user wrote, and
+    /// with its file: a rule that was asked for stands nowhere yet.
+    fn change(
+        &mut self,
+        edit: impl FnOnce(&str) -> Result<String, Refusal>,
+    ) -> Result<(), Refusal> {
+        let old = self.text()?;
+        let wrong = |refusal| match parse(&old) {
+            Ok(_) => refusal,
+            Err(mistake) => Refusal::BadValue(format!("{}:{mistake}", self.path.display())),
+        };
+        let text = edit(&old).map_err(wrong)?;
+        let rules = parse(&text).map_err(|mistake| wrong(Refusal::BadValue(mistake.words)))?;
+        self.write(&text).map_err(|error| {
             Refusal::NotStored(format!("cannot write {}: {error}", self.path.display()))
         })?;
         self.rules = rules;

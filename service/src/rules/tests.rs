@@ -131,13 +131,38 @@ async fn the_book_keeps_its_rules_while_the_file_makes_no_sense() {
     assert!(book.rules().file().is_some());
     // Nothing is written over what cannot be read.
     let (changed, done) = asked(&mut book, |reply| RulesAsk::Remove { name: "new".into(), reply });
-    assert!(!changed && matches!(done, Err(Refusal::BadValue(_))), "{done:?}");
+    let Err(Refusal::BadValue(words)) = done else { panic!("{done:?}") };
+    assert!(!changed && words.contains("/rules.toml:2:1: "), "{words}");
     fs::remove_file(&path).unwrap();
     book.read();
     assert_eq!((book.rules(), book.problem()), (Rules::NONE, None));
     fs::write(&path, " ".repeat(4 * 1024 * 1024 + 1)).unwrap();
     book.read();
     assert!(book.problem().unwrap().contains("larger than 4 MiB"));
+}
+
+/// It stands in no line of any file.
+#[tokio::test]
+async fn a_rule_that_is_asked_for_is_refused_without_a_place() {
+    let home = TempDir::new().unwrap();
+    let path = path_in(home.path());
+    let mut book = RuleBook::open(path.clone());
+    let mut add = |text: &str| {
+        let rule = Box::new(rule(text));
+        match asked(&mut book, |reply| RulesAsk::Add { rule, first: true, reply }) {
+            (false, Err(Refusal::BadValue(words))) => words,
+            other => panic!("{other:?}"),
+        }
+    };
+    let empty = "[[rule]]\nname = \"empty\"\n";
+    let words = add(empty);
+    assert!(words.starts_with("rule \"empty\" "), "{words}");
+    // What the user wrote is told with its place there, not where the new rule would move it.
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, format!("# mine\n\n{empty}")).unwrap();
+    let words = add("[[rule]]\nname = \"new\"\naction = \"bar\"\n");
+    let place = format!("{}:3:1: rule \"empty\" ", path.display());
+    assert!(words.starts_with(&place), "{words}");
 }
 
 /// What the documentation shows can be copied.
