@@ -5,7 +5,7 @@
 //! It is a guest in programs that let people in, or not:
 //!
 //! - It has no say: every hook answers `PAM_IGNORE`, whatever happens, and no panic leaves it.
-//! - It starts no thread or process, opens no socket of its own, and waits at most [`WAIT`] for others.
+//! - It starts no thread or process, opens no socket of its own, and waits at most two seconds for others.
 //! - It asks nobody anything, and it never keeps what `/etc/shadow` does not prove
 //!   (docs/decisions/0015-a-token-is-proven-first.md).
 //! - Tokens are wiped, and nothing is logged about them, not even how long they are.
