@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Calls and texts that leave by a line.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sipwitch_core::{cause::Cause, line::LineId, routing::Wants};
@@ -9,6 +12,7 @@ use sipwitch_sip::{
     client_registration::Registration,
     endpoint::{OnLine, OwnContact, Target},
     flow::Flow,
+    resolver::Place,
     wire::Uri,
 };
 
@@ -51,7 +55,13 @@ impl Lines {
     ///
     /// # Errors
     /// The line is down, is a gateway, or cannot dial that.
-    pub fn outgoing(&self, id: LineId, dialled: &str, wants: Wants) -> Result<Outgoing, Cause> {
+    pub fn outgoing(
+        &self,
+        now: Instant,
+        id: LineId,
+        dialled: &str,
+        wants: Wants,
+    ) -> Result<Outgoing, Cause> {
         let Some(entry) = self.entries.get(&id) else { return Err(out_of_order("it is gone")) };
         let standing = entry.standing();
         if standing.state != "online" {
@@ -59,12 +69,28 @@ impl Lines {
         }
         let outside = entry.facts.outside().ok_or_else(|| out_of_order("it is a phone"))?;
         let request_uri = outside.request_uri(dialled, wants)?;
-        let ways = entry.best_ways();
+        let mut ways = entry.best_ways();
+        self.put_failed_last(now, &mut ways);
         if ways.is_empty() {
             return Err(out_of_order("no way leads to its servers"));
         }
         let on = Arc::new(entry.speaker(outside));
         Ok(Outgoing { request_uri, route: outside.route.clone(), on, ways })
+    }
+
+    /// A place did not take a call: it is asked last for a while, or for as long as it wants
+    /// (RFC 3263 §4.3).
+    pub fn place_failed(&mut self, now: Instant, flow: &Flow, rest: Option<Duration>) {
+        let place = Place { transport: flow.transport, address: flow.remote, name: Arc::default() };
+        match rest {
+            Some(rest) => self.failed.asked_for_rest(now, &place, rest),
+            None => self.failed.failed(now, &place),
+        }
+    }
+
+    /// Puts the ways to places that failed a short while ago last; none is left out.
+    pub fn put_failed_last(&self, now: Instant, ways: &mut [Way]) {
+        ways.sort_by_cached_key(|way| self.failed.until(now, &way.place));
     }
 
     /// As whom we speak on a line.

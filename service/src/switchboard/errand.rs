@@ -167,8 +167,12 @@ impl Switchboard {
     }
 
     /// The ways that were sent for are known.
-    pub(super) fn ways_found(&mut self, errand: ErrandId, ways: Ways) {
-        match self.errands.waiting.remove(&errand) {
+    pub(super) fn ways_found(&mut self, errand: ErrandId, mut ways: Ways) {
+        let waiter = self.errands.waiting.remove(&errand);
+        if let (Ok(ways), Some(Waiter::Leg(_) | Waiter::Text(_))) = (&mut ways, waiter) {
+            self.lines.put_failed_last(self.now.instant, ways);
+        }
+        match waiter {
             Some(Waiter::Leg(leg)) => self.leg_ways(leg, ways),
             Some(Waiter::Line) => self.lines.ways_found(self.now.instant, errand, ways),
             Some(Waiter::Move(leg)) => self.leg_reached(leg, ways),

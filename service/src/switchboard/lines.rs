@@ -123,7 +123,7 @@ impl Switchboard {
             self.endpoint.start(self.now.instant, leg, &place, invitation);
             return Ok(());
         }
-        let outgoing = self.lines.outgoing(line, &target.dialled, Wants::Call)?;
+        let outgoing = self.lines.outgoing(self.now.instant, line, &target.dialled, Wants::Call)?;
         if !outgoing.needs_connections() {
             let target = outgoing.target().ok_or_else(|| Cause::from_sip(503))?;
             self.endpoint.start(self.now.instant, leg, &target, invitation);

@@ -588,6 +588,9 @@ impl Switchboard {
                     self.answered(request, &response, &flow);
                 }
                 Event::Failed { request, why } => self.failed(request, &why),
+                Event::PlaceFailed { flow, rest } => {
+                    self.lines.place_failed(self.now.instant, &flow, rest);
+                }
                 Event::Moved { leg, moved } => self.leg_moved(leg, moved),
             }
             self.carry_out_wishes();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the transactions tell, and to whom it belongs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sipwitch_core::call::leg::{LegEvent, LegId};
 
@@ -192,6 +192,10 @@ impl Endpoint {
 impl Context {
     pub(crate) fn tell(&mut self, leg: LegId, event: LegEvent) {
         self.events.push_back(Event::Leg { leg, event });
+    }
+
+    pub(crate) fn place_failed(&mut self, flow: Flow, rest: Option<Duration>) {
+        self.events.push_back(Event::PlaceFailed { flow, rest });
     }
 
     pub(crate) fn own_tag(&mut self, tag: Tag, leg: LegId) {

@@ -91,6 +91,15 @@ pub enum Event {
         /// Why.
         why: Failure,
     },
+    /// A place that was looked up, or one of a line's, did not take the INVITE of a leg: it was
+    /// silent, cannot be reached, or refused for itself (RFC 3263 §4.3). The leg goes on elsewhere
+    /// if it can; the next one may begin there.
+    PlaceFailed {
+        /// The way to the place.
+        flow: Flow,
+        /// For how long the place asked to be left alone (Retry-After).
+        rest: Option<Duration>,
+    },
     /// What became of [`Endpoint::move_leg`].
     Moved {
         /// The leg.

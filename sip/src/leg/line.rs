@@ -205,6 +205,15 @@ impl Leg {
         true
     }
 
+    /// Whoever begins another leg shall know which place did not take this one.
+    pub(super) fn tell_failed_place(&self, context: &mut Context, rest: Option<Duration>) {
+        if let State::Calling(calling) = &self.state
+            && let Some(flow) = calling.place()
+        {
+            context.place_failed(flow, rest);
+        }
+    }
+
     /// Nothing was heard from the last place either: whoever has another way shall try it now.
     pub(super) fn give_up_silent_place(&mut self, context: &mut Context) {
         let State::Calling(calling) = &mut self.state else { return };

@@ -237,10 +237,11 @@ impl Leg {
                 self.keep_alive(context);
             }
             State::Calling(calling) => {
-                if calling.patience.is_some_and(|until| until <= context.now)
-                    && !self.try_next_place(context, true)
-                {
-                    self.give_up_silent_place(context);
+                if calling.patience.is_some_and(|until| until <= context.now) {
+                    self.tell_failed_place(context, None);
+                    if !self.try_next_place(context, true) {
+                        self.give_up_silent_place(context);
+                    }
                 }
             }
             State::Leaving(_) | State::Over => {}

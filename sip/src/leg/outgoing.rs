@@ -279,10 +279,13 @@ impl Leg {
             calling.again(context, self.id);
             return;
         }
-        if matches!(status, 430 | 503) && self.try_next_place(context, false) {
-            return;
-        }
         let cause = cause_of(status, response.headers());
+        if matches!(status, 430 | 503) {
+            self.tell_failed_place(context, cause.retry_after);
+            if self.try_next_place(context, false) {
+                return;
+            }
+        }
         if (300..=399).contains(&status) {
             let State::Calling(calling) = &self.state else { return };
             let asked = self.speaker.is_some().then_some(&**calling);
@@ -294,6 +297,7 @@ impl Leg {
 
     /// Our first INVITE will not be answered.
     pub(super) fn invite_failed(&mut self, context: &mut Context, why: Failure) {
+        self.tell_failed_place(context, None);
         if self.try_next_place(context, false) {
             return;
         }
@@ -406,6 +410,11 @@ impl Calling {
     fn arm(&mut self, now: Instant) {
         let is_short = self.is_to_place || !self.alternatives.is_empty();
         self.patience = is_short.then(|| now + patience(self.flow.transport));
+    }
+
+    /// The place that was asked, if it is one that was looked up and is still all that was asked.
+    pub(super) fn place(&self) -> Option<Flow> {
+        (self.is_to_place && self.early.is_empty()).then_some(self.flow)
     }
 
     /// Goes to another place, where our Contact is another one.

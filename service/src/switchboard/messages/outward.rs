@@ -54,7 +54,10 @@ impl Switchboard {
     fn text_leaves_to(&self, target: &Target) -> Option<Leaves> {
         match target.destination {
             Destination::Line(line) => {
-                let outgoing = self.lines.outgoing(line, &target.dialled, Wants::Text).ok()?;
+                let outgoing = self
+                    .lines
+                    .outgoing(self.now.instant, line, &target.dialled, Wants::Text)
+                    .ok()?;
                 Some(Leaves::Line(line, Box::new(outgoing)))
             }
             Destination::Peer => Uri::parse(target.dialled.to_string()).ok().map(Leaves::Peer),

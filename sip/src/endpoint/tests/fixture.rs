@@ -37,6 +37,8 @@ pub(super) enum Side {
 pub(super) struct Node {
     pub(super) endpoint: Endpoint,
     pub(super) told: Vec<Event>,
+    /// The places that took no INVITE, and how long they want to be left alone.
+    pub(super) failed_places: Vec<(SocketAddr, Option<Duration>)>,
 }
 
 /// A peer that says nothing but what the test makes it say.
@@ -95,12 +97,15 @@ impl Engine for Side {
 impl Node {
     fn new(now: Instant, seed: u8, settings: Settings) -> Self {
         let endpoint = Endpoint::new(now, settings, Timers::default(), [seed; 32]);
-        Self { endpoint, told: Vec::new() }
+        Self { endpoint, told: Vec::new(), failed_places: Vec::new() }
     }
 
     pub(super) fn hear(&mut self) {
         while let Some(event) = self.endpoint.poll_event() {
-            self.told.push(event);
+            match event {
+                Event::PlaceFailed { flow, rest } => self.failed_places.push((flow.remote, rest)),
+                event => self.told.push(event),
+            }
         }
     }
 }

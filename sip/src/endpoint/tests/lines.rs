@@ -233,6 +233,7 @@ fn a_silent_place_costs_less_than_four_seconds_and_what_it_says_later_is_undone(
     let invite = world.heard_at(2, &Method::Invite);
     assert_eq!(invite.call_id().unwrap(), lost.call_id().unwrap());
     assert_ne!(invite.headers().text(&name::VIA), lost.headers().text(&name::VIA));
+    assert_eq!(world.node(0).failed_places.len(), 1);
     world.assert_quiet();
     world.say_from(2, response(&invite, "180 Ringing", "b", CONTACT));
     assert!(matches!(world.told_one(0, 1), LegEvent::Progress { .. }));
@@ -271,6 +272,8 @@ fn a_place_that_refuses_or_is_not_there_costs_no_time() {
     world.say_from(1, response(&invite, "503 Busy", "a", "Retry-After: 120\r\n"));
     let elsewhere = world.heard_at(2, &Method::Invite);
     assert!(world.wire.elapsed() < Duration::from_millis(300));
+    let rest = Duration::from_secs(120);
+    assert!(matches!(world.node(0).failed_places[..], [(_, Some(asked))] if asked == rest));
     assert_eq!(number(&elsewhere), number(&invite) + 1);
     world.assert_quiet();
     world.say_from(2, response(&elsewhere, "503 Busy", "a", "Retry-After: 120 (x);duration=9\r\n"));
@@ -420,7 +423,7 @@ fn attend(world: &mut World, ended: &mut [usize; 2], met: &mut bool) {
                     endpoint.command(now, LegId(leg), end(Cause::normal()));
                 }
                 Event::Leg { event: LegEvent::Ended { .. }, .. } => ended[side] += 1,
-                Event::Leg { .. } => {}
+                Event::Leg { .. } | Event::PlaceFailed { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -141,6 +141,7 @@ impl Seen {
                     Event::Withdrawn { .. }
                     | Event::Answered { .. }
                     | Event::Failed { .. }
+                    | Event::PlaceFailed { .. }
                     | Event::Moved { .. } => {}
                 }
             }

@@ -159,6 +159,20 @@ fn a_silent_server_costs_four_seconds_and_the_next_one_of_the_same_line_is_asked
     town.take(&mut inside, &mut outside);
     town.hang_up(&mut inside);
     town.ended(&mut outside);
+    // The next call begins where the last one got through.
+    let mut inside = town.dial(phone, NUMBER);
+    let mut outside = town.rung_with_password(servers[1]);
+    town.take(&mut inside, &mut outside);
+    town.hang_up(&mut inside);
+    town.ended(&mut outside);
+    // A while later the first server is given another chance.
+    town.pass_seconds(60);
+    town.device(servers[0]).is_dead = false;
+    let mut inside = town.dial(phone, NUMBER);
+    let mut outside = town.rung_with_password(servers[0]);
+    town.take(&mut inside, &mut outside);
+    town.hang_up(&mut inside);
+    town.ended(&mut outside);
 }
 
 #[test]
