@@ -106,7 +106,8 @@ pub fn listens(program: &mut Program, port: u16) -> Result<()> {
 pub fn owner_of_udp_port(port: u16) -> Result<Option<u32>> {
     let wanted = format!(":{port:04X}");
     let mut inodes = Vec::new();
-    for table in ["/proc/net/udp", "/proc/net/udp6"] {
+    // Of the network that this thread is in, which may be one made for the test.
+    for table in ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"] {
         for line in std::fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
             let fields: Vec<_> = line.split_whitespace().collect();
             if fields.get(1).is_some_and(|local| local.ends_with(&wanted)) {
