@@ -100,6 +100,13 @@ impl Cause {
         Self { sip: 408, q850: Some(18), text: String::new(), retry_after: None }
     }
 
+    /// Nothing came from either side for so long that nobody can be there any more.
+    #[must_use]
+    pub fn media_lost() -> Self {
+        Self { sip: 408, q850: Some(102), text: String::new(), retry_after: None }
+            .with_text("Nothing was heard from either side for 90 seconds")
+    }
+
     /// Nobody has this number or name.
     #[must_use]
     pub const fn not_found() -> Self {

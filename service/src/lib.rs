@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 pub mod accounts;
+mod anchors;
 pub mod arguments;
 pub mod bus;
 pub mod config;

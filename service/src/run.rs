@@ -21,6 +21,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     accounts::{self, Folder},
+    anchors::OpenAnchors,
     arguments::Arguments,
     bus::{self, BusKind, Gone},
     config::{
@@ -139,6 +140,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
             store: opened.store,
             loaded: opened.loaded,
             seed,
+            anchors: Box::new(OpenAnchors::new(inner_in.clone())),
             owners,
             inner: inner_in,
             is_watched,

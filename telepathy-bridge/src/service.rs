@@ -128,7 +128,11 @@ impl Outbox {
     pub(crate) fn register(&mut self) {
         let properties = Whom { interface: PROPERTIES, ..SERVICE };
         self.ask(&properties, "Get", &(SIPWITCH_INTERFACE, "Domain"), Awaited::Domain);
-        let options = EndpointOptions { name: Some(NAME.into()), ..EndpointOptions::default() };
+        let options = EndpointOptions {
+            name: Some(NAME.into()),
+            anchored: Some(true),
+            ..EndpointOptions::default()
+        };
         self.ask(&SERVICE, "RegisterEndpoint", &options, Awaited::Phone);
     }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Programs that are phones, on a real bus and with real phones at the other end.
 
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt as _;
 use sipwitch_dbus_interfaces::wire::{
@@ -10,7 +13,7 @@ use sipwitch_dbus_interfaces::{EndpointProxy, Error};
 use sipwitch_tests::desk::Desk;
 use sipwitch_tests::peers::{Account, Baresip};
 use sipwitch_tests::program::in_home;
-use sipwitch_tests::{House, Program};
+use sipwitch_tests::{House, PATIENCE, Program, net};
 use zbus::Message;
 use zbus::proxy::{CacheProperties, SignalStream};
 use zbus::zvariant::OwnedObjectPath;
@@ -30,11 +33,16 @@ struct Softphone {
 
 impl Softphone {
     fn start(house: &House, extension: &str) -> Result<Self> {
+        Self::start_as(house, extension, false)
+    }
+
+    fn start_as(house: &House, extension: &str, anchored: bool) -> Result<Self> {
         let desk = house.new_desk()?;
         let options = EndpointOptions {
             extension: Some(extension.to_owned()),
             name: Some("softphone".to_owned()),
             all_calls: None,
+            anchored: Some(anchored),
         };
         let service = desk.service()?;
         let path = desk.wait("RegisterEndpoint", service.register_endpoint(&options))??;
@@ -131,6 +139,83 @@ fn a_program_calls_a_phone_and_each_sees_the_others_own_description() -> Result<
     ensure!(program.ended(leg)? == "hung-up");
     anna.closed()?;
     house.desk().calls_are(0)?;
+    Ok(())
+}
+
+/// A packet of silence in G.711 (RFC 3551), the `count`th.
+fn silence(count: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(count.to_be_bytes());
+    packet.extend((u32::from(count) * 160).to_be_bytes());
+    packet.extend(20_518_u32.to_be_bytes());
+    packet.resize(12 + 160, 0xff);
+    packet
+}
+
+/// Where a description of one medium wants RTP.
+fn wanted(sdp: &str) -> Result<SocketAddr> {
+    // What the medium says comes after what the session says, and holds.
+    let after = |start| sdp.lines().rev().find_map(|line| line.strip_prefix(start));
+    let ip = after("c=IN IP4 ").context("an address")?;
+    let port = after("m=audio ").and_then(|rest| rest.split(' ').next()).context("a port")?;
+    Ok(SocketAddr::new(ip.parse()?, port.parse()?))
+}
+
+#[test]
+fn the_sound_of_an_anchored_program_goes_through_the_service_both_ways() -> Result<()> {
+    /// How many packets have to come each way.
+    const ENOUGH: u32 = 25;
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let mut anna = baresip(&house, "101")?;
+    let mut program = Softphone::start_as(&house, "102", true)?;
+    let socket = UdpSocket::bind((net::loopback(), 0))?;
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    let own = socket.local_addr()?;
+    let described = SDP
+        .replace("c=IN IP4 127.0.0.1", &format!("c=IN IP4 {}", own.ip()))
+        .replace("49170 RTP/AVP 0 8", &format!("{} RTP/AVP 0", own.port()));
+
+    let options = EndpointDialOptions::default();
+    let dialled = program.endpoint.dial("101", described.as_bytes(), &options);
+    let (leg, _) = program.desk.wait("Dial", dialled)??;
+    anna.incoming()?;
+    anna.answer()?;
+    anna.established()?;
+    let answered = program.signal("Answered")?;
+    let (_, _, answer): (u64, u32, Vec<u8>) = answered.body().deserialize()?;
+    let ours = wanted(&String::from_utf8(answer)?)?;
+    let offers = descriptions(&anna, "INVITE sip:");
+    let theirs = wanted(offers.first().context("an offer")?)?;
+    ensure!(theirs != own && offers[0].contains("a=x-as-it-was: two  spaces "), "{offers:?}");
+    let answers = descriptions(&anna, "SIP/2.0 200 ");
+    let answers: Vec<_> = answers.iter().filter_map(|answer| wanted(answer).ok()).collect();
+    ensure!(!answers.is_empty() && !answers.contains(&ours), "{ours} {answers:?}");
+
+    let before = anna.speech()?.received;
+    let (mut count, mut heard) = (0, 0);
+    let deadline = Instant::now() + PATIENCE;
+    let mut packet = [0; 2048];
+    // It speaks each 20 ms by itself; we do with each packet that we hear, or in its stead.
+    while heard < ENOUGH || u32::from(count) < 2 * ENOUGH {
+        ensure!(Instant::now() < deadline, "{heard} of {count} packets came back");
+        socket.send_to(&silence(count), ours)?;
+        count += 1;
+        if let Ok((_, from)) = socket.recv_from(&mut packet) {
+            ensure!(from == ours, "{from} speaks instead of {ours}");
+            heard += 1;
+        }
+    }
+    anna.hears_more_than(before + ENOUGH)?;
+
+    let options = HangUpOptions::default();
+    program.desk.wait("HangUp", program.endpoint.hang_up(leg, &options))??;
+    ensure!(program.ended(leg)? == "hung-up");
+    anna.closed()?;
+    // The ports are given back, with the reply of `HangUp` or soon after.
+    while let Err(error) = UdpSocket::bind(ours) {
+        ensure!(Instant::now() < deadline + PATIENCE, "{ours} is still taken: {error}");
+        std::thread::yield_now();
+    }
     Ok(())
 }
 

@@ -213,6 +213,7 @@ fn programs_read_a_stable_word() {
         (Cause::lines_in_use(), "congestion"),
         (Cause::from_sip(503), "congestion"),
         (Cause::timeout(), "timeout"),
+        (Cause::media_lost(), "timeout"),
         (Cause::not_a_contact(), "bad-number"),
         (Cause::barred(), "forbidden"),
         (Cause::from_sip(402), "no-credit"),

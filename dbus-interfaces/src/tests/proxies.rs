@@ -85,6 +85,7 @@ async fn call_everything(client: &Connection) {
         extension: Some("101".into()),
         name: Some("softphone".into()),
         all_calls: Some(true),
+        anchored: Some(true),
     };
 
     let root = proxy!(SipWitchProxy, client, ObjectName::Root);

@@ -72,6 +72,8 @@ pub struct EndpointOptions {
     pub name: Option<String>,
     /// Whether it rings for the calls to every person of the house.
     pub all_calls: Option<bool>,
+    /// Whether its media go through the service.
+    pub anchored: Option<bool>,
 }
 
 /// Options of `Endpoint.Dial`.

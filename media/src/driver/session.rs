@@ -58,6 +58,12 @@ impl Session {
         Self { places: [near, far], media: Vec::new() }
     }
 
+    /// Where an end is, as its signalling shows now. Ports that are open stay where they are; what
+    /// else it says holds from the next description on.
+    pub fn meet(&mut self, end: End, place: Place) {
+        self.places[end as usize] = place;
+    }
+
     /// The anchors of the media that have one, by their place in the description.
     pub fn anchors(&self) -> impl Iterator<Item = (usize, &Anchor)> {
         let led = self.media.iter().enumerate();

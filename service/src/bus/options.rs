@@ -87,6 +87,7 @@ pub(super) fn endpoint(entries: Dictionary) -> Result<NewEndpoint, Error> {
         extension: options.take("extension")?,
         name: options.take("name")?.unwrap_or_default(),
         all_calls: options.take("all-calls")?.unwrap_or_default(),
+        anchored: options.take("anchored")?.unwrap_or_default(),
     };
     options.finish().map(|()| endpoint)
 }

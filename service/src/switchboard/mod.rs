@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`ask`], [`notice`] | what others ask, and what they are told |
 //! | `accounts` | the user's accounts, and how they stand |
+//! | [`anchors`] | media of programs that go through us |
 //! | `arrivals` | requests outside dialogs: who answers what |
 //! | `door` | who somebody is, and whether they may come in |
 //! | `outside` | callers from other domains |
@@ -34,6 +35,7 @@
 //! | `trace` | what was tried for a call |
 
 mod accounts;
+pub mod anchors;
 mod arrivals;
 pub mod ask;
 mod calls;
@@ -88,6 +90,7 @@ use tokio::sync::mpsc;
 
 use self::{
     accounts::{Accounts, no_accounts},
+    anchors::Anchors,
     ask::{Ask, Refusal},
     directory::Directory,
     entry::CallEntry,
@@ -152,6 +155,11 @@ pub enum Inner {
         /// What was found; the first is to be tried first.
         addresses: Result<Vec<Uri>, String>,
     },
+    /// Nothing comes from either end of a leg whose media go through us.
+    MediaLost {
+        /// Which leg.
+        leg: LegId,
+    },
     /// The ways to a place that was looked up.
     Ways {
         /// Who was sent.
@@ -172,6 +180,8 @@ pub struct Parts {
     pub loaded: Loaded,
     /// Random, from the system: makes ids unguessable.
     pub seed: [u8; 32],
+    /// Leads media through us where a program wants that.
+    pub anchors: Box<dyn Anchors>,
     /// Who owns loopback sockets; none where the system does not tell.
     pub owners: Option<SocketOwners>,
     /// Where what had to be waited for comes back, to be handed to [`Switchboard::inner`].
@@ -227,7 +237,7 @@ impl Switchboard {
     /// The house as it was left.
     #[must_use]
     pub fn new(now: Now, parts: Parts) -> Self {
-        let Parts { settings, store, loaded, seed, owners, inner, is_watched } = parts;
+        let Parts { settings, store, loaded, seed, anchors, owners, inner, is_watched } = parts;
         let key = *loaded.settings.key.expose();
         let mut run = [0; 8];
         run.copy_from_slice(&seed[..8]);
@@ -268,7 +278,7 @@ impl Switchboard {
             messages: Messages::new(loaded.next_message, loaded.messages_waiting),
             mailboxes: Mailboxes::default(),
             accounts: Accounts::default(),
-            programs: Programs::default(),
+            programs: Programs::new(anchors),
             queries: Queries::default(),
             errands: Errands::default(),
             lines: Lines::new(&key, seed, &settings.product),
@@ -350,6 +360,7 @@ impl Switchboard {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
             Inner::Secret { account, secret } => self.secret_came(&account, secret),
             Inner::Published { errand, addresses } => self.published_found(errand, addresses),
+            Inner::MediaLost { leg } => self.media_lost(leg),
             Inner::Ways { errand, ways } => self.ways_found(errand, ways),
         }
         self.drain();
@@ -570,7 +581,8 @@ impl Switchboard {
     fn drain(&mut self) {
         loop {
             self.drain_endpoint();
-            let Some((leg, event)) = self.programs.next_event() else { break };
+            let Some((leg, mut event)) = self.programs.next_event() else { break };
+            self.lead_out(leg, &mut event);
             self.leg_event(leg, event);
         }
         self.tell_programs();

@@ -2,6 +2,7 @@
 //! The whole service in virtual time: a switchboard with its store, phones of plain text around it,
 //! and a clock that moves when it is told to.
 
+mod anchors;
 mod calls;
 mod dialling;
 mod digest;

@@ -84,3 +84,21 @@ fn reports_take_one_port_only_when_both_want_it() {
         }
     }
 }
+
+#[test]
+fn an_end_that_turns_out_to_be_elsewhere_is_sent_to_from_its_next_description_on() {
+    let mut house = House::new();
+    let (program, phone) = (socket(), socket());
+    let mut session = Session::new(place(), Place { scope: Scope::Internet, ..place() });
+    let (offer, answer) = (described(&program, ""), described(&phone, ""));
+    session.lead(&mut house.driver, End::Near, offer.as_bytes()).expect("led");
+    let led = session.lead(&mut house.driver, End::Far, answer.as_bytes()).expect("led");
+    program.send_to(&rtp(1, 1), wanted(&led)).expect("sent");
+    session.meet(End::Far, place());
+    tally(session.anchors().next().expect("an anchor").1);
+    let again = session.lead(&mut house.driver, End::Far, answer.as_bytes()).expect("led");
+    assert_eq!(again, led);
+    tally(session.anchors().next().expect("an anchor").1);
+    program.send_to(&rtp(1, 2), wanted(&led)).expect("sent");
+    assert_eq!(received(&phone).0, rtp(1, 2));
+}

@@ -15,6 +15,8 @@ pub struct NewEndpoint {
     pub name: String,
     /// Whether it rings for every person of the house.
     pub all_calls: bool,
+    /// Whether its media go through us.
+    pub anchored: bool,
 }
 
 /// How a program's call is to go.

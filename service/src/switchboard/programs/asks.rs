@@ -12,6 +12,7 @@ use sipwitch_core::{
     cause::Cause,
     routing::{self, Caller, PhoneId, emergency},
 };
+use sipwitch_media::relay::End;
 
 use super::{
     super::{
@@ -137,7 +138,7 @@ impl Switchboard {
     ) -> Result<(LegId, CallId), Refusal> {
         let parsed = parse(contact)?;
         let contacts = all_of(&parsed, &options.also)?;
-        let body = description_of(offer, true)?;
+        let mut body = description_of(offer, true)?;
         let display = options.display.as_deref().map(|name| words("display", name)).transpose()?;
         let house = self.house(None);
         let is_emergency = contacts.iter().any(|one| emergency::is_emergency(one, &house));
@@ -171,6 +172,14 @@ impl Switchboard {
             let ring = Duration::from_secs(seconds.clamp(1, directory::MAX_RING).into());
             route.attempts.iter_mut().for_each(|attempt| attempt.ring = ring);
         }
+        let program = self.programs.phones.get(&phone).ok_or_else(|| no_phone(phone))?;
+        let new = Leg::new(phone, program, Stage::Dialling);
+        let leg = self.leg_ids.allocate();
+        self.programs.legs.insert(leg, new);
+        if let Some(body) = &mut body {
+            let far = self.far_of_route(&route);
+            self.programs.lead(leg, End::Near, far, true, &mut body.bytes);
+        }
         let named = || self.directory.entry(&extension).map(|one| one.extension.display.clone());
         let invitation = Invitation {
             from: Party {
@@ -184,8 +193,6 @@ impl Switchboard {
             hops: HOPS,
             diverted_by: None,
         };
-        let leg = self.leg_ids.allocate();
-        self.programs.legs.insert(leg, Leg::new(phone, Stage::Dialling));
         self.programs.keep_back(leg);
         let call = self.begin_incoming(leg, contact, Some(phone), None, invitation, route);
         Ok((leg, call))
@@ -301,6 +308,9 @@ impl Switchboard {
             leg.confirming = Some((theirs.asked, exchange));
         }
         self.programs.overdue.remove(&(theirs.due, id));
+        if !status.is_success() {
+            self.take_back(id, End::Far);
+        }
         let carried = Carried { fields: Vec::new(), body };
         self.programs.say(id, LegEvent::Replied { exchange: theirs.asked, status, carried });
         Ok(())

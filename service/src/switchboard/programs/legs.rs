@@ -12,6 +12,7 @@ use sipwitch_core::{
     },
     cause::Cause,
 };
+use sipwitch_media::relay::End;
 
 use super::{
     super::{Switchboard, ask::Refusal, entry::tone_of, notice::Told},
@@ -45,7 +46,8 @@ impl Programs {
             }
             Some(body) => body.bytes.clone(),
         };
-        self.legs.insert(leg, Leg::new(phone, Stage::Ringing));
+        let new = Leg::new(phone, program, Stage::Ringing);
+        self.legs.insert(leg, new);
         let told = Told::Incoming {
             leg,
             call,
@@ -217,6 +219,9 @@ impl Programs {
     /// The leg is over, and the program is told.
     pub(super) fn end(&mut self, id: LegId, cause: &Cause) {
         let Some(leg) = self.legs.remove(&id) else { return };
+        if leg.led.is_some() {
+            self.anchors.close(id);
+        }
         if let Some(theirs) = leg.theirs {
             self.overdue.remove(&(theirs.due, id));
         }
@@ -254,7 +259,8 @@ impl Programs {
     }
 
     /// Offers that a program did not answer in time are refused; all stays as it was.
-    fn refuse_overdue(&mut self, now: Instant) {
+    fn refuse_overdue(&mut self, now: Instant) -> Vec<LegId> {
+        let mut refused = Vec::new();
         while let Some(&(due, id)) = self.overdue.first() {
             if due > now {
                 break;
@@ -263,8 +269,10 @@ impl Programs {
             let Some(leg) = self.legs.get_mut(&id) else { continue };
             if let Some(theirs) = leg.theirs.take() {
                 self.reply(id, theirs.asked, 488);
+                refused.push(id);
             }
         }
+        refused
     }
 }
 
@@ -281,7 +289,9 @@ impl Switchboard {
 
     /// Does for programs what is due.
     pub(in super::super) fn programs_overdue(&mut self) {
-        self.programs.refuse_overdue(self.now.instant);
+        for leg in self.programs.refuse_overdue(self.now.instant) {
+            self.take_back(leg, End::Far);
+        }
     }
 
     /// Tells a program whom it talks with now.

@@ -5,6 +5,7 @@
 //! program is told, `asks` makes of what the program asks what the leg says. A program tells the
 //! truth about nothing: each thing it asks is held against the state of its leg first.
 
+mod anchored;
 mod asks;
 mod legs;
 mod registration;
@@ -21,9 +22,12 @@ use sipwitch_core::{
 };
 
 use super::{
+    anchors::Anchors,
     ask::{Refusal, Reply},
     notice::{PhoneView, ProgramView, Told},
 };
+
+use anchored::Led;
 
 /// How many programs may be phones.
 const MOST: usize = 32;
@@ -41,8 +45,9 @@ const MOST_KEPT_BACK: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Programs {
+    anchors: Box<dyn Anchors>,
     phones: BTreeMap<u64, Program>,
     legs: HashMap<LegId, Leg>,
     /// What legs say, to be handed to their calls.
@@ -62,6 +67,8 @@ struct Program {
     extension: ExtensionNumber,
     name: Box<str>,
     all_calls: bool,
+    /// Whether its media go through us.
+    anchored: bool,
     available: bool,
     registered_us: i64,
 }
@@ -80,6 +87,8 @@ struct Leg {
     /// The re-INVITE to which the program made the offer.
     confirming: Option<(ExchangeId, u32)>,
     transfer: Option<Transfer>,
+    /// Set if its media go through us.
+    led: Option<Box<Led>>,
 }
 
 /// How far a leg is.
@@ -124,7 +133,7 @@ struct KeptBack {
 }
 
 impl Leg {
-    const fn new(phone: u64, stage: Stage) -> Self {
+    fn new(phone: u64, program: &Program, stage: Stage) -> Self {
         Self {
             phone,
             stage,
@@ -133,6 +142,7 @@ impl Leg {
             theirs: None,
             confirming: None,
             transfer: None,
+            led: program.anchored.then(Box::default),
         }
     }
 
@@ -143,6 +153,19 @@ impl Leg {
 }
 
 impl Programs {
+    /// None yet.
+    pub(super) fn new(anchors: Box<dyn Anchors>) -> Self {
+        Self {
+            anchors,
+            phones: BTreeMap::new(),
+            legs: HashMap::new(),
+            events: VecDeque::new(),
+            told: VecDeque::new(),
+            kept_back: HashMap::new(),
+            overdue: BTreeSet::new(),
+        }
+    }
+
     /// When patience ends next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.overdue.first().map(|(due, _)| *due)

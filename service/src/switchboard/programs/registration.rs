@@ -44,6 +44,7 @@ impl Switchboard {
             extension,
             name: name.into(),
             all_calls: new.all_calls,
+            anchored: new.anchored,
             available: false,
             registered_us: self.now.unix_us,
         };
@@ -145,8 +146,9 @@ impl Switchboard {
 
     /// Hands on what programs are to be told, after what everybody was told.
     pub(in super::super) fn tell_programs(&mut self) {
-        while let Some((phone, told)) = self.programs.told.pop_front() {
+        while let Some((phone, mut told)) = self.programs.told.pop_front() {
             if self.programs.has(phone) {
+                self.lead_in(&mut told);
                 let owner = self.programs.owner(phone);
                 self.tell(|| Notice::Program(Box::new(ToldProgram { phone, owner, told })));
             }

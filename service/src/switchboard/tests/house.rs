@@ -28,6 +28,7 @@ use super::super::{
     notice::{CallEnd, CallView, Notice},
     settings::{Circumstances, Listening, Settings},
 };
+use super::anchors::FakeAnchors;
 use crate::{
     accounts::NoSecret,
     config::Config,
@@ -99,6 +100,8 @@ pub(super) fn settings() -> Settings {
 /// A switchboard, its store and its clock.
 pub(super) struct House {
     pub(super) board: Switchboard,
+    /// The ports that it thinks it has.
+    pub(super) anchors: FakeAnchors,
     pub(super) disk: Disk,
     pub(super) notices: Vec<Notice>,
     /// The places of names; what is not here does not exist.
@@ -133,11 +136,13 @@ impl House {
         let time = Now { instant: now, unix_us: wall(begin, now) };
         let opened = Store::open(&plan.place, &plan.bounds, "house.test", time.unix_us).unwrap();
         let (inner_in, inner) = mpsc::unbounded_channel();
+        let anchors = FakeAnchors::default();
         let parts = Parts {
             settings: plan.settings,
             store: opened.store,
             loaded: opened.loaded,
             seed: plan.seed,
+            anchors: Box::new(anchors.clone()),
             owners: plan.owners,
             inner: inner_in,
             is_watched: true,
@@ -146,6 +151,7 @@ impl House {
         let reports = opened.reports;
         Self {
             board,
+            anchors,
             disk: Disk::Good,
             notices: Vec::new(),
             names: HashMap::new(),
@@ -403,6 +409,7 @@ impl House {
         assert!(board.messages.requests.is_empty(), "requests with texts are remembered");
         assert!(board.queries.requests.is_empty(), "queries are under way");
         assert!(board.errands.is_empty(), "errands are under way");
+        assert!(self.anchors.are_closed(), "ports are open");
         assert!(board.storing.waiting.is_empty(), "somebody waits for the store");
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Programs that are phones.
 
+mod anchored;
 mod calls;
 mod hostile;
 mod talking;
@@ -48,6 +49,7 @@ impl Town {
             extension: Some(number.into()),
             name: "softphone".into(),
             all_calls: false,
+            anchored: false,
         };
         let owner = Some(owner.to_owned());
         let asked = self.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply });

@@ -203,8 +203,12 @@ fn only_an_available_program_rings_and_one_for_all_calls_rings_for_everybody() {
         [quiet]
     );
 
-    let endpoint =
-        NewEndpoint { extension: Some("101".into()), name: String::new(), all_calls: true };
+    let endpoint = NewEndpoint {
+        extension: Some("101".into()),
+        name: String::new(),
+        all_calls: true,
+        anchored: false,
+    };
     let owner = Some(OWNER.to_owned());
     let asked = town.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply });
     let all = asked.answer().unwrap();
