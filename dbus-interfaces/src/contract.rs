@@ -51,7 +51,7 @@ pub fn signature(arguments: &[Argument]) -> String {
     arguments.iter().map(|(_, kind)| kind.as_str()).collect()
 }
 
-/// The master: every interface of [`crate::xml`], by name.
+/// The master of the service in the session: the interfaces of [`crate::xml::ALL`], by name.
 ///
 /// # Panics
 ///
@@ -62,6 +62,16 @@ pub fn master() -> BTreeMap<String, Interface> {
         .iter()
         .flat_map(|text| read(text).expect("the XML of this crate can be read"))
         .collect()
+}
+
+/// The master of the digest service, by name.
+///
+/// # Panics
+///
+/// If the XML in this crate cannot be read.
+#[must_use]
+pub fn digest_master() -> BTreeMap<String, Interface> {
+    read(crate::xml::DIGEST).expect("the XML of this crate can be read")
 }
 
 /// The interfaces in an introspection text, wherever in the tree they are, by name.

@@ -13,6 +13,7 @@ pub mod account;
 pub mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod digest;
 pub mod endpoint;
 mod error;
 pub mod extension;
@@ -27,6 +28,7 @@ pub mod xml;
 
 pub use account::AccountProxy;
 pub use call::CallProxy;
+pub use digest::DigestProxy;
 pub use endpoint::EndpointProxy;
 pub use error::Error;
 pub use extension::ExtensionProxy;

@@ -12,11 +12,11 @@ use zbus::{
 };
 
 use crate::{
-    Error, contract, names,
+    Error, contract, digest, names,
     wire::{
-        AccountState, CallState, EmergencyAbility, EmergencyState, EndReason, ExtensionKind,
-        LegRole, LegState, LineKind, LineUsable, MessageState, Origin, PasswordKept, ProviderKind,
-        Severity,
+        AccountState, CallState, DigestProblem, DigestSource, EmergencyAbility, EmergencyState,
+        EndReason, ExtensionKind, LegRole, LegState, LineKind, LineUsable, MessageState, Origin,
+        PasswordKept, ProviderKind, Severity,
     },
 };
 
@@ -73,6 +73,8 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(LineKind::ALL);
     round_trip(LineUsable::ALL);
     round_trip(EndReason::ALL);
+    round_trip(DigestProblem::ALL);
+    round_trip(DigestSource::ALL);
 }
 
 #[test]
@@ -93,6 +95,8 @@ fn every_word_is_documented() {
         (crate::xml::LINE, LineKind::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::ENDPOINT, EndReason::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::LINE, LineUsable::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::DIGEST, DigestProblem::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::DIGEST, DigestSource::ALL.iter().map(ToString::to_string).collect()),
     ] {
         for word in words {
             assert!(xml.contains(&format!("\"{word}\"")), "{word} stands in no documentation");
@@ -127,7 +131,8 @@ fn the_xml_names_our_interfaces_and_documents_every_member() {
             names::RULES_INTERFACE,
         ]
     );
-    for text in crate::xml::ALL {
+    assert_eq!(contract::digest_master().keys().collect::<Vec<_>>(), [digest::INTERFACE]);
+    for text in crate::xml::ALL.iter().chain([&crate::xml::DIGEST]) {
         for interface in contract::read(text).expect("the XML can be read").values() {
             let members = interface.methods.keys().chain(interface.signals.keys());
             for member in members.chain(interface.properties.keys()) {
@@ -169,5 +174,33 @@ fn every_error_has_its_name_and_the_xml_speaks_of_it() {
         assert_eq!(error.name().as_str(), format!("{}.{variant}", names::ERROR_PREFIX));
         assert_eq!(error.description(), Some("message"));
         assert!(crate::xml::ALL.iter().any(|text| text.contains(variant)), "{variant}");
+    }
+}
+
+#[test]
+fn every_error_of_the_digest_service_has_its_name_and_its_xml_speaks_of_it() {
+    let says = || String::from("message");
+    let errors = [
+        digest::Error::BadResponse(says()),
+        digest::Error::BadValue(says()),
+        digest::Error::CannotProve(says()),
+        digest::Error::LimitReached(says()),
+        digest::Error::NoSuchUser(says()),
+        digest::Error::NotAuthorized(says()),
+        digest::Error::NotEnrolled(says()),
+        digest::Error::NotStored(says()),
+        digest::Error::ReadOnly(says()),
+        digest::Error::TooManyFailures(says()),
+        digest::Error::WrongPassword(says()),
+    ];
+    for error in errors {
+        let debug = format!("{error:?}");
+        let variant = debug.split('(').next().expect("a name");
+        assert_eq!(error.name().as_str(), format!("{}.{variant}", digest::ERROR_PREFIX));
+        assert_eq!(error.description(), Some("message"));
+        assert!(crate::xml::DIGEST.contains(variant), "{variant}");
+    }
+    for action in [digest::ACTION_CHANGE_OWN, digest::ACTION_MANAGE] {
+        assert!(crate::xml::DIGEST.contains(action), "{action}");
     }
 }

@@ -106,9 +106,11 @@ macro_rules! words {
     };
 }
 
+mod digest;
 mod endpoint;
 mod provider;
 
+pub use digest::{DigestProblem, DigestSource, DigestStatus};
 pub use endpoint::{
     EndReason, EndpointDialOptions, EndpointOptions, EndpointTransferOptions, HangUpOptions,
     IncomingCallInfo, OfferInfo, RejectOptions, TextInfo,

@@ -20,6 +20,9 @@ pub const PROVIDERS: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Prov
 /// `org.gnutelephony.SipWitch1.Rules`.
 pub const RULES: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Rules.xml");
 
-/// Every interface of ours.
+/// `org.gnutelephony.SipWitchDigest1`, of the digest service.
+pub const DIGEST: &str = include_str!("../xml/org.gnutelephony.SipWitchDigest1.xml");
+
+/// Every interface of the service in the session.
 pub const ALL: &[&str] =
     &[SIPWITCH, CALL, PHONE, ENDPOINT, EXTENSION, ACCOUNT, LINE, PROVIDERS, RULES];

@@ -2,7 +2,7 @@
 //! A peer that knows nothing but the XML: it takes what the XML says, answers what the XML says,
 //! and refuses everything else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::StreamExt as _;
 use tokio::net::UnixStream;
@@ -20,6 +20,11 @@ use crate::{
 /// Under this name the peer sends.
 pub(super) const SENDER: &str = ":1.1";
 
+/// All interfaces, of both services.
+pub(super) fn everything() -> BTreeMap<String, Interface> {
+    contract::master().into_iter().chain(contract::digest_master()).collect()
+}
+
 /// Two ends of one connection, without a bus.
 pub(super) async fn pair() -> (Connection, Connection) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
@@ -32,7 +37,7 @@ pub(super) async fn pair() -> (Connection, Connection) {
 
 /// Answers until the other end closes; then tells all members that were asked for.
 pub(super) async fn answer(connection: Connection) -> BTreeSet<String> {
-    let master = contract::master();
+    let master = everything();
     let mut asked = BTreeSet::new();
     let mut messages = MessageStream::from(&connection);
     while let Some(Ok(message)) = messages.next().await {
@@ -55,7 +60,7 @@ pub(super) async fn answer(connection: Connection) -> BTreeSet<String> {
 type Answer = Result<Option<Structure<'static>>, String>;
 
 fn answer_to(
-    master: &std::collections::BTreeMap<String, Interface>,
+    master: &BTreeMap<String, Interface>,
     message: &Message,
     asked: &mut BTreeSet<String>,
 ) -> Answer {
@@ -181,6 +186,20 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
                 ("resumed", false.into()),
                 ("gone", Vec::<String>::new().into()),
                 ("new", vec!["192.0.2.7".to_owned()].into()),
+            ]);
+        }
+        "status" => {
+            return words(&[
+                ("user", "anna".into()),
+                ("uid", 1000_u32.into()),
+                ("enrolled", true.into()),
+                ("realm", "house".into()),
+                ("algorithms", vec!["SHA-256".to_owned()].into()),
+                ("source", "separate".into()),
+                ("changed-at-microseconds", 1_u64.into()),
+                ("path", "/etc/sipwitch.db".into()),
+                ("fallback", false.into()),
+                ("wait-seconds", 0_u32.into()),
             ]);
         }
         "summary" => {

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Every proxy member, called against a peer that knows only the XML.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    os::fd::AsFd as _,
+};
 
 use futures_util::StreamExt as _;
-use zbus::{Connection, proxy::CacheProperties};
+use zbus::{Connection, proxy::CacheProperties, zvariant::Fd};
 
 use super::peer;
 use crate::{
-    AccountProxy, CallProxy, EndpointProxy, ExtensionProxy, LineProxy, ObjectName, PhoneProxy,
-    ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
+    AccountProxy, CallProxy, DigestProxy, EndpointProxy, ExtensionProxy, LineProxy, ObjectName,
+    PhoneProxy, ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
     wire::{
-        AccountProperties, AccountState, CallState, CheckOptions, DialOptions, EndReason,
-        EndpointDialOptions, EndpointOptions, EndpointTransferOptions, ExtensionKind,
+        AccountProperties, AccountState, CallState, CheckOptions, DialOptions, DigestSource,
+        EndReason, EndpointDialOptions, EndpointOptions, EndpointTransferOptions, ExtensionKind,
         ExtensionProperties, HangUpOptions, IncomingCallInfo, LanguageOptions, MessageOptions,
         NoOptions, OfferInfo, PasswordKept, ProviderFilter, ProviderKind, RejectOptions, RuleInfo,
         RuleOptions, TextInfo,
@@ -48,7 +51,7 @@ async fn every_proxy_member_is_in_the_xml_and_the_other_way_round() {
     client.close().await.expect("closing");
     let asked = answering.await.expect("the peer does not panic");
 
-    let promised: BTreeSet<_> = contract::master()
+    let promised: BTreeSet<_> = peer::everything()
         .iter()
         .flat_map(|(name, interface)| {
             let members = interface.methods.keys().chain(interface.properties.keys());
@@ -200,6 +203,33 @@ async fn call_everything(client: &Connection) {
 
     call_endpoint(client).await;
     call_account(client, &account).await;
+    call_digest(client).await;
+}
+
+async fn call_digest(client: &Connection) {
+    let (password, _) = std::io::pipe().expect("a pipe");
+    let digest = DigestProxy::builder(client)
+        .destination(peer::SENDER)
+        .expect("a valid name")
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await
+        .expect("a proxy");
+    let response = HashMap::from([("username", "anna"), ("response", "5ccc069c")]);
+    all! {
+        digest.verify_response(&response),
+        digest.enrol("", Fd::from(password.as_fd())),
+        digest.separate(""),
+        digest.remove("bert"),
+        digest.list(),
+        digest.prune(true),
+        digest.set_realm("house", true),
+        digest.realm(),
+        digest.algorithms(),
+    }
+    let status = digest.status("anna").await.expect("a status");
+    assert_eq!((status.uid, status.problem), (1000, None));
+    assert_eq!(status.source, Some(DigestSource::Separate));
 }
 
 async fn call_endpoint(client: &Connection) {
