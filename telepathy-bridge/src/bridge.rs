@@ -7,19 +7,22 @@
 
 mod methods;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use sipwitch_dbus_interfaces::names::{BUS_NAME, ENDPOINT_INTERFACE};
-use zbus::{Message, message::Type};
+use zbus::{Message, message::Type, zvariant::OwnedObjectPath};
 
 use crate::{
     connection::{Connection, Outcome, Reason},
     debug::Debug,
     definition::manager::MANAGER,
     error::Name,
-    object::{CONNECTION_PATH, MANAGER_PATH},
+    object::{ConnectionId, MANAGER_PATH},
     outbox::Outbox,
-    protocol::{CONNECTION_BUS_NAME, MANAGER_BUS_NAME, PROTOCOL_NAME},
+    protocol::MANAGER_BUS_NAME,
     reply::Reply,
     service::{self, Awaited, PRIMARY_OWNER},
 };
@@ -32,9 +35,9 @@ const LINGER: Duration = Duration::from_secs(5);
 pub(crate) struct Bridge {
     outbox: Outbox,
     debug: Debug,
-    connection: Option<Connection>,
-    /// Whether a connection is being made: its name is asked for.
-    is_making: bool,
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// The connections that are being made: their names are asked for.
+    making: BTreeMap<ConnectionId, Connection>,
     /// When the process ends, if nobody connects before.
     ends_at: Option<Instant>,
     is_over: bool,
@@ -44,10 +47,10 @@ impl Bridge {
     /// A manager without a connection.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            outbox: Outbox::default(),
+            outbox: Outbox::new(),
             debug: Debug::default(),
-            connection: None,
-            is_making: false,
+            connections: BTreeMap::new(),
+            making: BTreeMap::new(),
             ends_at: Some(now + LINGER),
             is_over: false,
         }
@@ -56,7 +59,7 @@ impl Bridge {
     /// Takes a message of the bus. `wall` is the time as seconds since 1970, for debuggers.
     pub(crate) fn receive(&mut self, message: &Message, now: Instant, wall: f64) {
         self.debug.now = wall;
-        if let Some(connection) = &mut self.connection {
+        for connection in self.connections.values_mut() {
             connection.wall = wall;
         }
         match message.message_type() {
@@ -64,12 +67,22 @@ impl Bridge {
             Type::MethodReturn | Type::Error => self.answered(message, now),
             Type::Signal => self.signalled(message, now),
         }
-        let is_needed = self.connection.is_some() || self.is_making;
+        let is_needed = self.is_needed();
         self.ends_at = match self.ends_at {
             _ if is_needed => None,
             Some(at) => Some(at),
             None => Some(now + LINGER),
         };
+    }
+
+    fn is_needed(&self) -> bool {
+        !self.connections.is_empty() || !self.making.is_empty()
+    }
+
+    /// A connection, and where what it asks goes out.
+    fn connection(&mut self, id: ConnectionId) -> Option<(&mut Connection, &mut Outbox)> {
+        self.outbox.asks_for(id);
+        Some((self.connections.get_mut(&id)?, &mut self.outbox))
     }
 
     /// The next message to be sent. Take them all before the next input.
@@ -79,7 +92,7 @@ impl Bridge {
 
     /// When [`Self::handle_deadline`] has something to do. May change with every input.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let of_calls = self.connection.as_ref().and_then(Connection::next_deadline);
+        let of_calls = self.connections.values().filter_map(Connection::next_deadline);
         self.ends_at.into_iter().chain(of_calls).min()
     }
 
@@ -90,7 +103,8 @@ impl Bridge {
             // Whoever asks before the name is gone is still answered.
             self.outbox.give_back_name(MANAGER_BUS_NAME, Awaited::ManagerName);
         }
-        if let Some(connection) = &mut self.connection {
+        for (id, connection) in &mut self.connections {
+            self.outbox.asks_for(*id);
             connection.handle_deadline(now, &mut self.outbox);
         }
     }
@@ -103,34 +117,38 @@ impl Bridge {
     /// An answer to a call of ours.
     fn answered(&mut self, message: &Message, now: Instant) {
         let header = message.header();
-        let Some(awaited) = header.reply_serial().and_then(|serial| self.outbox.awaited(serial))
-        else {
-            return;
-        };
+        let awaited = header.reply_serial().and_then(|serial| self.outbox.awaited(serial));
+        let Some((id, awaited)) = awaited else { return };
         match awaited {
             Awaited::Nothing => return,
+            Awaited::UnwantedPhone => {
+                let path: service::Answer<OwnedObjectPath> = service::read(message);
+                if let Ok(path) = path {
+                    self.outbox.unregister(&path);
+                }
+                return;
+            }
             Awaited::ManagerName => {
-                self.is_over = self.connection.is_none() && !self.is_making;
+                self.is_over = !self.is_needed();
                 if !self.is_over {
                     self.outbox.take_name(MANAGER_BUS_NAME, Awaited::Nothing);
                 }
                 return;
             }
             Awaited::ConnectionName(request) => {
-                self.connection_name_known(&request, service::read(message));
+                self.connection_name_known(id, &request, service::read(message));
                 return;
             }
             _ => {}
         }
-        let Some(connection) = &mut self.connection else { return };
-        let outbox = &mut self.outbox;
+        let Some((connection, outbox)) = self.connection(id) else { return };
         let outcome = match awaited {
             Awaited::Domain => {
                 connection.domain_known(service::read(message));
                 Outcome::GoesOn
             }
             Awaited::Phone => {
-                let path: service::Answer<zbus::zvariant::OwnedObjectPath> = service::read(message);
+                let path: service::Answer<OwnedObjectPath> = service::read(message);
                 let sender = header.sender().map(ToString::to_string).unwrap_or_default();
                 connection.phone_known(path.map(|path| path.to_string()), &sender, outbox)
             }
@@ -148,9 +166,12 @@ impl Bridge {
                 connection.call_answered(&awaited, message, outbox, now);
                 Outcome::GoesOn
             }
-            Awaited::Nothing | Awaited::ManagerName | Awaited::ConnectionName(_) => Outcome::GoesOn,
+            Awaited::Nothing
+            | Awaited::UnwantedPhone
+            | Awaited::ManagerName
+            | Awaited::ConnectionName(_) => Outcome::GoesOn,
         };
-        self.after(outcome);
+        self.after(id, outcome);
     }
 
     fn signalled(&mut self, message: &Message, now: Instant) {
@@ -161,59 +182,70 @@ impl Bridge {
             if let Ok((name, old, _)) = changed
                 && name == BUS_NAME
                 && !old.is_empty()
-                && let Some(connection) = &mut self.connection
             {
-                let outcome = connection.service_gone(&mut self.outbox, now);
-                self.after(outcome);
+                let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+                for id in all {
+                    let Some((connection, outbox)) = self.connection(id) else { continue };
+                    let outcome = connection.service_gone(outbox, now);
+                    self.after(id, outcome);
+                }
             }
         }
         let is_for_phone = header.interface().is_some_and(|name| name == ENDPOINT_INTERFACE);
-        if is_for_phone && let Some(connection) = &mut self.connection {
+        if is_for_phone {
             let path = header.path().map(ToString::to_string).unwrap_or_default();
             let sender = header.sender().map(ToString::to_string).unwrap_or_default();
             let member = header.member().map(ToString::to_string).unwrap_or_default();
             // Anybody on the bus can send signals; only those of the service are its word.
-            if connection.is_our_phone(&path, &sender) {
-                connection.told(&member, message, &mut self.outbox, now);
+            let told = |connection: &Connection| connection.is_our_phone(&path, &sender);
+            let id = self.connections.iter().find(|(_, one)| told(one)).map(|(id, _)| *id);
+            if let Some((connection, outbox)) = id.and_then(|id| self.connection(id)) {
+                connection.told(&member, message, outbox, now);
                 self.debug.note(&mut self.outbox, format!("the service said {member}"));
             }
         }
     }
 
     /// What becomes of the connection after something happened to it.
-    fn after(&mut self, outcome: Outcome) {
+    fn after(&mut self, id: ConnectionId, outcome: Outcome) {
         match outcome {
             Outcome::GoesOn => {}
             Outcome::Over => {
-                self.connection = None;
-                self.outbox.give_back_name(CONNECTION_BUS_NAME, Awaited::Nothing);
+                self.connections.remove(&id);
+                self.outbox.forget(id);
+                self.outbox.give_back_name(&id.bus_name(), Awaited::Nothing);
                 self.debug.note(&mut self.outbox, "the connection is over".into());
             }
         }
     }
 
     /// The user wants no connection any more.
-    fn disconnect(&mut self, now: Instant) {
-        if let Some(mut connection) = self.connection.take() {
-            connection.end(Reason::Requested, &mut self.outbox, now);
-            self.after(Outcome::Over);
+    fn disconnect(&mut self, id: ConnectionId, now: Instant) {
+        if let Some((connection, outbox)) = self.connection(id) {
+            connection.end(Reason::Requested, outbox, now);
+            self.after(id, Outcome::Over);
         }
     }
 
-    fn connection_name_known(&mut self, request: &Message, answer: service::Answer<u32>) {
-        self.is_making = false;
+    fn connection_name_known(
+        &mut self,
+        id: ConnectionId,
+        request: &Message,
+        answer: service::Answer<u32>,
+    ) {
         let header = request.header();
+        let Some(connection) = self.making.remove(&id) else { return };
+        let name = id.bus_name();
         if answer != Ok(PRIMARY_OWNER) {
-            let words = format!("another program has the name {CONNECTION_BUS_NAME}");
+            let words = format!("another program has the name {name}");
             self.outbox.answer(&header, Err(Name::NotAvailable.because(words)));
             return;
         }
-        self.connection = Some(Connection::new());
+        self.connections.insert(id, connection);
         self.debug.note(&mut self.outbox, "a connection was asked for".into());
-        let values =
-            (CONNECTION_BUS_NAME.to_owned(), path(CONNECTION_PATH), PROTOCOL_NAME.to_owned());
+        let values = (name.clone(), path(&id.path()), id.protocol().name().to_owned());
         self.outbox.signal_behind(MANAGER_PATH, &MANAGER, "NewConnection", values);
-        let values = (CONNECTION_BUS_NAME.to_owned(), path(CONNECTION_PATH));
+        let values = (name, path(&id.path()));
         self.outbox.answer(&header, Ok(Reply::of(values)));
     }
 }

@@ -33,7 +33,7 @@ use crate::{
         },
     },
     error::{Error, Name},
-    object::{CALL_INTERFACES, CONNECTION_PATH, Part},
+    object::{CALL_INTERFACES, ConnectionId, Part},
     outbox::Outbox,
     reply::{Map, Reply, arguments},
 };
@@ -383,9 +383,10 @@ impl Call {
             self.hang_up(reason, around);
         }
         self.is_closed = true;
-        let connection = &crate::definition::connection::REQUESTS;
+        let requests = &crate::definition::connection::REQUESTS;
         let own = (path(&self.path()),);
-        around.outbox.signal(CONNECTION_PATH, connection, "ChannelClosed", own);
+        let connection = ConnectionId::of_channel(self.number).path();
+        around.outbox.signal(&connection, requests, "ChannelClosed", own);
         around.outbox.bare_signal(&self.path(), &CHANNEL, "Closed");
     }
 

@@ -33,7 +33,7 @@ use crate::{
     error::{Error, Name},
     handles::Handles,
     identifier,
-    object::CONNECTION_PATH,
+    object::ConnectionId,
     outbox::Outbox,
     protocol::{CONNECTION_INTERFACES, classes, names, statuses},
     reply::{Map, Reply},
@@ -66,6 +66,7 @@ pub(crate) enum Reason {
 /// The connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    id: ConnectionId,
     status: Status,
     handles: Handles,
     self_handle: u32,
@@ -97,8 +98,9 @@ pub(crate) enum Outcome {
 
 impl Connection {
     /// A connection that waits for `Connect`.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(id: ConnectionId) -> Self {
         Self {
+            id,
             status: Status::Disconnected,
             handles: Handles::default(),
             self_handle: 0,
@@ -194,7 +196,7 @@ impl Connection {
     fn change_status(&mut self, status: Status, reason: Reason, outbox: &mut Outbox) {
         self.status = status;
         let values = (status as u32, reason as u32);
-        outbox.signal(CONNECTION_PATH, &CONNECTION, "StatusChanged", values);
+        outbox.signal(&self.id.path(), &CONNECTION, "StatusChanged", values);
     }
 
     /// The domain of the house.
@@ -281,9 +283,9 @@ impl Connection {
         }
         if self.status == Status::Connecting {
             let id = self.self_id().to_owned();
-            outbox.signal(CONNECTION_PATH, &CONNECTION, "SelfHandleChanged", (self.self_handle,));
+            outbox.signal(&self.id.path(), &CONNECTION, "SelfHandleChanged", (self.self_handle,));
             let values = (self.self_handle, id);
-            outbox.signal(CONNECTION_PATH, &CONNECTION, "SelfContactChanged", values);
+            outbox.signal(&self.id.path(), &CONNECTION, "SelfContactChanged", values);
             self.change_status(Status::Connected, Reason::Requested, outbox);
         }
         self.presence_changed(outbox);
@@ -307,7 +309,7 @@ impl Connection {
         details.insert("server-message".into(), refused.words.clone().into());
         details.insert("debug-message".into(), refused.name.clone().into());
         let values = (error.as_str().to_owned(), details);
-        outbox.signal(CONNECTION_PATH, &CONNECTION, "ConnectionError", values);
+        outbox.signal(&self.id.path(), &CONNECTION, "ConnectionError", values);
         self.leave(reason, outbox);
         Outcome::Over
     }

@@ -8,8 +8,7 @@ use crate::{
     definition::Interface,
     identifier::{SCHEMES, VCARD_FIELDS},
     protocol::{
-        CLASSES, CONNECTION_INTERFACES, Class, ENGLISH_NAME, Fixed, ICON, PROTOCOL_INTERFACES,
-        PROTOCOL_NAME, STATUSES,
+        CLASSES, CONNECTION_INTERFACES, Class, Fixed, PROTOCOL_INTERFACES, Protocol, STATUSES,
     },
 };
 
@@ -19,17 +18,28 @@ pub(crate) fn text() -> String {
         "# Made by `telepathy-sipwitch --print-manager-file`; a test compares.\n\
          [ConnectionManager]\nInterfaces=\n\n",
     );
+    for protocol in Protocol::ALL {
+        write_protocol(&mut text, *protocol);
+    }
+    for (number, class) in CLASSES.iter().enumerate() {
+        text.push('\n');
+        write_class(&mut text, number, class);
+    }
+    text
+}
+
+fn write_protocol(text: &mut String, protocol: Protocol) {
     let interfaces = |interfaces: &[&Interface]| -> String {
         interfaces.iter().map(|interface| format!("{};", interface.name)).collect()
     };
-    line_of_group(&mut text, &format!("Protocol {PROTOCOL_NAME}"));
+    line_of_group(text, &format!("Protocol {}", protocol.name()));
     let mut line = |key: &str, value: &str| {
         // A String takes everything.
         let _ = writeln!(text, "{key}={value}");
     };
-    line("EnglishName", ENGLISH_NAME);
-    line("Icon", ICON);
-    line("VCardField", VCARD_FIELDS[0]);
+    line("EnglishName", protocol.english_name());
+    line("Icon", protocol.icon());
+    line("VCardField", protocol.vcard_field());
     line("Interfaces", &interfaces(PROTOCOL_INTERFACES));
     line("ConnectionInterfaces", &interfaces(CONNECTION_INTERFACES));
     line("AuthenticationTypes", "");
@@ -41,11 +51,6 @@ pub(crate) fn text() -> String {
     }
     let groups: String = (0..CLASSES.len()).map(|number| format!("class{number};")).collect();
     line("RequestableChannelClasses", &groups);
-    for (number, class) in CLASSES.iter().enumerate() {
-        text.push('\n');
-        write_class(&mut text, number, class);
-    }
-    text
 }
 
 fn line_of_group(text: &mut String, group: &str) {

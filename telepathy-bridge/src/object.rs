@@ -12,17 +12,79 @@ use crate::{
         manager::{DEBUG, MANAGER, PROTOCOL},
         text::{DESTROYABLE, MESSAGES},
     },
-    protocol::{CONNECTION_INTERFACES, PROTOCOL_INTERFACES},
+    protocol::{ACCOUNT_ID, CONNECTION_INTERFACES, PROTOCOL_INTERFACES, Protocol},
 };
 
 /// The manager.
 pub(crate) const MANAGER_PATH: &str = "/org/freedesktop/Telepathy/ConnectionManager/sipwitch";
-/// The protocol.
-pub(crate) const PROTOCOL_PATH: &str = "/org/freedesktop/Telepathy/ConnectionManager/sipwitch/tel";
 /// What debuggers look at.
 pub(crate) const DEBUG_PATH: &str = "/org/freedesktop/Telepathy/debug";
-/// The connection.
-pub(crate) const CONNECTION_PATH: &str = "/org/freedesktop/Telepathy/Connection/sipwitch/tel/house";
+/// Below it are the connections.
+const CONNECTIONS_PATH: &str = "/org/freedesktop/Telepathy/Connection/sipwitch";
+/// Below it are the names that connections take on the bus.
+const CONNECTIONS_NAME: &str = "org.freedesktop.Telepathy.Connection.sipwitch";
+
+/// Which connection: the house, or one of those to providers. What has ended gives its number to
+/// the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConnectionId(u8);
+
+/// The bits of a channel's number that name it among those of its connection. The others name the
+/// connection, so that a number says which channel of all it is.
+const CHANNEL_BITS: u32 = 28;
+const CHANNEL_MASK: u32 = (1 << CHANNEL_BITS) - 1;
+
+impl ConnectionId {
+    /// That of the protocol `tel`.
+    pub(crate) const HOUSE: Self = Self(0);
+    /// Those of the protocol `sip`: as many as the service has phones for one program, but for the
+    /// house.
+    pub(crate) const OF_PROVIDERS: [Self; 7] =
+        [Self(1), Self(2), Self(3), Self(4), Self(5), Self(6), Self(7)];
+
+    /// Its protocol.
+    pub(crate) fn protocol(self) -> Protocol {
+        if self == Self::HOUSE { Protocol::Tel } else { Protocol::Sip }
+    }
+
+    /// Its last word in path and name.
+    fn word(self) -> String {
+        match self {
+            Self::HOUSE => ACCOUNT_ID.to_owned(),
+            Self(number) => format!("account{number}"),
+        }
+    }
+
+    /// Its path.
+    pub(crate) fn path(self) -> String {
+        format!("{CONNECTIONS_PATH}/{}/{}", self.protocol().name(), self.word())
+    }
+
+    /// The name that it takes on the bus.
+    pub(crate) fn bus_name(self) -> String {
+        format!("{CONNECTIONS_NAME}.{}.{}", self.protocol().name(), self.word())
+    }
+
+    /// The connection that a path is of, and what stands behind that.
+    fn read(path: &str) -> Option<(Self, &str)> {
+        let below = path.strip_prefix(CONNECTIONS_PATH)?.strip_prefix('/')?;
+        let (protocol, below) = below.split_once('/')?;
+        let (word, below) = below.split_once('/').unwrap_or((below, ""));
+        let mut all = std::iter::once(Self::HOUSE).chain(Self::OF_PROVIDERS);
+        let found = all.find(|id| id.protocol().name() == protocol && id.word() == word)?;
+        Some((found, below))
+    }
+
+    /// The number of its channel of this number.
+    pub(crate) const fn channel(self, number: u32) -> u32 {
+        ((self.0 as u32) << CHANNEL_BITS) | (number & CHANNEL_MASK)
+    }
+
+    /// The connection of a channel.
+    pub(crate) const fn of_channel(number: u32) -> Self {
+        Self((number >> CHANNEL_BITS) as u8)
+    }
+}
 
 /// What a call can do besides.
 pub(crate) const CALL_INTERFACES: &[&Interface] = &[&HOLD];
@@ -51,7 +113,7 @@ pub(crate) enum Part {
 impl Part {
     /// The path of this part of a call.
     pub(crate) fn path(self, call: u32) -> String {
-        let channel = format!("{CONNECTION_PATH}/call{call}");
+        let channel = channel_path("call", call);
         match self {
             Self::Channel => channel,
             Self::Content => format!("{channel}/audio"),
@@ -81,7 +143,12 @@ impl Part {
 
 /// The path of the channel for texts of this number.
 pub(crate) fn text_path(number: u32) -> String {
-    format!("{CONNECTION_PATH}/text{number}")
+    channel_path("text", number)
+}
+
+fn channel_path(kind: &str, number: u32) -> String {
+    let connection = ConnectionId::of_channel(number).path();
+    format!("{connection}/{kind}{}", number & CHANNEL_MASK)
 }
 
 /// What a path names.
@@ -89,12 +156,12 @@ pub(crate) fn text_path(number: u32) -> String {
 pub(crate) enum Object {
     /// The connection manager.
     Manager,
-    /// The protocol.
-    Protocol,
+    /// A protocol.
+    Protocol(Protocol),
     /// What debuggers look at.
     Debug,
-    /// The connection.
-    Connection,
+    /// A connection.
+    Connection(ConnectionId),
     /// The channel for texts of this number.
     Text(u32),
     /// A part of the call of this number.
@@ -106,16 +173,20 @@ impl Object {
     pub(crate) fn at(path: &str) -> Option<Self> {
         Some(match path {
             MANAGER_PATH => Self::Manager,
-            PROTOCOL_PATH => Self::Protocol,
             DEBUG_PATH => Self::Debug,
-            CONNECTION_PATH => Self::Connection,
             other => {
-                let below = other.strip_prefix(CONNECTION_PATH)?.strip_prefix('/')?;
+                if let Some(protocol) = Protocol::ALL.iter().find(|one| one.path() == other) {
+                    return Some(Self::Protocol(*protocol));
+                }
+                let (connection, below) = ConnectionId::read(other)?;
+                if below.is_empty() {
+                    return Some(Self::Connection(connection));
+                }
                 if let Some(number) = below.strip_prefix("text") {
-                    return number.parse().ok().map(Self::Text);
+                    return number.parse().ok().map(|n| Self::Text(connection.channel(n)));
                 }
                 let (call, part) = Part::read(below)?;
-                Self::Call(call, part)
+                Self::Call(connection.channel(call), part)
             }
         })
     }
@@ -127,9 +198,9 @@ impl Object {
         };
         match self {
             Self::Manager => vec![&MANAGER],
-            Self::Protocol => with(&PROTOCOL, PROTOCOL_INTERFACES),
+            Self::Protocol(_) => with(&PROTOCOL, PROTOCOL_INTERFACES),
             Self::Debug => vec![&DEBUG],
-            Self::Connection => with(&CONNECTION, CONNECTION_INTERFACES),
+            Self::Connection(_) => with(&CONNECTION, CONNECTION_INTERFACES),
             Self::Text(_) => crate::text::interfaces(),
             Self::Call(_, Part::Channel) => std::iter::once(&CHANNEL)
                 .chain([&CALL])

@@ -13,18 +13,37 @@ use zbus::{
     zvariant::{DynamicType, Structure},
 };
 
-use crate::{definition::Interface, error::Error, reply::Reply, service::Awaited};
+use crate::{
+    definition::Interface, error::Error, object::ConnectionId, reply::Reply, service::Awaited,
+};
 
 /// Messages for the bus. What belongs behind a reply is kept back until that is there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     messages: VecDeque<Message>,
     behind: Vec<Message>,
-    /// What the answers to our calls mean, by the numbers of the calls.
-    awaited: HashMap<NonZeroU32, Awaited>,
+    /// The connection that asks: answers go to who asked.
+    asking: ConnectionId,
+    /// What the answers to our calls mean, and who waits for them, by the numbers of the calls.
+    awaited: HashMap<NonZeroU32, (ConnectionId, Awaited)>,
 }
 
 impl Outbox {
+    /// With nothing in it.
+    pub(crate) fn new() -> Self {
+        Self {
+            messages: VecDeque::new(),
+            behind: Vec::new(),
+            asking: ConnectionId::HOUSE,
+            awaited: HashMap::new(),
+        }
+    }
+
+    /// What is asked from now on is asked for this connection.
+    pub(crate) const fn asks_for(&mut self, connection: ConnectionId) {
+        self.asking = connection;
+    }
+
     /// The next message to be sent.
     pub(crate) fn poll(&mut self) -> Option<Message> {
         self.messages.pop_front()
@@ -91,16 +110,28 @@ impl Outbox {
             .and_then(|builder| builder.build(values));
         match message {
             Ok(message) => {
-                self.awaited.insert(message.primary_header().serial_num(), awaited);
+                let number = message.primary_header().serial_num();
+                self.awaited.insert(number, (self.asking, awaited));
                 self.messages.push_back(message);
             }
             Err(error) => tracing::warn!("{method} cannot be asked: {error}"),
         }
     }
 
-    /// What the answer with this number means; once.
-    pub(crate) fn awaited(&mut self, answered: NonZeroU32) -> Option<Awaited> {
+    /// What the answer with this number means, and for whom; once.
+    pub(crate) fn awaited(&mut self, answered: NonZeroU32) -> Option<(ConnectionId, Awaited)> {
         self.awaited.remove(&answered)
+    }
+
+    /// A connection is over: nobody waits for what it asked. What it would have got is given back.
+    pub(crate) fn forget(&mut self, connection: ConnectionId) {
+        for (of, awaited) in self.awaited.values_mut().filter(|(of, _)| *of == connection) {
+            *awaited = match awaited {
+                Awaited::Phone | Awaited::UnwantedPhone => Awaited::UnwantedPhone,
+                _ => Awaited::Nothing,
+            };
+            *of = ConnectionId::HOUSE;
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     },
     error::{Error, Name},
     identifier::{SCHEMES, VCARD_FIELDS},
+    object::MANAGER_PATH,
     reply::Map,
 };
 
@@ -25,18 +26,69 @@ use crate::{
 pub(crate) const MANAGER_NAME: &str = "sipwitch";
 /// The name it takes on the bus.
 pub(crate) const MANAGER_BUS_NAME: &str = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
-/// The protocol: telephone numbers, and whatever else can be called.
-pub(crate) const PROTOCOL_NAME: &str = "tel";
 /// There is one house, so one account. Clients keep its name for ever.
 pub(crate) const ACCOUNT_ID: &str = "house";
-/// The name that the connection takes on the bus.
-pub(crate) const CONNECTION_BUS_NAME: &str =
-    "org.freedesktop.Telepathy.Connection.sipwitch.tel.house";
 
-/// The protocol, for people.
-pub(crate) const ENGLISH_NAME: &str = "Telephone";
-/// Its icon.
-pub(crate) const ICON: &str = "im-tel";
+/// A protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Telephone numbers, and whatever else can be called: a phone of the house.
+    Tel,
+    /// An account at a provider, of the client's own.
+    Sip,
+}
+
+impl Protocol {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::Tel];
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tel => "tel",
+            Self::Sip => "sip",
+        }
+    }
+
+    /// Its path.
+    pub(crate) fn path(self) -> String {
+        format!("{MANAGER_PATH}/{}", self.name())
+    }
+
+    /// The same for people.
+    pub(crate) const fn english_name(self) -> &'static str {
+        match self {
+            Self::Tel => "Telephone",
+            Self::Sip => "SIP",
+        }
+    }
+
+    /// Its icon.
+    pub(crate) const fn icon(self) -> &'static str {
+        match self {
+            Self::Tel => "im-tel",
+            Self::Sip => "im-sip",
+        }
+    }
+
+    /// The field of an address book that is its own.
+    pub(crate) const fn vcard_field(self) -> &'static str {
+        match self {
+            Self::Tel => "tel",
+            Self::Sip => "x-sip",
+        }
+    }
+
+    /// The protocol that a client names.
+    ///
+    /// # Errors
+    /// `NotImplemented` for every other.
+    pub(crate) fn named(name: &str) -> Result<Self, Error> {
+        Self::ALL.iter().copied().find(|one| one.name() == name).ok_or_else(|| {
+            Name::NotImplemented.because(format!("{name:?} is no protocol of {MANAGER_NAME}"))
+        })
+    }
+}
 
 /// What a connection can do besides.
 pub(crate) const CONNECTION_INTERFACES: &[&Interface] = &[
@@ -155,17 +207,6 @@ pub(crate) fn parameters() -> Vec<(String, u32, String, Value<'static>)> {
     Vec::new()
 }
 
-/// The protocol that a client names.
-///
-/// # Errors
-/// `NotImplemented` for every other.
-pub(crate) fn known(protocol: &str) -> Result<(), Error> {
-    if protocol == PROTOCOL_NAME {
-        return Ok(());
-    }
-    Err(Name::NotImplemented.because(format!("{protocol:?} is no protocol of {MANAGER_NAME}")))
-}
-
 /// Holds the parameters of an account against those there are.
 ///
 /// # Errors
@@ -175,7 +216,7 @@ pub(crate) fn check_parameters(
 ) -> Result<(), Error> {
     match given.keys().next() {
         Some(key) => {
-            let words = format!("{key:?} is no parameter of the protocol {PROTOCOL_NAME}");
+            let words = format!("{key:?} is no parameter of the protocol tel");
             Err(Name::InvalidArgument.because(words))
         }
         None => Ok(()),
@@ -186,16 +227,20 @@ fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// A property of the protocol.
-pub(crate) fn property(interface: &Interface, name: &str) -> Option<Value<'static>> {
+/// A property of a protocol.
+pub(crate) fn property(
+    protocol: Protocol,
+    interface: &Interface,
+    name: &str,
+) -> Option<Value<'static>> {
     Some(match (interface.name, name) {
         (i, "Interfaces") if i == PROTOCOL.name => names(PROTOCOL_INTERFACES).into(),
         (i, "Parameters") if i == PROTOCOL.name => parameters().into(),
         (i, "ConnectionInterfaces") if i == PROTOCOL.name => names(CONNECTION_INTERFACES).into(),
         (i, "RequestableChannelClasses") if i == PROTOCOL.name => classes().into(),
-        (i, "VCardField") if i == PROTOCOL.name => VCARD_FIELDS[0].into(),
-        (i, "EnglishName") if i == PROTOCOL.name => ENGLISH_NAME.into(),
-        (i, "Icon") if i == PROTOCOL.name => ICON.into(),
+        (i, "VCardField") if i == PROTOCOL.name => protocol.vcard_field().into(),
+        (i, "EnglishName") if i == PROTOCOL.name => protocol.english_name().into(),
+        (i, "Icon") if i == PROTOCOL.name => protocol.icon().into(),
         (i, "AuthenticationTypes") if i == PROTOCOL.name => Vec::<String>::new().into(),
         (i, "AddressableVCardFields") if i == PROTOCOL_ADDRESSING.name => {
             owned(VCARD_FIELDS).into()
@@ -209,10 +254,15 @@ pub(crate) fn property(interface: &Interface, name: &str) -> Option<Value<'stati
 /// The manager's `Protocols`: each protocol with all its properties that never change, by their
 /// full names.
 pub(crate) fn protocols() -> HashMap<String, Map> {
-    let interfaces = std::iter::once(&&PROTOCOL).chain(PROTOCOL_INTERFACES);
-    let properties = interfaces
-        .flat_map(|interface| interface.properties.iter().map(move |p| (interface, p.name)))
-        .filter_map(|(interface, name)| Some((interface.member(name), property(interface, name)?)))
-        .collect();
-    HashMap::from([(PROTOCOL_NAME.to_owned(), properties)])
+    let properties = |protocol: Protocol| {
+        let interfaces = std::iter::once(&&PROTOCOL).chain(PROTOCOL_INTERFACES);
+        interfaces
+            .flat_map(|interface| interface.properties.iter().map(move |p| (interface, p.name)))
+            .filter_map(|(interface, name)| {
+                Some((interface.member(name), property(protocol, interface, name)?))
+            })
+            .collect()
+    };
+    let named = |one: &Protocol| (one.name().to_owned(), properties(*one));
+    Protocol::ALL.iter().map(named).collect()
 }

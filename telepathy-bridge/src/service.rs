@@ -44,6 +44,8 @@ pub(crate) enum Awaited {
     Domain,
     /// We are a phone.
     Phone,
+    /// We are a phone, and nobody wants that any more.
+    UnwantedPhone,
     /// Whose phone we are.
     ExtensionNumber,
     /// Who that is.

@@ -18,7 +18,7 @@ use crate::{
         text::{DESTROYABLE, MESSAGES, TEXT},
     },
     error::{Error, Name},
-    object::{CONNECTION_PATH, TEXT_INTERFACES, text_path},
+    object::{ConnectionId, TEXT_INTERFACES, text_path},
     outbox::Outbox,
     protocol::names,
     reply::{Map, Reply, arguments},
@@ -348,7 +348,8 @@ impl Text {
     /// Tells that it is closed.
     pub(crate) fn tell_closed(&self, outbox: &mut Outbox) {
         let own = (path(&self.path()),);
-        outbox.signal(CONNECTION_PATH, &REQUESTS, "ChannelClosed", own);
+        let connection = ConnectionId::of_channel(self.number).path();
+        outbox.signal(&connection, &REQUESTS, "ChannelClosed", own);
         outbox.bare_signal(&self.path(), &CHANNEL, "Closed");
     }
 }

@@ -11,14 +11,15 @@ use zbus::{
 
 use super::Bridge;
 use crate::{
+    connection::Connection,
     definition::{
         Access, Interface,
         manager::{PROTOCOL, PROTOCOL_ADDRESSING},
     },
     error::{Error, Name},
     identifier, introspection,
-    object::{CONNECTION_PATH, DEBUG_PATH, MANAGER_PATH, Object, PROTOCOL_PATH},
-    protocol,
+    object::{ConnectionId, DEBUG_PATH, MANAGER_PATH, Object},
+    protocol::{self, Protocol},
     reply::{Map, Reply, arguments},
     service::Awaited,
 };
@@ -81,10 +82,10 @@ impl Bridge {
 
     /// The paths of all objects.
     pub(crate) fn paths(&self) -> Vec<String> {
-        let mut paths: Vec<String> =
-            [MANAGER_PATH, PROTOCOL_PATH, DEBUG_PATH].map(str::to_owned).into();
-        if let Some(connection) = &self.connection {
-            paths.push(CONNECTION_PATH.to_owned());
+        let mut paths: Vec<String> = [MANAGER_PATH, DEBUG_PATH].map(str::to_owned).into();
+        paths.extend(Protocol::ALL.iter().map(|protocol| protocol.path()));
+        for (id, connection) in &self.connections {
+            paths.push(id.path());
             paths.extend(connection.paths());
         }
         paths
@@ -111,48 +112,53 @@ impl Bridge {
     ) -> Result<Reply, Error> {
         match object {
             Object::Manager => self.manager_method(name, call),
-            Object::Protocol => protocol_method(interface, name, call),
+            Object::Protocol(_) => protocol_method(interface, name, call),
             Object::Debug => Ok(Reply::of((self.debug.messages(),))),
-            Object::Connection if name == "Disconnect" => {
-                self.disconnect(now);
+            Object::Connection(id) if name == "Disconnect" => {
+                self.disconnect(id, now);
                 Ok(Reply::Nothing)
             }
-            Object::Connection => match &mut self.connection {
-                Some(connection) => connection.method(interface, name, call, &mut self.outbox),
-                None => Err(Name::Disconnected.because("there is no connection")),
+            Object::Connection(id) => match self.connection(id) {
+                Some((connection, outbox)) => connection.method(interface, name, call, outbox),
+                None => Err(disconnected()),
             },
-            Object::Text(number) => match &mut self.connection {
-                Some(connection) => connection.text_method(number, name, call, &mut self.outbox),
-                None => Err(Name::Disconnected.because("there is no connection")),
+            Object::Text(number) => match self.connection(ConnectionId::of_channel(number)) {
+                Some((connection, outbox)) => connection.text_method(number, name, call, outbox),
+                None => Err(disconnected()),
             },
-            Object::Call(number, part) => match &mut self.connection {
-                Some(connection) => {
+            Object::Call(number, part) => match self.connection(ConnectionId::of_channel(number)) {
+                Some((connection, outbox)) => {
                     let method = (interface, name);
-                    connection.call_method((number, part), method, call, &mut self.outbox, now)
+                    connection.call_method((number, part), method, call, outbox, now)
                 }
-                None => Err(Name::Disconnected.because("there is no connection")),
+                None => Err(disconnected()),
             },
         }
     }
 
     fn manager_method(&mut self, name: &str, call: &Message) -> Result<Reply, Error> {
         match name {
-            "ListProtocols" => Ok(Reply::of((vec![protocol::PROTOCOL_NAME.to_owned()],))),
+            "ListProtocols" => {
+                let names = Protocol::ALL.iter().map(|one| one.name().to_owned());
+                Ok(Reply::of((names.collect::<Vec<String>>(),)))
+            }
             "GetParameters" => {
-                protocol::known(&arguments::<String>(call)?)?;
+                Protocol::named(&arguments::<String>(call)?)?;
                 Ok(Reply::of((protocol::parameters(),)))
             }
             "RequestConnection" => {
                 let (wanted, parameters): (String, HashMap<String, OwnedValue>) = arguments(call)?;
-                protocol::known(&wanted)?;
+                Protocol::named(&wanted)?;
                 protocol::check_parameters(&parameters)?;
-                if self.connection.is_some() || self.is_making {
+                let id = ConnectionId::HOUSE;
+                if self.connections.contains_key(&id) || self.making.contains_key(&id) {
                     let words = "there is a connection already: there is one house";
                     return Err(Name::NotAvailable.because(words));
                 }
-                self.is_making = true;
+                self.making.insert(id, Connection::new(id));
+                self.outbox.asks_for(id);
                 let awaited = Awaited::ConnectionName(call.clone());
-                self.outbox.take_name(protocol::CONNECTION_BUS_NAME, awaited);
+                self.outbox.take_name(&id.bus_name(), awaited);
                 Ok(Reply::Later)
             }
             _ => Err(Name::NotImplemented.because(format!("{name} is not served"))),
@@ -171,12 +177,16 @@ impl Bridge {
                 "Interfaces" => Some(Vec::<String>::new().into()),
                 _ => None,
             },
-            Object::Protocol => protocol::property(interface, name),
+            Object::Protocol(protocol) => protocol::property(protocol, interface, name),
             Object::Debug => Some(self.debug.is_told.into()),
-            Object::Connection => self.connection.as_ref()?.property(interface, name),
-            Object::Text(number) => self.connection.as_ref()?.text(number)?.property(name),
+            Object::Connection(id) => self.connections.get(&id)?.property(interface, name),
+            Object::Text(number) => {
+                let connection = self.connections.get(&ConnectionId::of_channel(number))?;
+                connection.text(number)?.property(name)
+            }
             Object::Call(number, part) => {
-                self.connection.as_ref()?.call(number)?.property(part, interface, name)
+                let connection = self.connections.get(&ConnectionId::of_channel(number))?;
+                connection.call(number)?.property(part, interface, name)
             }
         };
         debug_assert_eq!(
@@ -259,6 +269,10 @@ impl Bridge {
             _ => Err(Name::InvalidArgument.because(format!("{name} is true or false"))),
         }
     }
+}
+
+fn disconnected() -> Error {
+    Name::Disconnected.because("there is no connection")
 }
 
 fn protocol_method(interface: &Interface, name: &str, call: &Message) -> Result<Reply, Error> {

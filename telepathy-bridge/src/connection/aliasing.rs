@@ -9,7 +9,6 @@ use super::Connection;
 use crate::{
     definition::connection::ALIASING,
     error::{Error, Name},
-    object::CONNECTION_PATH,
     outbox::Outbox,
     reply::{Reply, arguments},
 };
@@ -85,7 +84,7 @@ impl Connection {
         }
         let now = self.alias(handle);
         if now != before {
-            outbox.signal(CONNECTION_PATH, &ALIASING, "AliasesChanged", (vec![(handle, now)],));
+            outbox.signal(&self.id.path(), &ALIASING, "AliasesChanged", (vec![(handle, now)],));
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     error::{Error, Name},
     identifier::{self, ANONYMOUS},
-    object::{CONNECTION_PATH, Part},
+    object::Part,
     outbox::Outbox,
     reply::{Map, Reply},
     service::{Answer, Awaited, read},
@@ -38,7 +38,7 @@ impl Connection {
             return Err(Name::NotAvailable.because(format!("there are {MAX_CALLS} calls already")));
         }
         self.next_call += 1;
-        Ok(self.next_call)
+        Ok(self.id.channel(self.next_call))
     }
 
     pub(super) fn own(&self) -> Who {
@@ -113,25 +113,27 @@ impl Connection {
     /// Tells of a new call: behind the reply where a client asked for it, before which clients could
     /// not tell whose it is.
     pub(super) fn announce(
+        &self,
         (own, properties): (&str, Map),
         (kind, handle): (&Interface, u32),
         is_requested: bool,
         outbox: &mut Outbox,
     ) {
+        let connection = self.id.path();
         let channels = (vec![(path(own), properties)],);
         let old = (path(own), kind.name.to_owned(), 1u32, handle, is_requested);
         if is_requested {
-            outbox.signal_behind(CONNECTION_PATH, &REQUESTS, "NewChannels", channels);
-            outbox.signal_behind(CONNECTION_PATH, &CONNECTION, "NewChannel", old);
+            outbox.signal_behind(&connection, &REQUESTS, "NewChannels", channels);
+            outbox.signal_behind(&connection, &CONNECTION, "NewChannel", old);
         } else {
-            outbox.signal(CONNECTION_PATH, &REQUESTS, "NewChannels", channels);
-            outbox.signal(CONNECTION_PATH, &CONNECTION, "NewChannel", old);
+            outbox.signal(&connection, &REQUESTS, "NewChannels", channels);
+            outbox.signal(&connection, &CONNECTION, "NewChannel", old);
         }
     }
 
-    pub(super) fn announce_call(call: &Call, outbox: &mut Outbox) {
+    pub(super) fn announce_call(&self, call: &Call, outbox: &mut Outbox) {
         let told = (&*call.path(), call.immutable());
-        Self::announce(told, (&CALL, call.target().handle), call.is_requested(), outbox);
+        self.announce(told, (&CALL, call.target().handle), call.is_requested(), outbox);
     }
 
     /// Ends and closes every call.
@@ -300,7 +302,7 @@ impl Connection {
         }
         match Call::incoming(number, self.own(), Who { handle, id }, leg, offer) {
             Some(call) => {
-                Self::announce_call(&call, outbox);
+                self.announce_call(&call, outbox);
                 self.calls.insert(number, call);
             }
             None => outbox.reject(&phone, leg, 488),

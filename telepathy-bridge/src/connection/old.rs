@@ -8,7 +8,7 @@ use super::Connection;
 use crate::{
     error::{Error, Name},
     identifier,
-    protocol::{CONNECTION_INTERFACES, PROTOCOL_NAME, names},
+    protocol::{CONNECTION_INTERFACES, names},
     reply::{Reply, arguments},
 };
 
@@ -26,7 +26,7 @@ impl Connection {
     pub(super) fn old_method(&mut self, name: &str, call: &Message) -> Result<Reply, Error> {
         match name {
             "GetInterfaces" => Ok(Reply::of((names(CONNECTION_INTERFACES),))),
-            "GetProtocol" => Ok(Reply::of((PROTOCOL_NAME,))),
+            "GetProtocol" => Ok(Reply::of((self.id.protocol().name(),))),
             "GetSelfHandle" => {
                 self.connected()?;
                 Ok(Reply::of((self.self_handle,)))

@@ -9,7 +9,6 @@ use super::{Connection, Status};
 use crate::{
     definition::connection::SIMPLE_PRESENCE,
     error::{Error, Name},
-    object::CONNECTION_PATH,
     outbox::Outbox,
     protocol::{AVAILABLE, BUSY, OFFLINE, STATUSES, UNKNOWN},
     reply::{Reply, arguments},
@@ -84,6 +83,6 @@ impl Connection {
     /// Tells our own presence.
     pub(super) fn presence_changed(&self, outbox: &mut Outbox) {
         let presences = HashMap::from([(self.self_handle, self.presence(self.self_handle))]);
-        outbox.signal(CONNECTION_PATH, &SIMPLE_PRESENCE, "PresencesChanged", (presences,));
+        outbox.signal(&self.id.path(), &SIMPLE_PRESENCE, "PresencesChanged", (presences,));
     }
 }

@@ -106,7 +106,7 @@ impl Connection {
         let id = self.handles.inspect(handle)?.to_owned();
         let number = self.next_call()?;
         let call = Call::outgoing(number, self.own(), Who { handle, id }, request.audio_name);
-        Self::announce_call(&call, outbox);
+        self.announce_call(&call, outbox);
         let (own, properties) = (path(&call.path()), call.immutable());
         self.calls.insert(number, call);
         Ok(if is_ensured {

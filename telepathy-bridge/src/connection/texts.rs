@@ -48,17 +48,17 @@ impl Connection {
             // What nobody has read comes again in another channel.
             if fate == Fate::Closed && text.has_unread() {
                 self.next_call += 1;
-                let text = text.respawned(self.next_call);
-                Self::announce_text(&text, outbox);
+                let text = text.respawned(self.id.channel(self.next_call));
+                self.announce_text(&text, outbox);
                 self.texts.insert(text.number(), text);
             }
         }
         Ok(reply)
     }
 
-    fn announce_text(text: &Text, outbox: &mut Outbox) {
+    fn announce_text(&self, text: &Text, outbox: &mut Outbox) {
         let told = (&*text.path(), text.immutable());
-        Self::announce(told, (&TEXT, text.target().handle), text.is_requested(), outbox);
+        self.announce(told, (&TEXT, text.target().handle), text.is_requested(), outbox);
     }
 
     fn new_text(&mut self, handle: u32, is_requested: bool) -> Result<Text, Error> {
@@ -68,7 +68,8 @@ impl Connection {
         }
         let id = self.handles.inspect(handle)?.to_owned();
         self.next_call += 1;
-        Ok(Text::new(self.next_call, self.own(), Who { handle, id }, is_requested))
+        let number = self.id.channel(self.next_call);
+        Ok(Text::new(number, self.own(), Who { handle, id }, is_requested))
     }
 
     /// A client wants to write.
@@ -87,7 +88,7 @@ impl Connection {
             };
         }
         let text = self.new_text(handle, true)?;
-        Self::announce_text(&text, outbox);
+        self.announce_text(&text, outbox);
         let (own, properties) = (path(&text.path()), text.immutable());
         self.texts.insert(text.number(), text);
         Ok(if is_ensured {
@@ -120,7 +121,7 @@ impl Connection {
             // Without room it stays with the service.
             let Ok(mut text) = self.new_text(handle, false) else { return };
             text.received(&words, None, self.wall);
-            Self::announce_text(&text, outbox);
+            self.announce_text(&text, outbox);
             self.texts.insert(text.number(), text);
         }
         if let Some((phone, _)) = &self.phone {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use sipwitch_dbus_interfaces::wire::{IncomingCallInfo, OfferInfo};
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
-use super::desk::{Desk, EXCHANGE, LEG, PROPERTIES};
-use crate::object::{CONNECTION_PATH, Object, Part};
+use super::desk::{CONNECTION_PATH, Desk, EXCHANGE, LEG, PROPERTIES};
+use crate::object::{Object, Part};
 
 const REQUESTS: &str = "org.freedesktop.Telepathy.Connection.Interface.Requests";
 const CHANNEL: &str = "org.freedesktop.Telepathy.Channel";

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use zbus::zvariant::OwnedValue;
 
-use super::desk::{CONNECTION, Desk};
-use crate::{handles::MAX_HANDLES, object::CONNECTION_PATH};
+use super::desk::{CONNECTION, CONNECTION_PATH, Desk};
+use crate::handles::MAX_HANDLES;
 
 const ALIASING: &str = "org.freedesktop.Telepathy.Connection.Interface.Aliasing";
 const CONTACTS: &str = "org.freedesktop.Telepathy.Connection.Interface.Contacts";

@@ -11,7 +11,10 @@ use zbus::{
     zvariant::{self, DynamicType, ObjectPath, OwnedObjectPath, OwnedValue, Value},
 };
 
-use crate::{bridge::Bridge, object::CONNECTION_PATH, object::MANAGER_PATH};
+use crate::{bridge::Bridge, object::MANAGER_PATH};
+
+/// The connection to the house.
+pub(super) const CONNECTION_PATH: &str = "/org/freedesktop/Telepathy/Connection/sipwitch/tel/house";
 
 /// The phone that the played service gives us.
 pub(super) const PHONE: &str = "/org/gnutelephony/SipWitch1/phone/7";

@@ -4,12 +4,12 @@ use std::{collections::HashMap, fs, path::Path, time::Duration};
 
 use zbus::zvariant::{OwnedValue, Value};
 
-use super::desk::{Desk, MANAGER, PROPERTIES};
+use super::desk::{CONNECTION_PATH, Desk, MANAGER, PROPERTIES};
 use crate::{
     definition::Access,
     manager_file,
-    object::{CONNECTION_PATH, MANAGER_PATH, Object, PROTOCOL_PATH},
-    protocol,
+    object::{MANAGER_PATH, Object},
+    protocol::{self, Protocol},
 };
 
 const PROTOCOL: &str = "org.freedesktop.Telepathy.Protocol";
@@ -38,7 +38,7 @@ fn the_manager_tells_every_property_of_its_protocol_that_never_changes() {
         all["Protocols"].try_clone().expect("no descriptor").try_into().expect("a{sa{sv}}");
     let told = &protocols["tel"];
     let mut seen = 0;
-    for interface in Object::Protocol.interfaces() {
+    for interface in Object::Protocol(Protocol::Tel).interfaces() {
         for property in interface.properties {
             assert_eq!(property.access, Access::Immutable);
             let value = &told[&interface.member(property.name)];
@@ -108,7 +108,8 @@ fn a_connection_takes_no_parameter_and_there_is_one() {
 fn the_account_is_named_without_a_parameter() {
     let mut desk = Desk::new();
     let none: HashMap<String, Value<'_>> = HashMap::new();
-    let id: Result<String, String> = desk.call(PROTOCOL_PATH, PROTOCOL, "IdentifyAccount", &none);
+    let id: Result<String, String> =
+        desk.call(&Protocol::Tel.path(), PROTOCOL, "IdentifyAccount", &none);
     assert_eq!(id.as_deref(), Ok(protocol::ACCOUNT_ID));
 }
 
@@ -129,7 +130,7 @@ fn contacts_are_written_in_one_way() {
         ("gopher:x", Err("org.freedesktop.Telepathy.Error.InvalidHandle")),
     ] {
         let found: Result<String, String> =
-            desk.call(PROTOCOL_PATH, PROTOCOL, "NormalizeContact", &written);
+            desk.call(&Protocol::Tel.path(), PROTOCOL, "NormalizeContact", &written);
         assert_eq!(found.as_deref().map_err(String::as_str), normal, "{written:?}");
     }
     for (field, address, normal) in [
@@ -138,8 +139,12 @@ fn contacts_are_written_in_one_way() {
         ("x-sip", "101", Err(INVALID_ARGUMENT)),
         ("x-jabber", "a@b", Err(NOT_IMPLEMENTED)),
     ] {
-        let found: Result<String, String> =
-            desk.call(PROTOCOL_PATH, ADDRESSING, "NormalizeVCardAddress", &(field, address));
+        let found: Result<String, String> = desk.call(
+            &Protocol::Tel.path(),
+            ADDRESSING,
+            "NormalizeVCardAddress",
+            &(field, address),
+        );
         assert_eq!(found.as_deref().map_err(String::as_str), normal, "{field} {address:?}");
     }
     for (uri, normal) in [
@@ -149,7 +154,7 @@ fn contacts_are_written_in_one_way() {
         ("101", Err(INVALID_ARGUMENT)),
     ] {
         let found: Result<String, String> =
-            desk.call(PROTOCOL_PATH, ADDRESSING, "NormalizeContactURI", &uri);
+            desk.call(&Protocol::Tel.path(), ADDRESSING, "NormalizeContactURI", &uri);
         assert_eq!(found.as_deref().map_err(String::as_str), normal, "{uri:?}");
     }
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use sipwitch_dbus_interfaces::wire::TextInfo;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
-use super::desk::{Desk, PROPERTIES};
-use crate::object::{CONNECTION_PATH, Object, text_path};
+use super::desk::{CONNECTION_PATH, Desk, PROPERTIES};
+use crate::object::{Object, text_path};
 
 const REQUESTS: &str = "org.freedesktop.Telepathy.Connection.Interface.Requests";
 const CHANNEL: &str = "org.freedesktop.Telepathy.Channel";
