@@ -130,6 +130,10 @@ pub trait SipWitch {
     #[zbus(property)]
     fn emergency_words(&self) -> zbus::Result<String>;
 
+    /// What is dialled for help here, by service.
+    #[zbus(property)]
+    fn emergency_numbers(&self) -> zbus::Result<Vec<(String, Vec<String>)>>;
+
     /// How many calls are under way.
     #[zbus(property)]
     fn call_count(&self) -> zbus::Result<u32>;

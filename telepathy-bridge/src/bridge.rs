@@ -27,6 +27,9 @@ use crate::{
     service::{self, Awaited, PRIMARY_OWNER},
 };
 
+/// The interfaces by which the service tells of its objects.
+const OF_THE_HOUSE: [&str; 2] =
+    ["org.freedesktop.DBus.ObjectManager", "org.freedesktop.DBus.Properties"];
 /// How long the process stays without a connection.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -156,6 +159,11 @@ impl Bridge {
                 connection.extension_number_known(service::read(message), outbox)
             }
             Awaited::Extension => connection.extension_known(service::read(message), outbox),
+            Awaited::House => connection.house_known(service::read(message), outbox),
+            Awaited::EmergencyNumbers => {
+                connection.emergency_numbers_answered(service::read(message), outbox);
+                Outcome::GoesOn
+            }
             Awaited::Available(available) => {
                 connection.available_known(service::read(message), available, outbox)
             }
@@ -188,6 +196,20 @@ impl Bridge {
                     let Some((connection, outbox)) = self.connection(id) else { continue };
                     let outcome = connection.service_gone(outbox, now);
                     self.after(id, outcome);
+                }
+            }
+        }
+        let is_of_house =
+            header.interface().is_some_and(|name| OF_THE_HOUSE.contains(&name.as_str()));
+        if is_of_house {
+            let path = header.path().map(ToString::to_string).unwrap_or_default();
+            let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+            let member = header.member().map(ToString::to_string).unwrap_or_default();
+            let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+            for id in all {
+                let Some((connection, outbox)) = self.connection(id) else { continue };
+                if connection.is_service(&sender) {
+                    connection.house_told(&path, &member, message, outbox);
                 }
             }
         }

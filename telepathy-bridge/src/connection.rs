@@ -5,9 +5,12 @@ mod addressing;
 mod aliasing;
 mod calls;
 mod contacts;
+mod emergency;
+mod info;
 mod old;
 mod presence;
 mod requests;
+mod roster;
 mod texts;
 
 use std::{
@@ -26,8 +29,8 @@ use crate::{
     definition::{
         Interface,
         connection::{
-            ADDRESSING, ALIASING, CONNECTION, CONTACT_CAPABILITIES, CONTACTS, REQUESTS,
-            SERVICE_POINT, SIMPLE_PRESENCE,
+            ADDRESSING, ALIASING, CONNECTION, CONTACT_CAPABILITIES, CONTACT_INFO, CONTACT_LIST,
+            CONTACTS, REQUESTS, SERVICE_POINT, SIMPLE_PRESENCE,
         },
     },
     error::{Error, Name},
@@ -73,6 +76,11 @@ pub(crate) struct Connection {
     /// The domain of the house; empty until it is known.
     domain: String,
     aliases: HashMap<u32, String>,
+    /// The name of our extension.
+    own_name: String,
+    roster: roster::Roster,
+    /// By service, as the service tells it; empty until then.
+    emergency_numbers: Vec<(String, Vec<String>)>,
     /// Our phone, and the unique name of the service that made it.
     phone: Option<(String, String)>,
     /// Whether the user wants calls to ring here.
@@ -106,6 +114,9 @@ impl Connection {
             self_handle: 0,
             domain: String::new(),
             aliases: HashMap::new(),
+            own_name: String::new(),
+            roster: roster::Roster::default(),
+            emergency_numbers: Vec::new(),
             phone: None,
             wants_calls: true,
             status_message: String::new(),
@@ -114,6 +125,11 @@ impl Connection {
             wall: 0.0,
             next_call: 0,
         }
+    }
+
+    /// Whether a signal from this sender is the service's word.
+    pub(crate) fn is_service(&self, sender: &str) -> bool {
+        self.phone.as_ref().is_some_and(|(_, owner)| owner == sender)
     }
 
     /// Whether a signal from this sender about this object is the service's word to us.
@@ -142,7 +158,9 @@ impl Connection {
             (i, "MaximumStatusMessageLength") if i == SIMPLE_PRESENCE.name => {
                 presence::MAX_MESSAGE.into()
             }
-            (i, "KnownServicePoints") if i == SERVICE_POINT.name => service_points().into(),
+            (i, "KnownServicePoints") if i == SERVICE_POINT.name => self.service_points().into(),
+            (i, name) if i == CONTACT_LIST.name => return self.list_property(name),
+            (i, name) if i == CONTACT_INFO.name => return Self::info_property(name),
             _ => return None,
         })
     }
@@ -171,6 +189,8 @@ impl Connection {
             i if i == ALIASING.name => self.aliasing_method(name, call, outbox),
             i if i == SIMPLE_PRESENCE.name => self.presence_method(name, call, outbox),
             i if i == CONTACT_CAPABILITIES.name => self.capabilities_method(name, call),
+            i if i == CONTACT_LIST.name => self.list_method(name, call),
+            i if i == CONTACT_INFO.name => self.info_method(name, call, outbox),
             i if i == ADDRESSING.name => self.addressing_method(name, call),
             _ => Err(Name::NotImplemented.because(format!("{name} is not served"))),
         }
@@ -263,11 +283,10 @@ impl Connection {
         };
         let name = service::text(&extension, "Name");
         if !name.is_empty() {
+            self.own_name.clone_from(&name);
             self.aliases.entry(self.self_handle).or_insert(name);
         }
-        if let Some((phone, _)) = &self.phone {
-            outbox.set_available(phone, self.wants_calls);
-        }
+        self.list_awaited(outbox);
         Outcome::GoesOn
     }
 
@@ -337,15 +356,9 @@ impl Connection {
             outbox.unregister(&phone);
         }
         outbox.watch_service(false);
+        if self.roster.is_watched() {
+            outbox.watch_house(false);
+        }
         self.change_status(Status::Disconnected, reason, outbox);
     }
-}
-
-/// The emergency numbers: those that mean it wherever one is.
-fn service_points() -> Vec<((u32, String), Vec<String>)> {
-    /// Service_Point_Type.
-    const EMERGENCY: u32 = 1;
-    let numbers = sipwitch_core::routing::emergency::UNIVERSAL;
-    let numbers = numbers.iter().map(|number| (*number).to_owned()).collect();
-    vec![((EMERGENCY, "urn:service:sos".into()), numbers)]
 }

@@ -49,6 +49,8 @@ names! {
     NotAvailable,
     /// Nothing of the kind is here.
     NotImplemented,
+    /// It will be there in a moment.
+    NotYet,
     /// The service has gone.
     NetworkError,
     /// The service does not want us.

@@ -34,6 +34,11 @@ impl Handles {
         Ok(next)
     }
 
+    /// The handle of a normal identifier, if it has one.
+    pub(crate) fn known(&self, identifier: &str) -> Option<u32> {
+        self.numbers.get(identifier).copied()
+    }
+
     /// The identifier of a handle.
     pub(crate) fn identifier(&self, handle: u32) -> Option<&str> {
         let index = usize::try_from(handle.checked_sub(1)?).ok()?;

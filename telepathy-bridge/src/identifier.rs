@@ -78,11 +78,21 @@ fn as_argument(error: Error) -> Error {
     Error { name: Name::InvalidArgument, ..error }
 }
 
-/// The addresses of an identifier by field of an address book, and as addresses with a scheme.
-pub(crate) fn addresses(identifier: &str) -> Option<(&'static str, String, String)> {
-    if identifier.starts_with("sip:") || identifier.starts_with("sips:") {
-        return Some(("x-sip", identifier.to_owned(), identifier.to_owned()));
+/// The addresses of an identifier, each by its field of an address book, as it stands there, and
+/// with a scheme. A name of the house has one where the domain of the house is known.
+pub(crate) fn addresses(identifier: &str, domain: &str) -> Vec<(&'static str, String, String)> {
+    if identifier == ANONYMOUS {
+        return Vec::new();
     }
-    let is_number = identifier.starts_with(|c: char| c.is_ascii_digit() || "+*#".contains(c));
-    is_number.then(|| ("tel", identifier.to_owned(), format!("tel:{identifier}")))
+    if identifier.starts_with("sip:") || identifier.starts_with("sips:") {
+        return vec![("x-sip", identifier.to_owned(), identifier.to_owned())];
+    }
+    if identifier.starts_with(|c: char| c.is_ascii_digit() || "+*#".contains(c)) {
+        return vec![("tel", identifier.to_owned(), format!("tel:{identifier}"))];
+    }
+    if domain.is_empty() {
+        return Vec::new();
+    }
+    let address = format!("sip:{identifier}@{domain}");
+    vec![("x-sip", address.clone(), address)]
 }

@@ -50,6 +50,10 @@ pub(crate) enum Awaited {
     ExtensionNumber,
     /// Who that is.
     Extension,
+    /// The objects of the service.
+    House,
+    /// The numbers of help.
+    EmergencyNumbers,
     /// It rings here, or not: this was wanted.
     Available(bool),
     /// The leg of the call of this number.
@@ -154,6 +158,36 @@ impl Outbox {
     pub(crate) fn ask_extension(&mut self, path: &str) {
         let whom = Whom { name: BUS_NAME, path, interface: PROPERTIES };
         self.ask(&whom, "GetAll", &EXTENSION_INTERFACE, Awaited::Extension);
+    }
+
+    /// Wants to hear of extensions that come, go and change, and of the numbers of help; or not any
+    /// more. What calls and phones do besides wakes nobody here.
+    pub(crate) fn watch_house(&mut self, watch: bool) {
+        let method = if watch { "AddMatch" } else { "RemoveMatch" };
+        let manager = "org.freedesktop.DBus.ObjectManager";
+        let extensions = format!("{ROOT}/extension");
+        for rule in [
+            format!("interface='{manager}',path='{ROOT}',arg0path='{extensions}/'"),
+            format!(
+                "interface='{PROPERTIES}',member='PropertiesChanged',path_namespace='{extensions}'"
+            ),
+            format!(
+                "interface='{PROPERTIES}',member='PropertiesChanged',path='{ROOT}',\
+                 arg0='{SIPWITCH_INTERFACE}'"
+            ),
+        ] {
+            let rule = format!("type='signal',sender='{BUS_NAME}',{rule}");
+            self.ask(&BUS, method, &rule, Awaited::Nothing);
+        }
+    }
+
+    /// Asks for the extensions and for the numbers of help.
+    pub(crate) fn ask_house(&mut self) {
+        let properties = Whom { interface: PROPERTIES, ..SERVICE };
+        let wanted = (SIPWITCH_INTERFACE, "EmergencyNumbers");
+        self.ask(&properties, "Get", &wanted, Awaited::EmergencyNumbers);
+        let manager = Whom { interface: "org.freedesktop.DBus.ObjectManager", ..SERVICE };
+        self.ask(&manager, "GetManagedObjects", &(), Awaited::House);
     }
 
     /// Says whether it may ring here.

@@ -4,5 +4,6 @@
 mod calls;
 mod connection;
 mod desk;
+mod house;
 mod manager;
 mod texts;

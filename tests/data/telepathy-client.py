@@ -5,6 +5,10 @@
 connect             makes the account of SIP Witch in Mission Control, and waits until it is connected
 await               waits for the account that somebody else has made
 contact ID          what the connection knows of a contact
+people              tells who is in the contact list, and again whenever that changes
+points              tells the numbers of help, and again whenever they change
+ask INTERFACE METHOD TYPES VALUE
+                    calls a method of the connection; VALUE as Python writes it
 presence WORD       chooses a presence
 disconnect          wants to be offline
 call ID             calls; sound is sent and counted, tones are sent within it (RFC 4733)
@@ -118,6 +122,77 @@ def contact(identifier):
         say("contact", one.get_identifier(), "presence", int(one.get_presence_type()))
 
     connection.dup_contact_by_id_async(identifier, features, found)
+
+
+PEOPLE = [Tp.ContactFeature.ALIAS, Tp.ContactFeature.PRESENCE, Tp.ContactFeature.CAPABILITIES,
+          Tp.ContactFeature.CONTACT_INFO, Tp.ContactFeature.SUBSCRIPTION_STATES]
+
+
+def people():
+    manager.get_factory().add_contact_features(PEOPLE)
+    features = [Tp.Connection.get_feature_quark_contact_list()]
+    watched = set()
+
+    def show(one, *_):
+        fields = ["%s=%s" % (f.field_name, ";".join(f.field_value)) for f in one.dup_contact_info()]
+        abilities = one.get_capabilities()
+        say("person", one.get_identifier(), "called", one.get_alias(), "presence", int(one.get_presence_type()),
+            "state", int(one.get_subscribe_state()), *fields,
+            "text" if abilities and abilities.supports_text_chats() else "no-text")
+
+    def watch(contacts):
+        for one in contacts:
+            show(one)
+            if one.get_identifier() not in watched:
+                watched.add(one.get_identifier())
+                for name in ("alias", "presence-type"):
+                    one.connect("notify::" + name, show)
+
+    def changed(_connection, added, removed):
+        watch(added)
+        for one in removed:
+            say("gone", one.get_identifier())
+
+    def ready(proxy, result):
+        proxy.prepare_finish(result)
+        proxy.connect("contact-list-changed", changed)
+        say("list", int(proxy.get_contact_list_state()), "changes", proxy.get_can_change_contact_list())
+
+        def upgraded(proxy, result):
+            watch(proxy.upgrade_contacts_finish(result)[1])
+            say("that is all")
+
+        proxy.upgrade_contacts_async(proxy.dup_contact_list(), PEOPLE, upgraded)
+
+    connection.prepare_async(features, ready)
+
+
+def points():
+    interface = "org.freedesktop.Telepathy.Connection.Interface.ServicePoint"
+
+    def show(known):
+        for (_kind, name), numbers in known:
+            say("point", name, *numbers)
+
+    def changed(_bus, _sender, _path, _interface, _name, values):
+        show(values[0])
+
+    given = GLib.Variant("(ss)", (interface, "KnownServicePoints"))
+    path = connection.get_object_path()
+    show(bus.call_sync(connection.get_bus_name(), path, "org.freedesktop.DBus.Properties", "Get",
+                       given, None, 0, -1, None)[0])
+    bus.signal_subscribe(connection.get_bus_name(), interface, "ServicePointsChanged", path, None, 0, changed)
+
+
+def ask_(interface, method, types, *value):
+    interface = "org.freedesktop.Telepathy." + interface
+    given = GLib.Variant(types, eval(" ".join(value)))
+    try:
+        got = bus.call_sync(connection.get_bus_name(), connection.get_object_path(), interface, method,
+                            given, None, 0, -1, None)
+        say("gave", got.print_(False))
+    except GLib.Error as error:
+        say("refused", Gio.DBusError.get_remote_error(error))
 
 
 def presence(word):
@@ -347,7 +422,7 @@ def obey(channel, _condition):
         loop.quit()
         return False
     word, *rest = line.split()
-    globals()[word + "_" if word == "await" else word](*rest)
+    globals()[word + "_" if word in ("await", "ask") else word](*rest)
     return True
 
 

@@ -2,6 +2,8 @@
 //! Telepathy's own programs, Mission Control and a client by TelepathyGLib, with our connection
 //! manager and the running service.
 
+use std::fs;
+
 use anyhow::ensure;
 use sipwitch_tests::peers::{Account, Baresip, Telepathy};
 use sipwitch_tests::{House, Result};
@@ -197,5 +199,79 @@ fn texts_go_both_ways_and_what_becomes_of_them_is_told() -> Result<()> {
     client.wait_for("writing to 999999")?;
     client.type_line("text nobody")?;
     client.wait_for("report 3")?;
+    Ok(())
+}
+
+#[test]
+fn the_people_of_the_house_are_a_list_that_follows_the_house() -> Result<()> {
+    let (house, _bert, mut telepathy) = connected()?;
+    house.sipwitch(&["extensions", "change", "102", "--name", "Bert"])?;
+    let client = &mut telepathy.client;
+    client.type_line("people")?;
+    client.wait_for("list 3 changes False")?;
+    client.wait_for("person 102 called Bert presence 2 state 4 fn=Bert tel=102 text")?;
+    client.wait_for("that is all")?;
+
+    house.sipwitch(&["extensions", "change", "102", "--name", "Bertram"])?;
+    client.wait_for("person 102 called Bertram")?;
+    house.sipwitch(&["extensions", "add", "103", "--name", "Carla"])?;
+    client.wait_for("person 103 called Carla presence 1 state 4")?;
+    let other = phone(&house, "103")?;
+    client.wait_for("person 103 called Carla presence 2")?;
+    drop(other);
+    house.sipwitch(&["extensions", "remove", "103"])?;
+    client.wait_for("gone 103")?;
+    Ok(())
+}
+
+#[test]
+fn the_numbers_of_help_are_those_of_the_country_and_change_with_it() -> Result<()> {
+    let (house, _bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    client.type_line("points")?;
+    client.wait_for("point urn:service:sos ")?;
+    let settings = fs::read_to_string(house.config())?;
+    fs::write(house.config(), settings + "[numbers]\nregion = \"CH\"\n")?;
+    ensure!(house.sipwitch(&["config", "reload"])?.0.success());
+    client.wait_for("point urn:service:sos.police 117")?;
+    client.type_line("contact 117")?;
+    client.wait_for("contact 117")?;
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_telepathys_own_names() -> Result<()> {
+    let (_house, _bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    let connection = "Connection";
+    let of = |name: &str| format!("Connection.Interface.{name}");
+    for (interface, method, values, error) in [
+        (connection.to_owned(), "RequestHandles", "(uas) (1,['a b'])", "InvalidHandle"),
+        (connection.to_owned(), "InspectHandles", "(uau) (1,[4711])", "InvalidHandle"),
+        (connection.to_owned(), "RequestHandles", "(uas) (2,['102'])", "InvalidArgument"),
+        (connection.to_owned(), "RequestHandles", "(s) ('102',)", "InvalidArgument"),
+        (of("ContactList"), "RequestSubscription", "(aus) ([1],'')", "NotImplemented"),
+        (of("ContactList"), "RemoveContacts", "(s) ('x',)", "InvalidArgument"),
+        (of("ContactInfo"), "RequestContactInfo", "(u) (4711,)", "InvalidHandle"),
+        (of("ContactInfo"), "SetContactInfo", "(a(sasas)) ([],)", "NotImplemented"),
+        (of("SimplePresence"), "SetPresence", "(ss) ('asleep','')", "InvalidArgument"),
+        (
+            of("Addressing1"),
+            "GetContactsByVCardField",
+            "(sasas) ('x-irc',['a'],[])",
+            "NotImplemented",
+        ),
+        (
+            of("Requests"),
+            "CreateChannel",
+            "(a{sv}) ({'org.freedesktop.Telepathy.Channel.ChannelType':GLib.Variant('s','Nothing')},)",
+            "NotImplemented",
+        ),
+    ] {
+        client.type_line(&format!("ask {interface} {method} {values}"))?;
+        client.wait_for(&format!("refused org.freedesktop.Telepathy.Error.{error}"))?;
+    }
+    client.type_line("contact 102")?;
+    client.wait_for("contact 102 presence 2")?;
     Ok(())
 }

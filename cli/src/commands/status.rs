@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch status`
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use sipwitch_dbus_interfaces::wire::EmergencyState;
 
@@ -22,6 +24,8 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
     let network = proxy.network().await?;
     let emergency = proxy.emergency().await?;
     let emergency_words = proxy.emergency_words().await?;
+    let numbers: BTreeMap<String, Vec<String>> =
+        proxy.emergency_numbers().await?.into_iter().collect();
     let warnings = proxy.warnings().await?;
     let world = service.world().await?;
     output.value(&json!({
@@ -34,6 +38,7 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
         "network": network,
         "emergency": emergency.as_str(),
         "emergency-words": emergency_words,
+        "emergency-numbers": numbers,
         "warnings": warnings,
         "extensions": world.extensions.len(),
         "phones": world.phones.len(),

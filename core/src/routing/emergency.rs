@@ -36,6 +36,36 @@ pub fn numbers(region: Region) -> impl Iterator<Item = &'static str> {
         .flat_map(|country| country.numbers().collect::<Vec<_>>())
 }
 
+/// What is dialled for help here, by service (RFC 5031 §4.2), help of any kind first. A single
+/// service stands only where the country has a number for it; what the lines know besides, and what
+/// means an emergency everywhere, is for help of any kind.
+#[must_use]
+pub fn services(world: &impl World) -> Vec<(&'static str, Vec<String>)> {
+    const SINGLE: [&str; 3] = ["sos.police", "sos.fire", "sos.ambulance"];
+    let region = world.region();
+    let general = number_of("sos", region);
+    let single: Vec<(&str, Vec<String>)> = SINGLE
+        .iter()
+        .map(|service| (*service, number_of(service, region)))
+        .filter(|(_, number)| *number != general)
+        .map(|(service, number)| (service, vec![number.to_owned()]))
+        .collect();
+    let is_single = |number: &str| single.iter().any(|(_, numbers)| numbers[0] == number);
+    let of_lines = world.lines().iter().filter(|line| line.voice);
+    let of_lines = of_lines.flat_map(|line| line.emergency.numbers.iter().map(|known| &**known));
+    let of_country: Vec<&str> = std::iter::once(general).chain(numbers(region)).collect();
+    let everywhere = world.emergency_numbers().iter().map(String::as_str);
+    let mut any: Vec<String> = Vec::new();
+    for number in
+        of_country.into_iter().chain(everywhere).chain(of_lines).chain(UNIVERSAL.iter().copied())
+    {
+        if !is_single(number) && !any.iter().any(|known| known == number) {
+            any.push(number.to_owned());
+        }
+    }
+    std::iter::once(("sos", any)).chain(single).collect()
+}
+
 /// Whether the text is an emergency number in this country, or in every one.
 #[must_use]
 pub fn is_number(number: &str, region: Region) -> bool {

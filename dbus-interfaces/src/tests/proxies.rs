@@ -114,6 +114,7 @@ async fn call_everything(client: &Connection) {
         root.warnings(),
         root.emergency(),
         root.emergency_words(),
+        root.emergency_numbers(),
         root.call_count(),
     }
 

@@ -66,6 +66,7 @@ pub(super) const CHANGING: &[Property<ServiceRecord>] = &[
     ("Warnings", |record| record.service.warnings.clone().into()),
     ("Emergency", |record| record.service.emergency.into()),
     ("EmergencyWords", |record| record.service.emergency_words.clone().into()),
+    ("EmergencyNumbers", |record| record.service.emergency_numbers.clone().into()),
     ("CallCount", |record| record.call_count().into()),
 ];
 
@@ -396,6 +397,11 @@ impl SipWitch {
     #[zbus(property)]
     fn emergency_words(&self) -> String {
         self.view.borrow().service.emergency_words.clone()
+    }
+
+    #[zbus(property)]
+    fn emergency_numbers(&self) -> Vec<(String, Vec<String>)> {
+        self.view.borrow().service.emergency_numbers.clone()
     }
 
     #[zbus(property)]

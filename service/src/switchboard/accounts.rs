@@ -70,6 +70,7 @@ impl Switchboard {
             self.mailbox_gone(id);
             self.lines.remove(now.instant, id);
             self.tell(|| Notice::AccountGone(id.to_owned()));
+            self.help_may_differ();
         }
         self.drain();
     }
@@ -116,6 +117,7 @@ impl Switchboard {
         {
             let view = self.account_view(entry);
             self.notices.push_back(Notice::Account(Box::new(view)));
+            self.help_may_differ();
         }
     }
 

@@ -259,6 +259,7 @@ impl Switchboard {
             network: String::new(),
             emergency: emergency::Availability::None.as_str(),
             emergency_words: emergency::Availability::None.to_string(),
+            emergency_numbers: Vec::new(),
         };
         let mut switchboard = Self {
             now,
@@ -301,6 +302,7 @@ impl Switchboard {
         let month = crate::local_time::month(now.unix_us).unwrap_or(0);
         switchboard.lines.remember(month, loaded.meters);
         switchboard.region_known();
+        switchboard.look_for_help();
         switchboard
     }
 
@@ -626,12 +628,35 @@ impl Switchboard {
     }
 
     fn tell_service(&mut self) {
-        let emergency = emergency::availability(&self.house(None));
-        self.service.emergency = emergency.as_str();
-        self.service.emergency_words = emergency.to_string();
+        self.look_for_help();
         if self.is_watched {
             self.notices.push_back(Notice::Service(self.service.clone()));
         }
+    }
+
+    /// Something of a line changed: whether help can be called, and by which numbers, may have, too.
+    fn help_may_differ(&mut self) {
+        if self.is_watched && self.look_for_help() {
+            self.notices.push_back(Notice::Service(self.service.clone()));
+        }
+    }
+
+    /// Looks whether help can be called, and by which numbers; whether that is new.
+    fn look_for_help(&mut self) -> bool {
+        let house = self.house(None);
+        let emergency = emergency::availability(&house);
+        let services = emergency::services(&house).into_iter();
+        let numbers: Vec<(String, Vec<String>)> =
+            services.map(|(service, numbers)| (service.to_owned(), numbers)).collect();
+        let words = emergency.to_string();
+        let service = &mut self.service;
+        if service.emergency_words == words && service.emergency_numbers == numbers {
+            return false;
+        }
+        service.emergency = emergency.as_str();
+        service.emergency_words = words;
+        service.emergency_numbers = numbers;
+        true
     }
 
     fn world_view(&self) -> World {

@@ -53,6 +53,8 @@ pub struct ServiceView {
     pub emergency: &'static str,
     /// The same for people.
     pub emergency_words: String,
+    /// What is dialled for help here, by service: `sos`, `sos.police`, …
+    pub emergency_numbers: Vec<(String, Vec<String>)>,
 }
 
 /// One half of a call.

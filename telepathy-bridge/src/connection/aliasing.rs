@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use zbus::Message;
+use zbus::{Message, zvariant::OwnedValue};
 
 use super::Connection;
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Name},
     outbox::Outbox,
     reply::{Reply, arguments},
+    service,
 };
 
 /// The longest name, in bytes: that of `Dial`.
@@ -74,6 +75,21 @@ impl Connection {
         alias.or_else(|| self.handles.identifier(handle)).unwrap_or_default().to_owned()
     }
 
+    /// The name of our extension changed, which is ours unless the user chose another.
+    pub(super) fn own_name_changed(
+        &mut self,
+        properties: &HashMap<String, OwnedValue>,
+        outbox: &mut Outbox,
+    ) {
+        if !properties.contains_key("Name") {
+            return;
+        }
+        let before = std::mem::replace(&mut self.own_name, service::text(properties, "Name"));
+        if self.aliases.get(&self.self_handle).is_none_or(|alias| *alias == before) {
+            self.rename(self.self_handle, self.own_name.clone(), outbox);
+        }
+    }
+
     /// A contact has another name; an empty one means that there is none.
     pub(super) fn rename(&mut self, handle: u32, alias: String, outbox: &mut Outbox) {
         let before = self.alias(handle);
@@ -85,6 +101,7 @@ impl Connection {
         let now = self.alias(handle);
         if now != before {
             outbox.signal(&self.id.path(), &ALIASING, "AliasesChanged", (vec![(handle, now)],));
+            self.tell_info(handle, outbox);
         }
     }
 }

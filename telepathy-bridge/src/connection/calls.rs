@@ -297,7 +297,9 @@ impl Connection {
             outbox.reject(&phone, leg, 480);
             return;
         };
-        if !who.caller_name.is_empty() && handle != self.self_handle {
+        // The service knows the people of the house better than their phones do.
+        let is_known = self.roster.person(handle).is_some_and(|person| !person.name.is_empty());
+        if !who.caller_name.is_empty() && handle != self.self_handle && !is_known {
             self.rename(handle, who.caller_name, outbox);
         }
         match Call::incoming(number, self.own(), Who { handle, id }, leg, offer) {

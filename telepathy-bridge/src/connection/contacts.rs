@@ -3,23 +3,37 @@
 
 use std::collections::HashMap;
 
+use sipwitch_dbus_interfaces::wire::ExtensionKind;
 use zbus::{Message, zvariant::Value};
 
 use super::Connection;
 use crate::{
     definition::{
         Interface,
-        connection::{ADDRESSING, ALIASING, CONNECTION, CONTACT_CAPABILITIES, SIMPLE_PRESENCE},
+        call::CHANNEL,
+        connection::{
+            ADDRESSING, ALIASING, CONNECTION, CONTACT_CAPABILITIES, CONTACT_INFO, CONTACT_LIST,
+            SIMPLE_PRESENCE,
+        },
+        text::TEXT,
     },
     error::{Error, Name},
-    identifier,
+    identifier::{self, ANONYMOUS},
+    outbox::Outbox,
     protocol::classes,
     reply::{Map, Reply, arguments},
 };
 
 /// The interfaces that say something of each contact.
-pub(super) const WITH_ATTRIBUTES: &[&Interface] =
-    &[&CONNECTION, &ALIASING, &SIMPLE_PRESENCE, &CONTACT_CAPABILITIES, &ADDRESSING];
+pub(super) const WITH_ATTRIBUTES: &[&Interface] = &[
+    &CONNECTION,
+    &ALIASING,
+    &SIMPLE_PRESENCE,
+    &CONTACT_CAPABILITIES,
+    &CONTACT_LIST,
+    &CONTACT_INFO,
+    &ADDRESSING,
+];
 
 /// `a(a{sv}as)`.
 type Classes = Vec<(Map, Vec<String>)>;
@@ -57,12 +71,34 @@ impl Connection {
                 let mut capabilities: HashMap<u32, Classes> = HashMap::new();
                 for handle in handles {
                     self.handles.inspect(handle)?;
-                    capabilities.insert(handle, classes());
+                    capabilities.insert(handle, self.capabilities(handle));
                 }
                 Ok(Reply::of((capabilities,)))
             }
             _ => Err(Name::NotImplemented.because(format!("{name} is not served"))),
         }
+    }
+
+    /// What can be done with a contact: everybody is called; groups, numbers that the service
+    /// answers and emergency services read nothing; who hides cannot be called back.
+    fn capabilities(&self, handle: u32) -> Classes {
+        let identifier = self.handles.identifier(handle).unwrap_or_default();
+        if identifier == ANONYMOUS {
+            return Vec::new();
+        }
+        let person = self.roster.person(handle);
+        let reads = person.is_none_or(|person| person.kind == ExtensionKind::Person)
+            && !self.is_emergency(identifier);
+        let kind = CHANNEL.member("ChannelType");
+        let mut classes = classes();
+        classes.retain(|(fixed, _)| reads || fixed.get(&kind) != Some(&TEXT.name.into()));
+        classes
+    }
+
+    pub(super) fn tell_capabilities(&self, handle: u32, outbox: &mut Outbox) {
+        let told = HashMap::from([(handle, self.capabilities(handle))]);
+        let signal = "ContactCapabilitiesChanged";
+        outbox.signal(&self.id.path(), &CONTACT_CAPABILITIES, signal, (told,));
     }
 
     /// The handle of what a client calls a contact.
@@ -91,13 +127,14 @@ impl Connection {
         };
         add(&ALIASING, "alias", self.alias(handle).into());
         add(&SIMPLE_PRESENCE, "presence", self.presence(handle).into());
-        add(&CONTACT_CAPABILITIES, "capabilities", classes().into());
-        let (fields, uris) = match identifier::addresses(identifier) {
-            Some((field, address, uri)) => {
-                (HashMap::from([(field.to_owned(), address)]), vec![uri])
-            }
-            None => (HashMap::new(), Vec::new()),
-        };
+        add(&CONTACT_CAPABILITIES, "capabilities", self.capabilities(handle).into());
+        add(&CONTACT_LIST, "subscribe", self.subscription(handle).into());
+        add(&CONTACT_LIST, "publish", self.subscription(handle).into());
+        add(&CONTACT_INFO, "info", self.info(handle).into());
+        let addresses = identifier::addresses(identifier, &self.domain);
+        let uris: Vec<String> = addresses.iter().map(|(_, _, uri)| uri.clone()).collect();
+        let fields: HashMap<String, String> =
+            addresses.into_iter().map(|(field, address, _)| (field.to_owned(), address)).collect();
         add(&ADDRESSING, "addresses", fields.into());
         add(&ADDRESSING, "uris", uris.into());
         Some(known)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Presence: whether calls ring here. That of others is not known, which is what is said of it.
+//! Presence: whether calls ring here, and whether somebody of the house has a phone. That of others
+//! is not known, which is what is said of it.
 
 use std::collections::HashMap;
 
 use zbus::Message;
 
-use super::{Connection, Status};
+use super::{Connection, Status, roster::Presence as Known};
 use crate::{
     definition::connection::SIMPLE_PRESENCE,
     error::{Error, Name},
@@ -70,7 +71,12 @@ impl Connection {
     /// The presence of a contact.
     pub(super) fn presence(&self, handle: u32) -> Presence {
         if handle != self.self_handle {
-            return (UNKNOWN.kind, UNKNOWN.name.into(), String::new());
+            let status = match self.roster.presence(handle, &self.handles) {
+                Known::In => AVAILABLE,
+                Known::Out => OFFLINE,
+                Known::Unknown => UNKNOWN,
+            };
+            return (status.kind, status.name.into(), String::new());
         }
         let status = match (self.status, self.wants_calls) {
             (Status::Connected, true) => AVAILABLE,

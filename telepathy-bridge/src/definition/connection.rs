@@ -96,3 +96,40 @@ pub(crate) const SERVICE_POINT: Interface = Interface {
     signals: &[("ServicePointsChanged", "a((us)as)")],
     properties: &[read("KnownServicePoints", "a((us)as)")],
 };
+
+pub(crate) const CONTACT_LIST: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Connection.Interface.ContactList",
+    methods: &[
+        ("AuthorizePublication", "au", ""),
+        ("Download", "", ""),
+        ("GetContactListAttributes", "asb", "a{ua{sv}}"),
+        ("RemoveContacts", "au", ""),
+        ("RequestSubscription", "aus", ""),
+        ("Unpublish", "au", ""),
+        ("Unsubscribe", "au", ""),
+    ],
+    signals: &[
+        ("ContactListStateChanged", "u"),
+        ("ContactsChanged", "a{u(uus)}au"),
+        ("ContactsChangedWithID", "a{u(uus)}a{us}a{us}"),
+    ],
+    properties: &[
+        read("CanChangeContactList", "b"),
+        read("ContactListPersists", "b"),
+        read("ContactListState", "u"),
+        read("DownloadAtConnection", "b"),
+        read("RequestUsesMessage", "b"),
+    ],
+};
+
+pub(crate) const CONTACT_INFO: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Connection.Interface.ContactInfo",
+    methods: &[
+        ("GetContactInfo", "au", "a{ua(sasas)}"),
+        ("RefreshContactInfo", "au", ""),
+        ("RequestContactInfo", "u", "a(sasas)"),
+        ("SetContactInfo", "a(sasas)", ""),
+    ],
+    signals: &[("ContactInfoChanged", "ua(sasas)")],
+    properties: &[read("ContactInfoFlags", "u"), read("SupportedFields", "a(sasuu)")],
+};

@@ -194,8 +194,13 @@ fn play(call: &Message) -> Option<Message> {
         "Get" => match body.deserialize::<(String, String)>().expect("two texts").1.as_str() {
             "Domain" => reply.build(&Value::from("House.example")),
             "ExtensionNumber" => reply.build(&Value::from("101")),
+            "EmergencyNumbers" => {
+                let numbers = vec![("sos".to_owned(), vec!["112".to_owned(), "911".to_owned()])];
+                reply.build(&Value::from(numbers))
+            }
             other => panic!("nobody knows {other}"),
         },
+        "GetManagedObjects" => reply.build(&super::house::objects()),
         "GetAll" => reply.build(&HashMap::from([("Name", Value::from("Anna"))])),
         "RegisterEndpoint" => reply.build(&ObjectPath::from_static_str(PHONE).expect("a path")),
         _ => return None,

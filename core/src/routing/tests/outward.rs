@@ -457,6 +457,30 @@ fn nobody_outside_is_connected_to_the_outside() {
 }
 
 #[test]
+fn help_is_called_by_the_numbers_of_the_country_and_those_of_the_lines() {
+    let emergency = crate::line::Emergency {
+        numbers: vec!["19222".into(), "112".into(), "110".into()],
+        ..crate::line::Emergency::default()
+    };
+    let house = with(vec![Line { emergency, ..account(1, "one") }]);
+    let services = emergency::services(&house);
+    let owned = |numbers: &[&str]| numbers.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        services,
+        [("sos", owned(&["112", "19222", "000", "911", "999"])), ("sos.police", owned(&["110"])),]
+    );
+    for number in services.iter().flat_map(|(_, numbers)| numbers) {
+        assert!(emergency::is_emergency(&number.parse().unwrap(), &house), "{number}");
+    }
+    let nowhere = House { region: None, ..with(Vec::new()) };
+    assert_eq!(
+        emergency::services(&nowhere),
+        [("sos", owned(&["112", "000", "911", "999"]))],
+        "where the country is not known"
+    );
+}
+
+#[test]
 fn an_emergency_goes_by_every_line_that_is_up() {
     let able = |id, name, ability| Line {
         emergency: crate::line::Emergency { ability, numbers: Vec::new() },

@@ -155,6 +155,7 @@ pub(super) fn world() -> World {
             network: "online (192.0.2.7)".into(),
             emergency: "none",
             emergency_words: "no line".into(),
+            emergency_numbers: vec![("sos".into(), vec!["112".into()])],
         },
         calls: vec![call(1)],
         phones: vec![phone(3), program(5)],
