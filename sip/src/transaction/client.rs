@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     ClientId, Event, Failure, Timers,
-    deadlines::{Again, Entered},
+    deadlines::{Again, Deadline, Entered},
     derive::{ack_of, cancel_of},
     server::Stands,
     table::Out,
@@ -81,15 +81,16 @@ impl Client {
         Self { flow, secret, cancel: None, entered: Entered::default(), state, datagram: None }
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Deadline> {
         match &self.state {
             State::Calling { again, give_up, .. } | State::Asking { again, give_up, .. } => {
-                Some(again.map_or(*give_up, |again| again.at.min(*give_up)))
+                let at = again.map_or(*give_up, |again| again.at.min(*give_up));
+                Some(Deadline::Exactly(at))
             }
-            State::Proceeding { give_up, .. } => *give_up,
+            State::Proceeding { give_up, .. } => give_up.map(Deadline::Exactly),
             State::Refused { until, .. }
             | State::Accepted { until, .. }
-            | State::Answered { until } => Some(*until),
+            | State::Answered { until } => Some(Deadline::AtLeisure(*until)),
         }
     }
 

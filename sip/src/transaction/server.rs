@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Event, ServerId, Timers,
-    deadlines::{Again, Entered},
+    deadlines::{Again, Deadline, Entered},
     key::Key,
     table::Out,
 };
@@ -82,8 +82,8 @@ impl Server {
         Self { flow, key, merge, entered: Entered::default(), fallback, state }
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        Some(match &self.state {
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let at = match &self.state {
             State::Proceeding { said: Said::Nothing { trying, .. }, .. } => *trying,
             State::Proceeding { said: Said::Provisional(_), .. } => return None,
             State::Completed { again, give_up, .. } => {
@@ -92,9 +92,10 @@ impl Server {
             State::Accepted { unacknowledged: Some((_, again)), until } => again.at.min(*until),
             State::Accepted { unacknowledged: None, until }
             | State::Confirmed { until }
-            | State::Answered { until, .. } => *until,
-            State::Trying { give_up, .. } => *give_up,
-        })
+            | State::Answered { until, .. }
+            | State::Trying { give_up: until, .. } => return Some(Deadline::AtLeisure(*until)),
+        };
+        Some(Deadline::Exactly(at))
     }
 
     pub(super) fn handle_deadline(

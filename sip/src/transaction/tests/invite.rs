@@ -75,7 +75,8 @@ fn a_refusal_is_acknowledged_by_the_table_and_timer_i_ends_it() {
     assert_eq!(wire.engine(CALLEE).count(|event| matches!(event, Event::Ack { .. })), 0);
     wire.run_for(Duration::from_millis(4_990));
     assert_eq!(wire.engine(CALLEE).table.len(), 1);
-    wire.run_for(Duration::from_millis(20));
+    // And then, at leisure, it is forgotten.
+    wire.run_for(Duration::from_millis(120));
     assert!(wire.engine(CALLEE).table.is_empty(), "timer I takes T4");
 }
 

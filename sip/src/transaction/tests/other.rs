@@ -40,7 +40,8 @@ fn timers_j_and_k_wait_for_repetitions_and_then_give_all_back() {
     wire.run_for(Duration::from_millis(4_990));
     assert_eq!(wire.engine(CALLER).table.len(), 1);
     assert_eq!(wire.engine(CALLER).statuses(), [200]);
-    wire.run_for(Duration::from_millis(20));
+    // And then, at leisure, it is forgotten.
+    wire.run_for(Duration::from_millis(120));
     assert!(wire.engine(CALLER).table.is_empty(), "timer K takes T4");
 
     wire.run_for(seconds(26));
@@ -178,4 +179,23 @@ fn deadlines_of_what_is_over_do_not_pile_up() {
         assert!(table.is_empty());
         assert!(table.deadlines.len() <= 65, "{}", table.deadlines.len());
     }
+}
+
+#[test]
+fn many_that_are_over_are_forgotten_at_few_points_of_time() {
+    let mut wire = pair(1);
+    wire.engine(CALLEE).answers = vec![200];
+    for _ in 0..50 {
+        send(&mut wire, Transport::Udp, &Method::Options);
+        wire.run_for(Duration::from_millis(7));
+    }
+    assert_eq!(wire.engine(CALLEE).table.len(), 50);
+    let table = &mut wire.engine(CALLEE).table;
+    let mut wakes = 0;
+    while let Some(due) = table.next_deadline() {
+        table.handle_deadline(due);
+        wakes += 1;
+    }
+    assert!(table.is_empty());
+    assert!(wakes <= 10, "350 ms of requests: {wakes}");
 }
