@@ -233,7 +233,12 @@ impl Dialog {
     /// Takes the remote target of a target refresh request or its 2xx (RFC 3261 §12.2). A message
     /// without Contact, or with a bad one, changes nothing.
     pub(crate) fn refresh_target(&mut self, headers: crate::wire::Headers<'_>) {
-        if let Ok(Some(target)) = contact_target(headers) {
+        // Hardly any moves it, so that is seen first.
+        let is_same = headers.value(&name::CONTACT).is_some_and(|value| {
+            let uri = value.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">"));
+            uri == Some(&*self.remote_target)
+        });
+        if !is_same && let Ok(Some(target)) = contact_target(headers) {
             self.remote_target = target;
         }
     }
@@ -260,8 +265,8 @@ impl Dialog {
     }
 
     fn numbered(&self, method: &Method, cseq: u32, listeners: &Listeners) -> (Draft, Flow) {
-        let flow = self.next_hop(listeners);
         let target = Uri::parse(self.remote_target.to_vec());
+        let flow = self.next_hop(target.as_ref().ok(), listeners);
         let (uri, routes) = self.routes.request_line(&self.remote_target, target);
         let mut draft = Draft::request(method, &uri);
         for route in routes {
@@ -280,16 +285,14 @@ impl Dialog {
     /// addresses we can use; but back the way the far end was heard if that is a connection that
     /// stands, or if the far end's Contact names another host than it really sends from, as behind
     /// an address translator.
-    fn next_hop(&self, listeners: &Listeners) -> Flow {
+    fn next_hop(&self, target: Option<&Uri>, listeners: &Listeners) -> Flow {
         let heard = self.flow;
         if (heard.transport.is_reliable() || self.is_moved) && !self.disconnected {
             return heard;
         }
-        let (uri, routed) = match self.routes.first() {
-            Some(route) => (Some(route), true),
-            None => (Uri::parse(self.remote_target.to_vec()).ok(), false),
-        };
-        let stated = uri.as_ref().and_then(|uri| listeners.flow_to(uri, &heard));
+        let route = self.routes.first();
+        let routed = route.is_some();
+        let stated = route.as_ref().or(target).and_then(|uri| listeners.flow_to(uri, &heard));
         match stated {
             Some(flow) if routed || self.disconnected => flow,
             Some(flow) if flow.remote.ip() == heard.remote.ip() => flow,

@@ -48,7 +48,7 @@ impl Table {
         if let Some(server) = known.and_then(|id| self.servers.find(id.slot, id.serial)) {
             return server.repeat(&mut self.out);
         }
-        let merge = match self.check_new(&request) {
+        let merge = match self.check_new(&request, &field, &via) {
             Ok(merge) => merge,
             Err(fault) => return self.refuse(now, back, &request, &fault),
         };
@@ -58,8 +58,13 @@ impl Table {
     }
 
     /// Whether a request may become a transaction. Gives the key that its copies would have.
-    fn check_new(&mut self, request: &Request) -> Result<Option<Key>, Malformed> {
-        request.check()?;
+    fn check_new(
+        &mut self,
+        request: &Request,
+        field: &[u8],
+        via: &Via<'_>,
+    ) -> Result<Option<Key>, Malformed> {
+        request.check_beside_via()?;
         let is_in_dialog = request.to_tag().is_some();
         // Whoever is the end of the way answers whatever hops are left (RFC 3261 §11, §16.3); for
         // the rest that begins something, the call switch would be the next hop.
@@ -67,7 +72,7 @@ impl Table {
         if request.hops()? == Some(0) && !is_in_dialog && !ends_here {
             return Err(Malformed::new(483, ""));
         }
-        if self.is_loop(request) {
+        if self.is_loop(request, field, via) {
             return Err(Malformed::new(482, ""));
         }
         let merge = if is_in_dialog { None } else { self.keys.merge(request, &request.cseq()?) };
@@ -83,19 +88,30 @@ impl Table {
     /// Whether the request is one of ours that came back (RFC 3261 §16.3 item 4). One that comes
     /// back to ask for somebody else is no loop: a proxy sent it on, and here it begins anew. In
     /// the end Max-Forwards bounds that too.
-    fn is_loop(&mut self, request: &Request) -> bool {
-        for field in request.headers().all(&name::VIA) {
+    fn is_loop(&mut self, request: &Request, field: &[u8], first: &Via<'_>) -> bool {
+        if let Some(is_loop) = self.comes_back(request, first) {
+            return is_loop;
+        }
+        let beyond = field.get(first.length + 1..).unwrap_or_default();
+        let others = request.headers().all(&name::VIA).skip(1);
+        for field in std::iter::once(Cow::Borrowed(beyond)).chain(others) {
             let mut rest: &[u8] = &field;
             while let Ok(via) = Via::first(rest) {
-                if let Some((slot, secret)) = via.branch().and_then(|b| self.branches.read(b)) {
-                    let sent = self.clients.at(slot).filter(|(_, client)| client.secret == secret);
-                    let asked = sent.and_then(|(_, client)| client.request_uri());
-                    return asked.is_none_or(|asked| *asked == *request.uri().to_bytes());
+                if let Some(is_loop) = self.comes_back(request, &via) {
+                    return is_loop;
                 }
                 rest = rest.get(via.length + 1..).unwrap_or_default();
             }
         }
         false
+    }
+
+    /// If a hop is ours, whether it sent this request for the same address.
+    fn comes_back(&mut self, request: &Request, via: &Via<'_>) -> Option<bool> {
+        let (slot, secret) = via.branch().and_then(|branch| self.branches.read(branch))?;
+        let sent = self.clients.at(slot).filter(|(_, client)| client.secret == secret);
+        let asked = sent.and_then(|(_, client)| client.request_uri());
+        Some(asked.is_none_or(|asked| *asked == *request.uri().to_bytes()))
     }
 
     /// Refuses a request without keeping anything of it (RFC 3261 §8.2.7).
@@ -126,7 +142,7 @@ impl Table {
             }
         }
         // An ACK is never answered: what is not sound is dropped.
-        if request.check().is_ok() {
+        if request.check_beside_via().is_ok() {
             self.out.tell(Event::Ack { request, flow });
         }
     }
@@ -138,7 +154,7 @@ impl Table {
         invite: Option<ServerId>,
         request: Request,
     ) {
-        if let Err(fault) = request.check() {
+        if let Err(fault) = request.check_beside_via() {
             return self.refuse(now, back, &request, &fault);
         }
         let Some(invite) = invite else {
@@ -157,10 +173,10 @@ impl Table {
 
     pub(super) fn receive_response(&mut self, now: Instant, flow: Flow, response: Response) {
         let Some(field) = response.via() else { return };
-        let Some(branch) = Via::first(&field).ok().and_then(|via| via.branch()) else { return };
-        let Some((slot, secret)) = self.branches.read(branch) else { return };
+        let Ok(via) = Via::first(&field) else { return };
+        let Some((slot, secret)) = via.branch().and_then(|b| self.branches.read(b)) else { return };
         let Ok(CSeq { method, .. }) = response.cseq() else { return };
-        if response.check().is_err() || method == Method::Cancel {
+        if response.check_beside_via(&field, &via).is_err() || method == Method::Cancel {
             if method == Method::Cancel {
                 self.forget_cancel(slot, secret, response.status());
             }

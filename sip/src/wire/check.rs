@@ -11,6 +11,13 @@ impl Request {
     /// # Errors
     /// What is wrong, with the status that answers it.
     pub fn check(&self) -> Result<(), Malformed> {
+        let via = self.via().ok_or_else(|| Malformed::new(400, "there is no Via"));
+        self.check_beside_via()?;
+        Via::first(&via?).map(|_| ())
+    }
+
+    /// The same for whoever has read the Via.
+    pub(crate) fn check_beside_via(&self) -> Result<(), Malformed> {
         if !self.is_sip_2() {
             return Err(Malformed::new(505, "the version is not SIP/2.0"));
         }
@@ -26,8 +33,6 @@ impl Request {
             return Err(Malformed::new(400, "CSeq names another method"));
         }
         self.hops()?;
-        let via = self.via().ok_or_else(|| Malformed::new(400, "there is no Via"))?;
-        Via::first(&via)?;
         let uri = self.uri();
         // `urn:service:sos` must never be turned away before somebody looked at it (RFC 5031).
         let known = |scheme: &str| uri.scheme().eq_ignore_ascii_case(scheme);
@@ -64,12 +69,17 @@ impl Response {
     /// # Errors
     /// What is wrong. A response is never answered: it is to be dropped.
     pub fn check(&self) -> Result<(), Malformed> {
+        let field = self.via().ok_or_else(|| Malformed::new(400, "there is no Via"))?;
+        self.check_beside_via(&field, &Via::first(&field)?)
+    }
+
+    /// The same for whoever has read the Via: the field and its first hop.
+    pub(crate) fn check_beside_via(&self, field: &[u8], via: &Via<'_>) -> Result<(), Malformed> {
         if !self.is_sip_2() {
             return Err(Malformed::new(505, "the version is not SIP/2.0"));
         }
         once(|field| self.is_repeated(field))?;
-        let via = self.via().ok_or_else(|| Malformed::new(400, "there is no Via"))?;
-        if self.is_repeated(Essential::Via) || Via::first(&via)?.length < via.len() {
+        if self.is_repeated(Essential::Via) || via.length < field.len() {
             return Err(Malformed::new(400, "there is more than one Via"));
         }
         for field in [Essential::From, Essential::To] {

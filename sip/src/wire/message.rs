@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use sipx_sip::HeaderName;
@@ -50,7 +53,7 @@ impl CSeq {
         if method.is_empty() || method.iter().any(u8::is_ascii_whitespace) {
             return Err(bad());
         }
-        Ok(Self { number, method: Method::from_bytes(&Bytes::copy_from_slice(method)) })
+        Ok(Self { number, method: Method::from_slice(method) })
     }
 }
 
@@ -59,8 +62,23 @@ impl CSeq {
 struct Parsed<M> {
     message: M,
     places: Places,
+    from_tag: TagPlace,
+    to_tag: TagPlace,
+    /// The From and the To, once somebody has read them.
+    from: OnceLock<NameAddr>,
+    to: OnceLock<NameAddr>,
     /// The topmost Via field, with what its sender is to be told about where it was seen.
     stamped_via: Option<Bytes>,
+}
+
+impl<M> Parsed<M> {
+    fn of(message: M, headers: impl Fn(&M) -> &sipx_sip::Headers) -> Self {
+        let places = Places::of(headers(&message));
+        let from_tag = TagPlace::of(places.value(headers(&message), Essential::From));
+        let to_tag = TagPlace::of(places.value(headers(&message), Essential::To));
+        let (from, to) = (OnceLock::new(), OnceLock::new());
+        Self { message, places, from_tag, to_tag, from, to, stamped_via: None }
+    }
 }
 
 /// Where the first field of each of these names stands, and which stand more than once.
@@ -133,6 +151,47 @@ impl Places {
     }
 }
 
+/// Where the tag stands in a From or To, found once: everyone asks for it.
+#[derive(Debug, Clone, Copy)]
+enum TagPlace {
+    Nowhere,
+    /// From here to there in the value.
+    Between(u16, u16),
+    /// The value is spread over lines.
+    Folded,
+}
+
+impl TagPlace {
+    fn of(value: Option<Cow<'_, [u8]>>) -> Self {
+        match value {
+            None => Self::Nowhere,
+            Some(Cow::Owned(_)) => Self::Folded,
+            Some(Cow::Borrowed(value)) => {
+                let Some(tag) = scan::tag(value) else { return Self::Nowhere };
+                let begin = tag.as_ptr().addr() - value.as_ptr().addr();
+                match (u16::try_from(begin), u16::try_from(begin + tag.len())) {
+                    (Ok(begin), Ok(end)) => Self::Between(begin, end),
+                    // No datagram is that long.
+                    _ => Self::Folded,
+                }
+            }
+        }
+    }
+
+    fn tag<'a>(self, value: impl FnOnce() -> Option<Cow<'a, [u8]>>) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Nowhere => None,
+            Self::Between(begin, end) => match value()? {
+                Cow::Borrowed(value) => {
+                    value.get(usize::from(begin)..usize::from(end)).map(Cow::Borrowed)
+                }
+                Cow::Owned(_) => None,
+            },
+            Self::Folded => scan::tag(&value()?).map(|tag| Cow::Owned(tag.to_vec())),
+        }
+    }
+}
+
 macro_rules! shared_accessors {
     () => {
         /// The header fields.
@@ -151,28 +210,28 @@ macro_rules! shared_accessors {
         ///
         /// # Errors
         /// It is missing or malformed.
-        pub fn from(&self) -> Result<NameAddr, Malformed> {
-            self.address(Essential::From)
+        pub fn from(&self) -> Result<&NameAddr, Malformed> {
+            self.address(Essential::From, &self.0.from)
         }
 
         /// The To.
         ///
         /// # Errors
         /// It is missing or malformed.
-        pub fn to(&self) -> Result<NameAddr, Malformed> {
-            self.address(Essential::To)
+        pub fn to(&self) -> Result<&NameAddr, Malformed> {
+            self.address(Essential::To, &self.0.to)
         }
 
         /// The tag of the From, found without reading the address.
         #[must_use]
         pub fn from_tag(&self) -> Option<Cow<'_, [u8]>> {
-            self.essential(Essential::From).and_then(tag_of)
+            self.0.from_tag.tag(|| self.essential(Essential::From))
         }
 
         /// The tag of the To, found without reading the address.
         #[must_use]
         pub fn to_tag(&self) -> Option<Cow<'_, [u8]>> {
-            self.essential(Essential::To).and_then(tag_of)
+            self.0.to_tag.tag(|| self.essential(Essential::To))
         }
 
         /// The Call-ID.
@@ -217,10 +276,18 @@ macro_rules! shared_accessors {
             self.0.places.repeated[wanted as usize]
         }
 
-        fn address(&self, wanted: Essential) -> Result<NameAddr, Malformed> {
+        fn address<'a>(
+            &'a self,
+            wanted: Essential,
+            read: &'a OnceLock<NameAddr>,
+        ) -> Result<&'a NameAddr, Malformed> {
+            if let Some(read) = read.get() {
+                return Ok(read);
+            }
             let value = self.essential(wanted).ok_or_else(|| missing(wanted))?;
-            NameAddr::parse(&value)
-                .map_err(|error| Malformed::new(400, format!("{}: {error}", wanted.spelled())))
+            let address = NameAddr::parse(&value)
+                .map_err(|error| Malformed::new(400, format!("{}: {error}", wanted.spelled())))?;
+            Ok(read.get_or_init(|| address))
         }
     };
 }
@@ -232,8 +299,7 @@ pub struct Request(Arc<Parsed<sipx_sip::Request>>, Method);
 impl Request {
     pub(super) fn new(message: sipx_sip::Request) -> Self {
         let method = Method::of_sipx(&message.method);
-        let places = Places::of(&message.headers);
-        Self(Arc::new(Parsed { message, places, stamped_via: None }), method)
+        Self(Arc::new(Parsed::of(message, |message| &message.headers)), method)
     }
 
     /// The method.
@@ -276,8 +342,7 @@ pub struct Response(Arc<Parsed<sipx_sip::Response>>);
 
 impl Response {
     pub(super) fn new(message: sipx_sip::Response) -> Self {
-        let places = Places::of(&message.headers);
-        Self(Arc::new(Parsed { message, places, stamped_via: None }))
+        Self(Arc::new(Parsed::of(message, |message| &message.headers)))
     }
 
     /// The status code, 100 to 699.
@@ -299,13 +364,6 @@ impl Response {
     }
 
     shared_accessors!();
-}
-
-fn tag_of(value: Cow<'_, [u8]>) -> Option<Cow<'_, [u8]>> {
-    match value {
-        Cow::Borrowed(value) => scan::tag(value).map(Cow::Borrowed),
-        Cow::Owned(value) => scan::tag(&value).map(|tag| Cow::Owned(tag.to_vec())),
-    }
 }
 
 fn missing(field: Essential) -> Malformed {

@@ -43,7 +43,16 @@ impl Method {
     /// The method of that name.
     #[must_use]
     pub fn from_bytes(token: &Bytes) -> Self {
-        match token.as_ref() {
+        Self::known(token).unwrap_or_else(|| Self::Other(token.clone()))
+    }
+
+    /// The same for a name that stands in something else, copied only if it is not one we know.
+    pub(super) fn from_slice(token: &[u8]) -> Self {
+        Self::known(token).unwrap_or_else(|| Self::Other(Bytes::copy_from_slice(token)))
+    }
+
+    fn known(token: &[u8]) -> Option<Self> {
+        Some(match token {
             b"ACK" => Self::Ack,
             b"BYE" => Self::Bye,
             b"CANCEL" => Self::Cancel,
@@ -58,8 +67,8 @@ impl Method {
             b"REGISTER" => Self::Register,
             b"SUBSCRIBE" => Self::Subscribe,
             b"UPDATE" => Self::Update,
-            _ => Self::Other(token.clone()),
-        }
+            _ => return None,
+        })
     }
 
     /// The name.
