@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Account, Kept,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     config::word::PasswordPlace,
+    lifecycle::watch,
     providers::{Folders, Watch},
     secret::Secret,
     switchboard::{
@@ -27,7 +28,7 @@ pub struct Desk {
     book: Book,
     secrets: Secrets,
     /// None where the system gives none: files are then read when the configuration is.
-    watch: Option<Watch>,
+    changes: Option<mpsc::Receiver<()>>,
 }
 
 /// Something that came by itself.
@@ -56,26 +57,17 @@ impl Desk {
         Self {
             book: Book::new(folder, find),
             secrets: Secrets::new(place, passwords),
-            watch: watch.ok(),
+            changes: watch
+                .ok()
+                .map(|watch| watch::told(watch, "changes of accounts are not seen any more")),
         }
     }
 
     /// Waits for whatever comes by itself. May be given up.
     pub async fn event(&mut self) -> Event {
-        loop {
-            let Some(watch) = &mut self.watch else {
-                return Event::Brought(self.secrets.brought().await);
-            };
-            tokio::select! {
-                brought = self.secrets.brought() => return Event::Brought(brought),
-                changed = watch.changed() => match changed {
-                    Ok(()) => return Event::Files,
-                    Err(error) => {
-                        tracing::warn!("changes of accounts are not seen any more: {error}");
-                        self.watch = None;
-                    }
-                },
-            }
+        tokio::select! {
+            brought = self.secrets.brought() => Event::Brought(brought),
+            () = watch::next(&mut self.changes) => Event::Files,
         }
     }
 

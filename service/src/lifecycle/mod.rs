@@ -17,6 +17,7 @@ use std::{
 };
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::sync::mpsc;
 
 pub use self::{
     addresses::AddressFile,
@@ -27,6 +28,10 @@ pub use self::{
 };
 use crate::switchboard::settings::Listening;
 
+/// What is told where the configuration file is not watched any more.
+const UNSEEN: &str = "changes of the configuration are not seen by themselves any more; use systemctl \
+     --user reload sipwitch";
+
 /// The life of the process, from the lock to the last word to the service manager. The lock is held
 /// until this is dropped: drop it after the store is closed.
 #[derive(Debug)]
@@ -35,7 +40,8 @@ pub struct Lifecycle {
     addresses: Option<AddressFile>,
     status: String,
     signals: Signals,
-    watch: Option<Watch>,
+    /// Tells when the configuration file changes.
+    changes: Option<mpsc::Receiver<()>>,
     _lock: Lock,
 }
 
@@ -83,7 +89,7 @@ impl Lifecycle {
             addresses: None,
             status: String::new(),
             signals,
-            watch: watch.ok(),
+            changes: watch.ok().map(|watch| watch::told(watch, UNSEEN)),
             _lock: lock,
         })
     }
@@ -91,22 +97,10 @@ impl Lifecycle {
     /// Waits for a signal or a change of the configuration file. May be dropped and asked again
     /// without losing one.
     pub async fn signal(&mut self) -> Signal {
-        loop {
-            let Some(watch) = &mut self.watch else { return self.signals.next().await };
-            tokio::select! {
-                biased;
-                signal = self.signals.next() => return signal,
-                changed = watch.changed() => match changed {
-                    Ok(()) => return Signal::Reload,
-                    Err(error) => {
-                        tracing::warn!(
-                            "changes of the configuration are not seen by themselves any more: \
-                             {error}; use systemctl --user reload sipwitch"
-                        );
-                        self.watch = None;
-                    }
-                },
-            }
+        tokio::select! {
+            biased;
+            signal = self.signals.next() => signal,
+            () = watch::next(&mut self.changes) => Signal::Reload,
         }
     }
 

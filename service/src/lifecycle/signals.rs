@@ -3,7 +3,10 @@
 
 use std::io;
 
-use tokio::signal::unix::{self, SignalKind};
+use tokio::{
+    signal::unix::{self, SignalKind},
+    sync::mpsc,
+};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +17,13 @@ pub enum Signal {
     Stop,
 }
 
-/// The signals of the process.
+/// The signals of the process, heard by a task of its own: whoever waits for much else besides asks
+/// one channel, and not the system three times, each time round.
 #[derive(Debug)]
-pub struct Signals {
-    hangup: unix::Signal,
-    interrupt: unix::Signal,
-    terminate: unix::Signal,
-}
+pub struct Signals(mpsc::Receiver<Signal>);
+
+/// Signals that may wait to be heeded; others wait in the system, each kind once.
+const WAITING: usize = 4;
 
 impl Signals {
     /// Takes them over from the system, which would end the process. Needs a tokio runtime.
@@ -29,20 +32,32 @@ impl Signals {
     ///
     /// If the system refuses.
     pub fn take() -> io::Result<Self> {
-        Ok(Self {
-            hangup: unix::signal(SignalKind::hangup())?,
-            interrupt: unix::signal(SignalKind::interrupt())?,
-            terminate: unix::signal(SignalKind::terminate())?,
-        })
+        let mut hangup = unix::signal(SignalKind::hangup())?;
+        let mut interrupt = unix::signal(SignalKind::interrupt())?;
+        let mut terminate = unix::signal(SignalKind::terminate())?;
+        let (tell, told) = mpsc::channel(WAITING);
+        tokio::spawn(async move {
+            loop {
+                let signal = tokio::select! {
+                    biased;
+                    _ = terminate.recv() => Signal::Stop,
+                    _ = interrupt.recv() => Signal::Stop,
+                    _ = hangup.recv() => Signal::Reload,
+                };
+                if tell.send(signal).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self(told))
     }
 
     /// Waits for the next. May be dropped and asked again without losing one.
     pub async fn next(&mut self) -> Signal {
-        tokio::select! {
-            biased;
-            _ = self.terminate.recv() => Signal::Stop,
-            _ = self.interrupt.recv() => Signal::Stop,
-            _ = self.hangup.recv() => Signal::Reload,
+        match self.0.recv().await {
+            Some(signal) => signal,
+            // The runtime ends.
+            None => std::future::pending().await,
         }
     }
 }

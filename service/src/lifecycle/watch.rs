@@ -15,7 +15,47 @@ use nix::{
     errno::Errno,
     sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor},
 };
-use tokio::io::unix::AsyncFd;
+use tokio::{io::unix::AsyncFd, sync::mpsc};
+
+/// Something whose changes can be waited for.
+pub(crate) trait Changes: Send + 'static {
+    /// Waits until something has changed.
+    ///
+    /// # Errors
+    ///
+    /// If the system takes the watch away: changes are not heard any more.
+    fn changed(&mut self) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// Has a task of its own wait for changes: whoever waits for much else besides asks a channel, and
+/// not the system, each time round. Changes that nobody has taken yet are told once. A watch that is
+/// lost is told to the log, with what follows from it.
+pub(crate) fn told(mut watch: impl Changes, lost: &'static str) -> mpsc::Receiver<()> {
+    let (tell, told) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            if let Err(error) = watch.changed().await {
+                return tracing::warn!("{lost}: {error}");
+            }
+            // One that waits to be taken stands for this one too.
+            if let Err(mpsc::error::TrySendError::Closed(())) = tell.try_send(()) {
+                return;
+            }
+        }
+    });
+    told
+}
+
+/// The next change that is [`told`]; never, where none is heard any more.
+pub(crate) async fn next(told: &mut Option<mpsc::Receiver<()>>) {
+    if let Some(receiver) = told {
+        if receiver.recv().await.is_some() {
+            return;
+        }
+        *told = None;
+    }
+    std::future::pending().await
+}
 
 /// Watches one file.
 #[derive(Debug)]
@@ -77,11 +117,7 @@ impl Watch {
 
     /// Waits until the file has changed, come or gone. Several changes at once are told once. May
     /// be dropped and asked again without losing one.
-    ///
-    /// # Errors
-    ///
-    /// If the system takes the watch away: changes are not heard any more.
-    pub async fn changed(&mut self) -> io::Result<()> {
+    async fn until_changed(&mut self) -> io::Result<()> {
         loop {
             let mut guard = self.inotify.readable().await?;
             let events = match guard.try_io(|inotify| Ok(inotify.get_ref().0.read_events()?)) {
@@ -129,6 +165,12 @@ impl Watch {
         let _ = inotify.rm_watch(*old);
         self.watched = watch(inotify, &self.folder)?;
         Ok(())
+    }
+}
+
+impl Changes for Watch {
+    fn changed(&mut self) -> impl Future<Output = io::Result<()>> + Send {
+        self.until_changed()
     }
 }
 

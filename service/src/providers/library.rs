@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{Entry, Folders, ProviderId, Refused, Shelf, watch::Watch};
-use crate::memory;
+use crate::{lifecycle::watch::Changes, memory};
 
 /// Questions that may wait.
 const WAITING: usize = 64;

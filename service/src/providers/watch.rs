@@ -16,7 +16,7 @@ use nix::{
 use tokio::io::unix::AsyncFd;
 
 use super::Folders;
-use crate::lifecycle::watch::{Descriptor, descriptor};
+use crate::lifecycle::watch::{Changes, Descriptor, descriptor};
 
 /// Watches folders of providers.
 #[derive(Debug)]
@@ -47,11 +47,7 @@ impl Watch {
     }
 
     /// Waits until something has changed. May be dropped and asked again without losing a change.
-    ///
-    /// # Errors
-    ///
-    /// If the system takes the watches away.
-    pub(crate) async fn changed(&mut self) -> io::Result<()> {
+    async fn until_changed(&mut self) -> io::Result<()> {
         loop {
             let mut guard = self.inotify.readable().await?;
             let events = match guard.try_io(|inotify| Ok(inotify.get_ref().0.read_events()?)) {
@@ -103,6 +99,12 @@ impl Watch {
             }
         }
         Ok(())
+    }
+}
+
+impl Changes for Watch {
+    fn changed(&mut self) -> impl Future<Output = io::Result<()>> + Send {
+        self.until_changed()
     }
 }
 

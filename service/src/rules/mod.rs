@@ -20,10 +20,11 @@ use sipwitch_core::routing::{
     Rules,
     rules::{Rule, RuleFile},
 };
+use tokio::sync::mpsc;
 
 use crate::{
     config::Mistake,
-    lifecycle::Watch,
+    lifecycle::watch::{self, Watch},
     switchboard::ask::{Refusal, RulesAsk},
 };
 
@@ -50,7 +51,8 @@ pub fn path_in(config_home: &Path) -> PathBuf {
 #[derive(Debug)]
 pub struct RuleBook {
     path: PathBuf,
-    watch: Option<Watch>,
+    /// Tells when the file changes.
+    changes: Option<mpsc::Receiver<()>>,
     rules: Rules,
     problem: Option<String>,
 }
@@ -62,7 +64,10 @@ impl RuleBook {
         let watch = Watch::new(&path).inspect_err(|error| {
             tracing::info!("changes of {} are not seen by themselves: {error}", path.display());
         });
-        let mut book = Self { path, watch: watch.ok(), rules: Rules::default(), problem: None };
+        let changes = watch
+            .ok()
+            .map(|watch| watch::told(watch, "changes of the rules are not seen any more"));
+        let mut book = Self { path, changes, rules: Rules::default(), problem: None };
         book.read();
         book
     }
@@ -82,18 +87,7 @@ impl RuleBook {
     /// Waits until the file has changed; for ever, where the system does not tell. May be dropped
     /// and asked again without losing a change.
     pub async fn changed(&mut self) {
-        loop {
-            match &mut self.watch {
-                None => return std::future::pending().await,
-                Some(watch) => match watch.changed().await {
-                    Ok(()) => return,
-                    Err(error) => {
-                        tracing::warn!("changes of the rules are not seen any more: {error}");
-                        self.watch = None;
-                    }
-                },
-            }
-        }
+        watch::next(&mut self.changes).await;
     }
 
     /// Reads the file again. Where it makes no sense, the rules in use stay.
