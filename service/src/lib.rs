@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 pub mod accounts;
+mod alarm;
 mod anchors;
 pub mod arguments;
 pub mod bus;

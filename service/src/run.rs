@@ -21,6 +21,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     accounts::{self, Folder},
+    alarm::Alarm,
     anchors::OpenAnchors,
     arguments::Arguments,
     bus::{self, BusKind, Gone},
@@ -55,9 +56,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How long the numbering plans are kept after they were needed: they take five megabytes, and six
 /// milliseconds to come again.
 const KEEP_PLANS: Duration = Duration::from_secs(600);
-/// Deadlines are met so much late, so that all that fall due meanwhile are met at one wake-up. No
-/// timer of SIP is finer than some hundred milliseconds.
-const LATE: Duration = Duration::from_millis(20);
 
 /// Runs the service until it is told to stop.
 ///
@@ -376,30 +374,36 @@ impl House {
         let mut forget: Option<Instant> = None;
         let mut farewell: Option<Instant> = None;
         let mut result = Ok(());
-        let clock = tokio::time::sleep_until(Instant::now().into());
-        tokio::pin!(clock);
+        let mut alarm = Alarm::new().context("there is no clock")?;
         loop {
             self.watch_network();
             self.flush();
+            let time = now();
+            // We are awake: what would wake us soon need not.
+            if self.switchboard.next_deadline().is_some_and(|due| Alarm::is_ripe(due, time.instant))
+            {
+                self.switchboard.handle_deadline(time);
+                self.flush();
+            }
             let have_requests_ebbed = requests.is_over(self.switchboard.request_count());
             let have_calls_ebbed = calls.is_over(self.switchboard.leg_count());
             if have_requests_ebbed || have_calls_ebbed {
                 self.switchboard.shrink();
                 memory::give_back();
             }
-            if rest.has_come(Instant::now()) {
+            if rest.has_come(time.instant) {
                 memory::let_program_go();
             }
             if number::is_loaded() {
-                let at = *forget.get_or_insert_with(|| Instant::now() + KEEP_PLANS);
-                if at <= Instant::now() {
+                let at = *forget.get_or_insert_with(|| time.instant + KEEP_PLANS);
+                if at <= time.instant {
                     forget = None;
                     number::forget();
                     memory::give_back();
                 }
             }
             if let Some(until) = farewell
-                && (self.switchboard.is_quiet() || until <= Instant::now())
+                && (self.switchboard.is_quiet() || until <= time.instant)
             {
                 break;
             }
@@ -407,10 +411,8 @@ impl House {
                 .into_iter()
                 .flatten()
                 .min();
-            if let Some(deadline) = deadline
-                && !(deadline..=deadline + LATE).contains(&clock.deadline().into_std())
-            {
-                clock.as_mut().reset((deadline + LATE).into());
+            if let Some(deadline) = deadline {
+                alarm.set(deadline, time.instant).context("the clock cannot be set")?;
             }
             let mut is_stirred = true;
             tokio::select! {
@@ -434,7 +436,8 @@ impl House {
                     self.use_rules();
                 }
                 change = network_changed(&mut self.monitor) => self.network_changed(change),
-                () = &mut clock, if deadline.is_some() => {
+                rang = alarm.ring() => {
+                    rang.context("the clock does not ring")?;
                     let now = now();
                     is_stirred =
                         self.switchboard.next_deadline().is_some_and(|due| due <= now.instant);
