@@ -70,7 +70,7 @@ impl Switchboard {
         }
         if self.is_own_program(arrival) {
             let named =
-                arrival.request.from().ok().and_then(|from| self.extension_in(&from, arrival));
+                arrival.request.from().ok().and_then(|from| self.extension_in(from, arrival));
             return Ok(named.map_or(Identity::OwnProgram, Identity::Extension));
         }
         let user = self.authenticate(arrival)?;

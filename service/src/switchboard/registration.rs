@@ -72,7 +72,7 @@ impl Switchboard {
         &mut self,
         arrival: &Arrival,
     ) -> Result<ExtensionNumber, sipwitch_sip::wire::Draft> {
-        let named = arrival.request.to().ok().and_then(|to| self.extension_in(&to, arrival));
+        let named = arrival.request.to().ok().and_then(|to| self.extension_in(to, arrival));
         if self.is_own_program(arrival) {
             return named.ok_or_else(|| self.endpoint.response_to(&arrival.request, 404, ""));
         }

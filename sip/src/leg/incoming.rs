@@ -97,11 +97,11 @@ impl Leg {
         let hops = headers
             .number(&name::MAX_FORWARDS)
             .map_or(HOPS, |hops| u8::try_from(hops).unwrap_or(u8::MAX).saturating_sub(1));
-        let from = names::party(&from, &context.settings, &arrival.flow);
+        let from = names::party(from, &context.settings, &arrival.flow);
         let incoming = Incoming {
             claims: Claims::of(headers, &from, &context.settings, &arrival.flow),
             from,
-            to: names::party(&to, &context.settings, &arrival.flow),
+            to: names::party(to, &context.settings, &arrival.flow),
             request_uri: uri,
             carried: carried::take(headers, request.body()),
             hops,
