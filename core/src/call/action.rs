@@ -26,7 +26,9 @@ pub enum Action {
         cause: Cause,
     },
     /// A leg of another call is to be joined with one of this one. Take it out of its call with
-    /// [`super::Call::release_peer`] and answer with [`super::Call::joined`].
+    /// [`super::Call::release_peer`] and answer with [`super::Call::joined`]; or where that call
+    /// only rings, end it with [`super::Call::leave_ringing`] and answer with
+    /// [`super::Call::call_instead`].
     JoinWanted {
         /// Names the wish in the answer.
         query: QueryId,

@@ -50,6 +50,13 @@ pub(super) enum Purpose {
     User,
 }
 
+impl Purpose {
+    /// Whether it is this leg that called.
+    pub(super) fn is_caller(&self, leg: LegId) -> bool {
+        matches!(self, Self::Caller(caller) if *caller == leg)
+    }
+}
+
 /// A search on behalf of a leg that is answered already.
 pub(super) struct Search {
     pub near: LegId,

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::{
-    Call, CallState, LegId, QueryId,
+    Action, Call, CallState, LegId, QueryId, RouteReason,
     exchange::{Exchange, Purpose},
     leg::Invitation,
     splice::{Fallback, Goal, Next, Splice},
@@ -78,7 +78,7 @@ impl Call {
         released: Result<ReleasedLeg, Cause>,
     ) -> Option<LegId> {
         let wish = match self.wish.take() {
-            Some(wish) if wish.query == query && matches!(wish.what, WishFor::Join) => wish,
+            Some(wish) if wish.query == query && matches!(wish.what, WishFor::Join { .. }) => wish,
             other => {
                 self.wish = other;
                 return released.ok().map(|released| released.id());
@@ -103,6 +103,33 @@ impl Call {
                 None
             }
         }
+    }
+
+    /// Ends this call, which only rings on behalf of `leg`: its caller has sent somebody else to
+    /// those who are rung. False where nothing rings for that leg; nothing has changed then.
+    pub fn leave_ringing(&mut self, leg: LegId) -> bool {
+        let rings = self.hunt.as_ref().is_some_and(|hunt| hunt.purpose.is_caller(leg));
+        if rings {
+            self.finish(Cause::transferred());
+        }
+        rings
+    }
+
+    /// Another answer to [`super::Action::JoinWanted`]: the other call only rang, and is over. Those
+    /// whom it rang are called anew, as in a transfer without asking first, since an early dialog
+    /// cannot be handed on (RFC 3891 §3).
+    pub fn call_instead(&mut self, now: Instant, query: QueryId) {
+        if let Some(wish) = self.wish.as_mut()
+            && wish.query == query
+            && let WishFor::Join { target, fields } = &mut wish.what
+        {
+            let contact = target.clone();
+            let (target, fields) = (std::mem::take(target), std::mem::take(fields));
+            wish.what = WishFor::Transfer { target, fields };
+            let (near, reason, by) = (Some(wish.near), RouteReason::Transfer, None);
+            self.act(Action::RouteWanted { query, contact, near, reason, by });
+        }
+        self.settle(now);
     }
 
     /// An INVITE that replaces one of this call's legs: the new one takes its place once the peer

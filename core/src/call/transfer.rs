@@ -54,8 +54,8 @@ pub(super) struct Wish {
 pub(super) enum WishFor {
     /// The way to the far end of a program's call.
     Dial,
-    /// The leg of another call.
-    Join,
+    /// The leg of another call; and whom to call if that call only rings.
+    Join { target: String, fields: Vec<Field> },
     /// The way to a transfer's target.
     Transfer { target: String, fields: Vec<Field> },
 }
@@ -113,7 +113,7 @@ impl Call {
         let Wish { near, side, transfer, .. } = wish;
         match wish.what {
             WishFor::Dial => self.call_far_end(now, ids, near, route),
-            WishFor::Join => {
+            WishFor::Join { .. } => {
                 // A route where a leg was wanted: the switchboard says there is none.
                 if let Some(transfer) = transfer {
                     self.transfer_failed(transfer, Cause::from_sip(481));
@@ -167,7 +167,7 @@ impl Call {
             }
             Some(Replaced::Leg(other)) if self.leg(other).is_none() => {
                 self.act(Action::JoinWanted { query, leg: other });
-                WishFor::Join
+                WishFor::Join { target, fields: carried.fields }
             }
             Some(Replaced::Leg(_) | Replaced::Unknown) => {
                 // Calling the target instead would ring somebody who is in another call already.

@@ -493,6 +493,16 @@ impl Switchboard {
     /// Attended transfer: the leg that talks with `leg` moves from its call into this one.
     fn join_wanted(&mut self, id: CallId, query: QueryId, leg: LegId) {
         let other = self.legs.get(&leg).copied().filter(|other| *other != id);
+        if let Some(other) = other
+            && self.calls.get_mut(&other).is_some_and(|entry| entry.call.leave_ringing(leg))
+        {
+            // First its phones stop to ring: they are to be rung again.
+            self.pump(other);
+            if let Some(entry) = self.calls.get_mut(&id) {
+                entry.call.call_instead(self.now.instant, query);
+            }
+            return;
+        }
         let released = match other.and_then(|other| self.calls.get_mut(&other)) {
             Some(entry) => entry.call.release_peer(leg),
             None => Err(Cause::from_sip(481)),

@@ -94,6 +94,33 @@ fn a_leg_that_cannot_be_had_leaves_the_call_as_it_was() {
 }
 
 #[test]
+fn whoever_only_rang_somebody_sends_the_other_there_all_the_same() {
+    let mut first = Bench::connected();
+    let mut second = Bench::incoming("bob.1:5100", route(&[&[9]]));
+    second.skip();
+    first.refer(2, 40, Some(Replaced::Leg(LegId(101))));
+    first.expect(&["2 reply 40 202", "2 notify 40 100", "= transfer trying", "join? 1 leg 101"]);
+    // Not on behalf of the one who is rung.
+    assert!(!second.call.leave_ringing(LegId(2)));
+    assert!(second.call.leave_ringing(LegId(1)));
+    second.drain();
+    assert!(second.call.is_over());
+    first.call.call_instead(first.now, QueryId(7));
+    first.drain();
+    first.expect(&[]);
+    first.call.call_instead(first.now, QueryId(1));
+    first.drain();
+    first.expect(&["route? 1 103"]);
+    first.routed(1, route(&[&[3]]));
+    first.skip();
+    // Not a second time.
+    first.call.call_instead(first.now, QueryId(1));
+    first.drain();
+    first.expect(&[]);
+    assert!(!second.call.leave_ringing(LegId(1)), "it is over");
+}
+
+#[test]
 fn a_leg_that_comes_too_late_is_handed_back() {
     let (mut first, mut second) = (Bench::connected(), consultation());
     first.refer(2, 40, Some(Replaced::Leg(LegId(101))));

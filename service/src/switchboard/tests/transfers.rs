@@ -152,6 +152,38 @@ fn a_phone_joins_its_two_calls_and_leaves() {
 }
 
 #[test]
+fn a_phone_transfers_to_somebody_who_only_rings_yet() {
+    let mut town = Town::new();
+    let (anna, bert, carl) = (town.phone("101"), town.phone("102"), town.phone("103"));
+    let (mut anna_to_bert, mut at_bert) = town.call(anna, bert);
+    let mut anna_to_carl = town.dial(anna, "103");
+    let rung_by_anna = town.rung(carl);
+    town.reply(&rung_by_anna, "180 Ringing", "");
+    town.heard(&mut anna_to_carl, "180 INVITE");
+    let replaces = anna_to_carl.replaces().replace(';', "%3B").replace('=', "%3D");
+    town.refer(&mut anna_to_bert, &format!("sip:103@{HOUSE}?Replaces={replaces}"));
+    // Anna's call to Carl is over before Bert's begins.
+    town.cancelled(&rung_by_anna);
+    assert_eq!(town.refused(&anna_to_carl).status(), Some(480));
+    town.heard(&mut anna_to_bert, "202 REFER");
+    town.notified(&mut anna_to_bert, "100");
+    let mut at_carl = town.rung(carl);
+    assert!(at_carl.invite.header("From").contains("102"), "{:?}", at_carl.invite);
+    town.reply(&at_carl, "180 Ringing", "");
+    town.notified(&mut anna_to_bert, "180");
+    let answer = town.sdp(carl);
+    town.reply(&at_carl, "200 OK", &answer);
+    town.heard(&mut at_carl, "ACK");
+    town.agree(&mut at_bert, "sendrecv", 2);
+    town.notified(&mut anna_to_bert, "200");
+    town.ended(&mut anna_to_bert);
+    assert_eq!(town.view(FIRST).state, "connected");
+    town.hang_up(&mut at_bert);
+    town.ended(&mut at_carl);
+    town.assert_over();
+}
+
+#[test]
 fn a_transfer_onto_a_call_that_is_gone_is_refused_and_the_call_stands() {
     let mut town = Town::new();
     let (anna, bert, carl) = (town.phone("101"), town.phone("102"), town.phone("103"));
