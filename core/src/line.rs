@@ -268,6 +268,8 @@ pub enum Users {
     Everybody,
     /// These extensions.
     Only(Vec<ExtensionNumber>),
+    /// The program whose account it is, and nobody else, emergencies aside.
+    ItsProgram,
 }
 
 impl Users {
@@ -278,6 +280,7 @@ impl Users {
         match (self, extension) {
             (Self::Everybody, _) | (Self::Only(_), None) => true,
             (Self::Only(users), Some(extension)) => users.contains(extension),
+            (Self::ItsProgram, _) => false,
         }
     }
 }

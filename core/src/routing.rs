@@ -124,6 +124,9 @@ pub struct Caller {
     pub origin: Origin,
     /// What it is for.
     pub wants: Wants,
+    /// The only line it may go by, emergencies aside: that of a program with an account of its own,
+    /// to which the house is no place to call.
+    pub by: Option<LineId>,
 }
 
 /// Where a call comes from. Only the house calls out: a stranger is never connected to a line.
@@ -152,11 +155,15 @@ pub enum Wants {
 ///
 /// Emergency numbers come before every other rule: no extension, barring or preference stands in
 /// their way, and where no line can carry them the refusal says so. Then come the extensions of
-/// the house, direct calls to other domains, and the lines in the order of [`outward`].
+/// the house, direct calls to other domains, and the lines in the order of [`outward`]. A caller who
+/// is bound to a line calls by that, whatever the contact is.
 #[must_use]
 pub fn route(contact: &Contact, caller: &Caller, world: &impl World) -> Route {
     if let Some(dialled) = emergency::call_for(contact, world) {
         return emergency::route(contact, &dialled, caller, world);
+    }
+    if caller.by.is_some() {
+        return outward::route(contact, caller, world);
     }
     let here = contact.at_home(world);
     if let Some(route) = local::route(&here, caller, world) {

@@ -81,6 +81,7 @@ pub(super) fn route(here: &Contact, caller: &Caller, world: &impl World) -> Rout
     match here {
         Contact::Number(number) => Search::new(caller, world).number(here, number.as_str()),
         Contact::Sip(address) => Search::new(caller, world).address(here, address),
+        Contact::Name(name) if caller.by.is_some() => Search::new(caller, world).name(here, name),
         Contact::Name(_) | Contact::Service(_) => Route::refused(here.to_string(), Why::Unknown),
     }
 }
@@ -125,7 +126,9 @@ impl<'a, W: World> Search<'a, W> {
             if let Some(help) = emergency::call_for(&new, world) {
                 return emergency::route(contact, &help, caller, world);
             }
-            if let Some(route) = local::route(&new, caller, world) {
+            if caller.by.is_none()
+                && let Some(route) = local::route(&new, caller, world)
+            {
                 return route;
             }
             number = read(new.user());
@@ -178,7 +181,7 @@ impl<'a, W: World> Search<'a, W> {
 
     /// Addresses that were found for the number.
     fn published(&mut self, number: Option<&Understood>) {
-        let Some(number) = number else { return };
+        let Some(number) = number.filter(|_| self.caller.by.is_none()) else { return };
         // The number itself is the address 0: what is said of one is not said of another.
         for (which, address) in (1..=MAX_PUBLISHED).zip(self.world.published(&number.e164)) {
             if self.world.is_own_domain(&address.host, address.port) {
@@ -200,6 +203,9 @@ impl<'a, W: World> Search<'a, W> {
     fn lines(&mut self, wanted: &Wanted<'_>) {
         let mut found = Vec::new();
         for (at, line) in self.world.lines().iter().enumerate() {
+            if !self.is_meant(line) {
+                continue;
+            }
             let policy = self.world.rules().line(line);
             match self.filter(line, policy, wanted) {
                 Ok(()) => found.push((self.place(at, line, policy, wanted), line, policy)),
@@ -222,6 +228,11 @@ impl<'a, W: World> Search<'a, W> {
             let because = Because::Line(Box::new(choice));
             self.attempt(Destination::Line(line.id), dialled, because, 0);
         }
+    }
+
+    /// Whether the caller is not bound to another line.
+    fn is_meant(&self, line: &Line) -> bool {
+        self.caller.by.is_none_or(|by| by == line.id)
     }
 
     /// The first reason that speaks against a line.
@@ -258,7 +269,8 @@ impl<'a, W: World> Search<'a, W> {
             return Err(Why::OwnLine);
         }
         let asked = caller.extension.as_ref();
-        if !line.users.admit(asked) || !policy.admits(asked) {
+        let is_its_own = caller.by == Some(line.id);
+        if !is_its_own && (!line.users.admit(asked) || !policy.admits(asked)) {
             return Err(Why::NotForCaller);
         }
         if let Some(rule) = verdict.forbids(line) {
@@ -313,6 +325,19 @@ impl<'a, W: World> Search<'a, W> {
         format!("{prefix}{number}{suffix}").into()
     }
 
+    /// A name, to one who is bound to a line: whoever has it there.
+    fn name(self, contact: &Contact, name: &str) -> Route {
+        let mut lines = self.world.lines().iter();
+        let domain = lines.find(|line| self.is_meant(line)).and_then(|line| line.domains.first());
+        match domain {
+            Some(domain) => {
+                let (user, host) = (name.to_owned(), domain.to_string());
+                self.address(contact, &Address { secure: false, user, host, port: None })
+            }
+            None => self.done(contact),
+        }
+    }
+
     fn address(mut self, contact: &Contact, address: &Address) -> Route {
         let (caller, world) = (self.caller, self.world);
         let host = address.host.as_str();
@@ -346,8 +371,9 @@ impl<'a, W: World> Search<'a, W> {
         let mut found = Vec::new();
         for (at, line) in world.lines().iter().enumerate() {
             let preference = verdict.preference(line);
-            let is_named = preference.is_some() || verdict.allows_alone(line);
-            if !is_named && !line.is_on_net(host) {
+            let is_named =
+                preference.is_some() || verdict.allows_alone(line) || caller.by.is_some();
+            if !self.is_meant(line) || !is_named && !line.is_on_net(host) {
                 continue;
             }
             match self.usable(line, world.rules().line(line), &verdict) {
@@ -378,7 +404,7 @@ impl<'a, W: World> Search<'a, W> {
             let because = Because::Line(Box::new(choice));
             self.attempt(Destination::Line(line.id), address.to_string().into(), because, 0);
         }
-        if !is_by_line {
+        if !is_by_line && caller.by.is_none() {
             match verdict.only {
                 Some(rule) => self.reject(host, Why::Forbidden(rule.name.clone())),
                 None if !world.calls_peers() => self.reject(host, Why::PeersOff),

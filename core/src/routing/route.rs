@@ -123,6 +123,8 @@ pub enum Because {
     Published(Box<str>),
     /// The contact is this service number.
     Service(ExtensionNumber),
+    /// It came by the account of this program.
+    Program(Box<str>),
 }
 
 impl Because {
@@ -130,7 +132,11 @@ impl Because {
     pub(super) const fn order(&self) -> u8 {
         match self {
             Self::Emergency { .. } => 0,
-            Self::Extension(_) | Self::Group(_) | Self::Member { .. } | Self::Service(_) => 1,
+            Self::Extension(_)
+            | Self::Group(_)
+            | Self::Member { .. }
+            | Self::Service(_)
+            | Self::Program(_) => 1,
             Self::Peer(_) => 2,
             Self::Line(choice) => match choice.reason {
                 Reason::OnNet(_) => 2,

@@ -154,6 +154,7 @@ impl fmt::Display for Because {
                 write!(f, "the holder of the number published an address at {domain}")
             }
             Self::Service(number) => write!(f, "service {number} was dialled"),
+            Self::Program(account) => write!(f, "{account} is the account of this program alone"),
         }
     }
 }
@@ -193,6 +194,7 @@ impl Because {
             Self::Peer(_) => "peer",
             Self::Published(_) => "published",
             Self::Service(_) => "service",
+            Self::Program(_) => "program",
         }
     }
 }

@@ -591,3 +591,39 @@ fn a_number_at_the_domain_of_a_line_is_a_number_to_toll_levels_and_rules() {
     let route = route(&"sip:+4930123456@provider.example".parse().unwrap(), &caller, &house);
     assert!(matches!(route.rejected[0].why, Why::Barred(_)), "{route:?}");
 }
+
+#[test]
+fn a_caller_bound_to_a_line_goes_by_that_alone_wherever_it_leads() {
+    let its = Line {
+        users: Users::ItsProgram,
+        domains: vec!["provider.example".into()],
+        ..account(2, "its")
+    };
+    let house = with(vec![account(1, "one"), its]);
+    let caller = Caller { by: Some(LineId(2)), ..Caller::default() };
+    for (contact, dialled) in [
+        ("+4930123456", "+4930123456"),
+        // An extension of the house, and nothing of the kind where the line leads.
+        ("102", "102"),
+        ("anna", "sip:anna@provider.example"),
+        ("sip:bob@elsewhere.example", "sip:bob@elsewhere.example"),
+        ("sip:102@localhost", "sip:102@localhost"),
+    ] {
+        let route = route_of(&house, contact, &caller);
+        assert_eq!(tried(&route), [format!("2 {dialled}")], "{contact}");
+    }
+    // Nobody else goes by it, but for an emergency.
+    let other = route_of(&house, "+4930123456", &of("101"));
+    assert_eq!(
+        (tried(&other), left_out(&other)),
+        (vec!["1 +4930123456".into()], vec![("its", "not-for-caller")])
+    );
+    assert_eq!(route_of(&house, "112", &of("101")).attempts.len(), 2);
+    assert_eq!(route_of(&house, "112", &caller).attempts.len(), 2);
+    // It is gone.
+    let gone = Caller { by: Some(LineId(9)), ..Caller::default() };
+    for contact in ["+4930123456", "anna", "sip:bob@elsewhere.example"] {
+        let route = route_of(&house, contact, &gone);
+        assert!(route.attempts.is_empty() && route.refusal().sip >= 400, "{contact}: {route:?}");
+    }
+}

@@ -211,8 +211,9 @@ prop_compose! {
         extension in prop::option::of(pick(&["101", "102"])),
         origin in pick(&[Origin::House, Origin::House, Origin::Line(LineId(1)), Origin::Peer]),
         wants in pick(&[Wants::Call, Wants::Call, Wants::Text]),
+        by in pick(&[None, None, Some(LineId(1)), Some(LineId(99))]),
     ) -> Caller {
-        Caller { phone: phone.map(PhoneId), extension: extension.map(ext), origin, wants }
+        Caller { phone: phone.map(PhoneId), extension: extension.map(ext), origin, wants, by }
     }
 }
 
@@ -296,7 +297,7 @@ proptest! {
         caller in any_caller(),
         contact in pick(&["+4930123456", "030123456", "112", "+12015550123"]),
     ) {
-        let caller = Caller { origin: Origin::House, ..caller };
+        let caller = Caller { origin: Origin::House, by: None, ..caller };
         let mut house = house;
         house.lines.sort_by_key(|line| line.id);
         house.lines.dedup_by_key(|line| line.id);
