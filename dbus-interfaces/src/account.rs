@@ -33,6 +33,10 @@ pub trait Account {
     #[zbus(property(emits_changed_signal = "const"))]
     fn id(&self) -> zbus::Result<String>;
 
+    /// Whether it goes with the program that made it.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn transient(&self) -> zbus::Result<bool>;
+
     /// Its name for people.
     #[zbus(property)]
     fn title(&self) -> zbus::Result<String>;

@@ -343,6 +343,8 @@ pub struct AccountProperties {
     pub gateway: Option<String>,
     /// What it is; only for a new one.
     pub kind: Option<String>,
+    /// Whether it goes with the program that makes it; only for a new one.
+    pub transient: Option<bool>,
     /// Its name for people.
     pub title: Option<String>,
     /// Whether it is wanted.

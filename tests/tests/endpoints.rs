@@ -40,6 +40,7 @@ impl Softphone {
         let desk = house.new_desk()?;
         let options = EndpointOptions {
             extension: Some(extension.to_owned()),
+            account: None,
             name: Some("softphone".to_owned()),
             all_calls: None,
             anchored: Some(anchored),

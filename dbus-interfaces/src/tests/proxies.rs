@@ -86,6 +86,7 @@ async fn call_everything(client: &Connection) {
 
     let endpoint = EndpointOptions {
         extension: Some("101".into()),
+        account: Some(ObjectName::Account("dus-net".into()).path()),
         name: Some("softphone".into()),
         all_calls: Some(true),
         anchored: Some(true),

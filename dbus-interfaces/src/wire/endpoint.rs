@@ -3,7 +3,9 @@
 
 use std::{fmt, str::FromStr};
 
-use zbus::zvariant::{DeserializeDict, OwnedValue, SerializeDict, Signature, Str, Type, Value};
+use zbus::zvariant::{
+    DeserializeDict, OwnedObjectPath, OwnedValue, SerializeDict, Signature, Str, Type, Value,
+};
 
 use super::UnknownWord;
 
@@ -68,6 +70,8 @@ words! {
 pub struct EndpointOptions {
     /// Whose phone it is.
     pub extension: Option<String>,
+    /// The account of the program's own whose phone it is, instead of an extension's.
+    pub account: Option<OwnedObjectPath>,
     /// The program, for people.
     pub name: Option<String>,
     /// Whether it rings for the calls to every person of the house.

@@ -16,6 +16,27 @@ pub struct Account {
     pub settings: BTreeMap<String, String>,
     /// Where its password is.
     pub kept: Kept,
+    /// How long it stays.
+    pub holder: Holder,
+}
+
+/// Who wants an account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Holder {
+    /// The user: it has a file, and stays.
+    #[default]
+    User,
+    /// This program, by its unique name on the bus; none where there is no bus. The account goes
+    /// with it, and is written nowhere.
+    Program(Option<Box<str>>),
+}
+
+impl Holder {
+    /// Whether it goes with a program.
+    #[must_use]
+    pub const fn is_program(&self) -> bool {
+        matches!(self, Self::Program(_))
+    }
 }
 
 /// Where a password is.

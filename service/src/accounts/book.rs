@@ -9,10 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use sipwitch_core::extension::ExtensionNumber;
+use sipwitch_core::{extension::ExtensionNumber, line::Users};
 
 use super::{
-    Account, AccountFile, AccountId, Kept, NoPlan, Plan,
+    Account, AccountFile, AccountId, Holder, Kept, NoPlan, Plan,
     file::{Gateway, Kind},
     folder::{Folder, Found, MOST_ACCOUNTS},
     merge, settings,
@@ -86,9 +86,15 @@ impl Book {
         let mut providers = BTreeMap::new();
         let mut changes = Vec::new();
         for (id, file) in accounts {
+            if self.is_transient(&id) {
+                let path = self.folder.path().join(format!("{id}.toml"));
+                let why = "a program has an account of this name: choose another";
+                warnings.push(format!("{}: {why}", path.display()));
+                continue;
+            }
             match self.plan(&id, &file, &mut providers) {
                 Ok(plan) => {
-                    if let Some(account) = self.put(id, file, plan) {
+                    if let Some(account) = self.put(id, file, plan, Holder::User) {
                         changes.push(Change::Put(account));
                     }
                 }
@@ -104,7 +110,7 @@ impl Book {
             self.entries.keys().filter(|id| self.folder.has(id)).cloned().collect();
         self.entries.retain(|id, entry| {
             // What is broken stays as it was; only what was taken away is gone.
-            let stays = present.contains(id);
+            let stays = present.contains(id) || entry.account.holder.is_program();
             if !stays {
                 changes.push(Change::Gone(Arc::clone(&entry.account.plan.id)));
             }
@@ -117,7 +123,7 @@ impl Book {
         changes
     }
 
-    /// Makes an account.
+    /// Makes an account. What a program holds is not written.
     ///
     /// # Errors
     ///
@@ -158,7 +164,10 @@ impl Book {
             }
             None => self.free_id(&new),
         };
-        let changed = self.apply(&id, file, new.change)?;
+        if new.holder.is_program() && file.gateway.is_some() {
+            return Err(bad("transient", "a gateway is a phone of the house".into()));
+        }
+        let changed = self.apply(&id, file, new.change, new.holder)?;
         Ok((id, changed))
     }
 
@@ -170,7 +179,8 @@ impl Book {
     pub fn change(&mut self, id: &str, change: AccountChange) -> Result<Changed, Refusal> {
         let (id, entry) = self.existing(id)?;
         let (id, file) = (id.clone(), entry.file.clone());
-        self.apply(&id, file, change)
+        let holder = entry.account.holder.clone();
+        self.apply(&id, file, change, holder)
     }
 
     /// Removes an account and its file.
@@ -180,13 +190,27 @@ impl Book {
     /// If there is none, or its file cannot be removed.
     pub fn remove(&mut self, id: &str) -> Result<Account, Refusal> {
         let id = self.existing(id)?.0.clone();
-        self.folder.remove(&id).map_err(|error| {
-            Refusal::NotStored(format!("the file of {id} cannot be removed: {error}"))
-        })?;
+        if !self.is_transient(&id) {
+            self.folder.remove(&id).map_err(|error| {
+                Refusal::NotStored(format!("the file of {id} cannot be removed: {error}"))
+            })?;
+        }
         let entry = self.entries.remove(&id);
         entry
             .map(|entry| entry.account)
             .ok_or_else(|| Refusal::NotFound { kind: "account", name: id.to_string() })
+    }
+
+    /// The accounts that a program holds.
+    #[must_use]
+    pub fn held_by(&self, program: &str) -> Vec<String> {
+        let is_its = |account: &Account| matches!(&account.holder, Holder::Program(Some(holder)) if **holder == *program);
+        let held = self.entries.iter().filter(|(_, entry)| is_its(&entry.account));
+        held.map(|(id, _)| id.to_string()).collect()
+    }
+
+    fn is_transient(&self, id: &AccountId) -> bool {
+        self.entries.get(id).is_some_and(|entry| entry.account.holder.is_program())
     }
 
     /// One account.
@@ -242,7 +266,17 @@ impl Book {
     }
 
     /// Takes an account up; gives it if it is news.
-    fn put(&mut self, id: AccountId, file: AccountFile, plan: Plan) -> Option<Account> {
+    fn put(
+        &mut self,
+        id: AccountId,
+        file: AccountFile,
+        mut plan: Plan,
+        holder: Holder,
+    ) -> Option<Account> {
+        if holder.is_program() {
+            plan.users = Users::ItsProgram;
+            plan.incoming = None;
+        }
         let before = self.entries.get(&id).map(|entry| &entry.account);
         let is_same_place = before.is_some_and(|account| {
             account.plan.needs_secret() == plan.needs_secret()
@@ -262,6 +296,7 @@ impl Book {
             answers: file.answers.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
             settings: settings::read(&file),
             kept,
+            holder,
         };
         let is_news = before != Some(&account);
         self.entries.insert(id, Entry { file, account: account.clone() });
@@ -273,6 +308,7 @@ impl Book {
         id: &AccountId,
         mut file: AccountFile,
         change: AccountChange,
+        holder: Holder,
     ) -> Result<Changed, Refusal> {
         let AccountChange { password, answers, .. } = &change;
         let mut password = password.clone();
@@ -298,11 +334,15 @@ impl Book {
             return Err(Refusal::BadValue(words));
         }
         let text = file.text().map_err(|mistake| Refusal::BadValue(mistake.words))?;
-        self.folder.write(id, &text).map_err(|error| {
-            let folder = self.folder.path().display();
-            Refusal::NotStored(format!("the account {id} cannot be written to {folder}: {error}"))
-        })?;
-        self.put(id.clone(), file, plan);
+        if !holder.is_program() {
+            self.folder.write(id, &text).map_err(|error| {
+                let folder = self.folder.path().display();
+                Refusal::NotStored(format!(
+                    "the account {id} cannot be written to {folder}: {error}"
+                ))
+            })?;
+        }
+        self.put(id.clone(), file, plan, holder);
         let account = self.account(id.as_str())?.clone();
         Ok(Changed { account, password })
     }

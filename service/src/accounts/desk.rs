@@ -2,12 +2,12 @@
 //! The desk at which the loop around the switchboard deals with accounts: files and passwords on
 //! one side, the switchboard on the other.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Account, Kept,
+    Account, Holder, Kept, NoSecret,
     book::{self, Book, Change, Changed, FindProvider},
     folder::Folder,
     secrets::{Brought, Owner, Secrets},
@@ -27,6 +27,8 @@ use crate::{
 pub struct Desk {
     book: Book,
     secrets: Secrets,
+    /// The passwords of accounts that programs hold, which are kept nowhere else.
+    passing: BTreeMap<Arc<str>, Secret<String>>,
     /// None where the system gives none: files are then read when the configuration is.
     changes: Option<mpsc::Receiver<()>>,
 }
@@ -57,6 +59,7 @@ impl Desk {
         Self {
             book: Book::new(folder, find),
             secrets: Secrets::new(place, passwords),
+            passing: BTreeMap::new(),
             changes: watch
                 .ok()
                 .map(|watch| watch::told(watch, "changes of accounts are not seen any more")),
@@ -112,14 +115,14 @@ impl Desk {
                 self.set_password(&account, password, reply);
             }
             Ask::RemoveAccount { account, reply } => {
-                let done = self.book.remove(&account).map(|account| {
-                    let id = Arc::clone(&account.plan.id);
-                    switchboard.account_gone(now, &id);
-                    if account.plan.needs_secret() {
-                        self.secrets.forget(id, None);
-                    }
-                });
-                let _ = reply.send(done);
+                let _ = reply.send(self.remove(now, switchboard, &account));
+            }
+            Ask::OwnerLeft { owner } => {
+                for account in self.book.held_by(&owner) {
+                    // It was there a line ago.
+                    let _ = self.remove(now, switchboard, &account);
+                }
+                return Some(Ask::OwnerLeft { owner });
             }
             ask @ Ask::TryAccountAgain { .. } => {
                 self.secrets.may_ask();
@@ -132,9 +135,32 @@ impl Desk {
 
     /// Fetches a password for the switchboard.
     pub fn fetch(&mut self, account: &str) {
-        if let Ok(account) = self.book.account(account) {
+        let Ok(account) = self.book.account(account) else { return };
+        if !account.holder.is_program() {
             self.secrets.fetch(owner(account));
+            return;
         }
+        let id = Arc::clone(&account.plan.id);
+        let secret = self.passing.get(&id).cloned().map(|secret| (secret, Kept::Memory));
+        let secret = secret.ok_or(NoSecret::Missing);
+        self.secrets.bring(Brought::Fetched { account: id, secret });
+    }
+
+    fn remove(
+        &mut self,
+        now: Now,
+        switchboard: &mut Switchboard,
+        account: &str,
+    ) -> Result<(), Refusal> {
+        let account = self.book.remove(account)?;
+        let id = Arc::clone(&account.plan.id);
+        switchboard.account_gone(now, &id);
+        if account.holder.is_program() {
+            self.passing.remove(&id);
+        } else if account.plan.needs_secret() {
+            self.secrets.forget(id, None);
+        }
+        Ok(())
     }
 
     /// The password goes first, so that it is there when its account is looked at; and who asked is
@@ -148,6 +174,12 @@ impl Desk {
     ) {
         let Changed { account, password } = changed;
         match password {
+            Some(password) if account.holder.is_program() => {
+                let id = Arc::clone(&account.plan.id);
+                switchboard.put_account(now, account);
+                self.pass(&id, password);
+                let _ = reply.send(Ok(answer));
+            }
             Some(password) => {
                 let (stored_in, stored) = oneshot::channel();
                 self.secrets.keep(owner(&account), password, Some(stored_in));
@@ -178,7 +210,15 @@ impl Desk {
                 return;
             }
         };
-        self.secrets.may_ask();
+        if account.holder == Holder::User {
+            self.secrets.may_ask();
+        }
+        if account.holder.is_program() {
+            let checked = book::check_password(&password);
+            let id = Arc::clone(&account.plan.id);
+            let _ = reply.send(checked.map(|()| self.pass(&id, password).as_str()));
+            return;
+        }
         if password.expose().is_empty() {
             self.secrets.forget(Arc::clone(&account.plan.id), Some(reply));
             return;
@@ -187,6 +227,17 @@ impl Desk {
             Ok(()) => self.secrets.keep(owner(account), password, Some(reply)),
             Err(refusal) => drop(reply.send(Err(refusal))),
         }
+    }
+
+    /// A password of an account that a program holds; an empty one is none.
+    fn pass(&mut self, account: &Arc<str>, password: Secret<String>) -> Kept {
+        if password.expose().is_empty() {
+            self.passing.remove(account);
+        } else {
+            self.passing.insert(Arc::clone(account), password);
+        }
+        self.fetch(account);
+        if self.passing.contains_key(account) { Kept::Memory } else { Kept::None }
     }
 
     fn brought(&mut self, now: Now, switchboard: &mut Switchboard, brought: Brought) {

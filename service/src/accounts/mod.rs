@@ -22,7 +22,7 @@ mod tests;
 mod word;
 
 pub use self::{
-    account::{Account, Kept, NoSecret},
+    account::{Account, Holder, Kept, NoSecret},
     book::{Book, FindProvider},
     desk::{Desk, Event},
     file::AccountFile,

@@ -115,6 +115,11 @@ impl Account {
         self.account()
     }
 
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn transient(&self) -> bool {
+        self.view.borrow().transient
+    }
+
     #[zbus(property)]
     fn title(&self) -> String {
         self.view.borrow().title.clone()

@@ -6,9 +6,12 @@ use sipwitch_dbus_interfaces::Error;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::caller::{Caller, Guard, Presence};
-use crate::switchboard::{
-    ask::{Ask, NewEndpoint, Refusal, Reply},
-    notice::PhoneId,
+use crate::{
+    accounts::Holder,
+    switchboard::{
+        ask::{Ask, NewAccount, NewEndpoint, Refusal, Reply},
+        notice::{AccountId, PhoneId},
+    },
 };
 
 /// Asks under way at once, of all programs together. More are refused, not queued.
@@ -35,10 +38,11 @@ pub(super) struct Errand {
 }
 
 /// What a program owns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Owned {
     Call(CallId),
     Phone(PhoneId),
+    Account(AccountId),
 }
 
 impl Desk {
@@ -110,6 +114,26 @@ impl Desk {
         let phone = self.ask(caller, ask).await?;
         self.settle(presence.map(|presence| (Owned::Phone(phone), presence))).await;
         Ok(phone)
+    }
+
+    /// Makes an account: one that stays, or one that goes with the program that asked.
+    pub(super) async fn add_account(
+        &self,
+        caller: &Caller<'_>,
+        mut account: NewAccount,
+    ) -> Result<AccountId, Error> {
+        let presence = match &mut account.holder {
+            Holder::User => None,
+            Holder::Program(holder) => {
+                let presence = caller.presence().await?;
+                *holder = presence.as_ref().map(|presence| presence.name().into());
+                presence
+            }
+        };
+        let account = Box::new(account);
+        let id = self.ask(caller, |reply| Ask::AddAccount { account, reply }).await?;
+        self.settle(presence.map(|presence| (Owned::Account(id.clone()), presence))).await;
+        Ok(id)
     }
 
     async fn settle(&self, owned: Option<(Owned, Presence)>) {

@@ -71,7 +71,7 @@ pub(super) struct Mirror {
     extensions: HashMap<ExtensionId, watch::Sender<ExtensionView>>,
     providers: providers::Providers,
     providers_changed: watch::Receiver<u64>,
-    accounts: HashMap<AccountId, watch::Sender<AccountView>>,
+    accounts: HashMap<AccountId, ShownAccount>,
 }
 
 /// A call on the bus.
@@ -87,6 +87,14 @@ struct Shown {
 struct ShownPhone {
     view: watch::Sender<PhoneView>,
     /// Set if it is a program.
+    owner: Option<Watch>,
+}
+
+/// An account on the bus.
+#[derive(Debug)]
+struct ShownAccount {
+    view: watch::Sender<AccountView>,
+    /// Set if it goes with a program.
     owner: Option<Watch>,
 }
 
@@ -187,6 +195,9 @@ impl Mirror {
             let owner = match owned {
                 Owned::Call(call) => self.calls.get_mut(&call).map(|shown| &mut shown.owner),
                 Owned::Phone(phone) => self.phones.get_mut(&phone).map(|shown| &mut shown.owner),
+                Owned::Account(account) => {
+                    self.accounts.get_mut(&account).map(|shown| &mut shown.owner)
+                }
             };
             if let Some(owner) = owner {
                 *owner = Some(presence.report_to(self.desk.asks().clone()));
@@ -200,8 +211,9 @@ impl Mirror {
     async fn owners_left(&mut self) {
         let calls = self.calls.values_mut().filter_map(|shown| shown.owner.take());
         let phones = self.phones.values_mut().filter_map(|shown| shown.owner.take());
+        let accounts = self.accounts.values_mut().filter_map(|shown| shown.owner.take());
         let owners: HashSet<String> =
-            calls.chain(phones).map(|watch| watch.owner().to_owned()).collect();
+            calls.chain(phones).chain(accounts).map(|watch| watch.owner().to_owned()).collect();
         for owner in owners {
             let _ = self.desk.asks().send(Ask::OwnerLeft { owner }).await;
         }
@@ -384,7 +396,7 @@ impl Mirror {
     async fn account(&mut self, account: AccountView) -> zbus::Result<()> {
         let id = account.id.clone();
         let path = ObjectName::Account(id.clone()).path();
-        if let Some(view) = self.accounts.get(&id) {
+        if let Some(ShownAccount { view, .. }) = self.accounts.get(&id) {
             let line = changes::between(line::CHANGING, &view.borrow(), &account);
             self.show::<Account, _>(&path, view, account, account::CHANGING).await?;
             return self.tell::<Line>(&path, line).await;
@@ -392,7 +404,7 @@ impl Mirror {
         let view = watch::Sender::new(account);
         let line = Line { view: view.subscribe() };
         let object = Account { desk: Arc::clone(&self.desk), view: view.subscribe() };
-        self.accounts.insert(id, view);
+        self.accounts.insert(id, ShownAccount { view, owner: None });
         // Who hears of the account finds its line there.
         self.connection.object_server().at(path.clone(), line).await?;
         self.connection.object_server().at(path, object).await.map(drop)

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use sipwitch_core::number::Region;
 use sipwitch_dbus_interfaces::{
-    Error,
+    Error, ObjectName,
     wire::{ExtensionKind, ProviderKind, RuleInfo},
 };
-use zbus::zvariant::OwnedValue;
+use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 
 use crate::{
+    accounts::Holder,
     secret::Secret,
     switchboard::ask::{
         AccountChange, DialOptions, EndpointDial, ExtensionChange, Leaving, NewAccount, NewEndpoint,
@@ -85,11 +86,19 @@ pub(super) fn endpoint(entries: Dictionary) -> Result<NewEndpoint, Error> {
     let mut options = Options::new("RegisterEndpoint", entries);
     let endpoint = NewEndpoint {
         extension: options.take("extension")?,
+        account: options.take::<OwnedObjectPath>("account")?.map(account_at).transpose()?,
         name: options.take("name")?.unwrap_or_default(),
         all_calls: options.take("all-calls")?.unwrap_or_default(),
         anchored: options.take("anchored")?.unwrap_or_default(),
     };
     options.finish().map(|()| endpoint)
+}
+
+fn account_at(path: OwnedObjectPath) -> Result<String, Error> {
+    match ObjectName::from_path(&path) {
+        Some(ObjectName::Account(id)) => Ok(id),
+        _ => Err(Error::BadValue(format!("account: {path} is the path of no account"))),
+    }
 }
 
 /// Options of an endpoint's `Dial`.
@@ -226,6 +235,11 @@ pub(super) fn new_account(entries: Dictionary) -> Result<NewAccount, Error> {
         domain: options.take("domain")?,
         gateway: options.take("gateway")?,
         kind: options.take("kind")?,
+        holder: match options.take("transient")? {
+            // The desk knows the name.
+            Some(true) => Holder::Program(None),
+            Some(false) | None => Holder::User,
+        },
         change: account_change(&mut options)?,
     };
     options.finish().map(|()| account)

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use sipwitch_dbus_interfaces::{Error, ObjectName};
 use tokio::sync::watch;
-use zbus::{Connection, interface, message::Header, zvariant::OwnedObjectPath};
+use zbus::{
+    Connection, interface,
+    message::Header,
+    zvariant::{ObjectPath, OwnedObjectPath},
+};
 
 use super::{
     caller::Caller,
@@ -45,7 +49,11 @@ impl Phone {
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn extension(&self) -> OwnedObjectPath {
-        ObjectName::Extension(self.view.borrow().extension.clone()).path()
+        match self.view.borrow().extension.as_str() {
+            // The phone of a program's own account.
+            "" => ObjectPath::from_static_str_unchecked("/").into(),
+            extension => ObjectName::Extension(extension.to_owned()).path(),
+        }
     }
 
     #[zbus(property(emits_changed_signal = "const"))]

@@ -254,9 +254,9 @@ impl SipWitch {
         #[zbus(connection)] connection: &Connection,
         properties: Dictionary,
     ) -> Result<OwnedObjectPath, Error> {
-        let account = Box::new(options::new_account(properties)?);
+        let account = options::new_account(properties)?;
         let caller = Caller::new(connection, &header);
-        let id = self.desk.change(&caller, |reply| Ask::AddAccount { account, reply }).await?;
+        let id = self.desk.add_account(&caller, account).await?;
         Ok(ObjectName::Account(id).path())
     }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sipwitch_core::line::{EmergencyAbility, LineId, LineState};
+use sipwitch_core::line::{EmergencyAbility, LineId, LineState, Users};
 use sipwitch_sip::auth::client::Secret;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     notice::{AccountStanding, AccountView, LineView, Notice},
 };
 use crate::{
-    accounts::{Account, NoSecret, Plan},
+    accounts::{Account, Holder, NoSecret, Plan},
     lines::Facts,
 };
 
@@ -67,6 +67,7 @@ impl Switchboard {
     pub fn account_gone(&mut self, now: Now, id: &str) {
         self.now = now;
         if self.accounts.entries.remove(id).is_some() {
+            self.remove_programs_at(id);
             self.mailbox_gone(id);
             self.lines.remove(now.instant, id);
             self.tell(|| Notice::AccountGone(id.to_owned()));
@@ -105,6 +106,28 @@ impl Switchboard {
         self.lines.secret_came(self.now.instant, id, secret);
     }
 
+    /// The account that a program holds, for the phone that it wants to be.
+    ///
+    /// # Errors
+    /// There is none, or it is another's.
+    pub(super) fn account_held(&self, id: &str, owner: Option<&str>) -> Result<Arc<str>, Refusal> {
+        let not_found = || Refusal::NotFound { kind: "account", name: id.to_owned() };
+        let (id, entry) = self.accounts.entries.get_key_value(id).ok_or_else(not_found)?;
+        match &entry.account.holder {
+            Holder::Program(holder) if holder.as_deref() == owner => Ok(Arc::clone(id)),
+            Holder::Program(_) | Holder::User => {
+                let words = format!("the account {id} is not one that this program holds");
+                Err(Refusal::NotAllowed(words))
+            }
+        }
+    }
+
+    /// The address of an account.
+    pub(super) fn address_of_account(&self, id: &str) -> String {
+        let entry = self.accounts.entries.get(id);
+        entry.map(|entry| entry.account.plan.address()).unwrap_or_default()
+    }
+
     pub(super) fn account_views(&self) -> Vec<AccountView> {
         let mut entries: Vec<&Entry> = self.accounts.entries.values().collect();
         entries.sort_by_key(|entry| entry.account.plan.order);
@@ -128,6 +151,7 @@ impl Switchboard {
         let waiting = self.mailboxes.of(&plan.id);
         AccountView {
             id: plan.id.to_string(),
+            transient: account.holder.is_program(),
             title: plan.title.to_string(),
             provider: plan.provider.as_ref().map(ToString::to_string).unwrap_or_default(),
             provider_name: plan.provider_name.to_string(),
@@ -137,10 +161,8 @@ impl Switchboard {
             enabled: plan.enabled,
             incoming: plan.incoming.as_ref().map(ToString::to_string).unwrap_or_default(),
             users: match &plan.users {
-                sipwitch_core::line::Users::Everybody => Vec::new(),
-                sipwitch_core::line::Users::Only(users) => {
-                    users.iter().map(ToString::to_string).collect()
-                }
+                Users::Everybody | Users::ItsProgram => Vec::new(),
+                Users::Only(users) => users.iter().map(ToString::to_string).collect(),
             },
             order: plan.order,
             password_kept: account.kept.as_str(),

@@ -14,7 +14,7 @@ use sipwitch_core::{call::leg::CallId, routing::rules::Rule};
 use tokio::sync::oneshot;
 
 use super::notice::{AccountId, ExtensionId, PhoneId, World};
-use crate::{secret::Secret, store::records::CallRecord};
+use crate::{accounts::Holder, secret::Secret, store::records::CallRecord};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -139,6 +139,8 @@ pub struct NewAccount {
     pub gateway: Option<String>,
     /// `account`, `trunk`, `gateway`.
     pub kind: Option<String>,
+    /// Who wants it.
+    pub holder: Holder,
     /// Everything else.
     pub change: AccountChange,
 }

@@ -9,6 +9,7 @@ use sipwitch_core::{
     cause::Cause,
     contact::Contact,
     extension::ExtensionNumber,
+    line::LineId,
     number::E164,
     routing::{
         self, Attempt, Because, Caller, Destination, Origin, PhoneId, Route, Target, emergency,
@@ -27,6 +28,7 @@ use super::{
     entry::{CallEntry, LegEntry, tone_of},
     lookup::{Beginning, Published, RouteQuestion, Then},
     notice::{Notice, PeerView},
+    programs::Whose,
 };
 impl Switchboard {
     /// An INVITE outside any dialog.
@@ -452,7 +454,9 @@ impl Switchboard {
         };
         let origin = if is_strangers { Origin::Peer } else { Origin::House };
         let phone = phone.map(PhoneId);
-        let caller = Caller { phone, extension, origin, ..Caller::default() };
+        // A program with an account of its own calls by that, wherever the call goes.
+        let by_account = phone.and_then(|PhoneId(phone)| self.line_of_program(phone));
+        let caller = Caller { phone, extension, origin, by: by_account, ..Caller::default() };
         let also = match (reason, entry) {
             (RouteReason::Dial, Some(entry)) => entry.also.as_slice(),
             _ => &[],
@@ -479,6 +483,13 @@ impl Switchboard {
             let words = route_words(&route);
             entry.route = words.into();
             entry.call.routed(self.now.instant, &mut self.leg_ids, query, route);
+        }
+    }
+
+    fn line_of_program(&self, phone: u64) -> Option<LineId> {
+        match self.programs.whose(phone)? {
+            Whose::Account(account) => self.lines.of_account(account),
+            Whose::Extension(_) => None,
         }
     }
 

@@ -15,8 +15,10 @@ use sipwitch_core::{
     cause::Cause,
     contact::Contact,
     extension::{ExtensionNumber, Kind},
-    line::LineId,
-    routing::{self, Caller, Origin, Route, Target, Wants, Why},
+    line::{LineId, Users},
+    routing::{
+        self, Attempt, Because, Caller, Destination, Origin, PhoneId, Route, Target, Wants, Why,
+    },
 };
 use sipwitch_sip::{
     client_registration::Notice,
@@ -215,6 +217,9 @@ impl Switchboard {
             return (Route::refused(uri.to_string(), Why::Unknown), uri.to_string());
         };
         let dialled = facts.called_as().unwrap_or_else(|| seen.title().to_owned());
+        if facts.line.users == Users::ItsProgram {
+            return (self.route_to_program(facts, &dialled), dialled);
+        }
         let caller = Caller { origin: Origin::Line(line), ..Caller::default() };
         let mut route = Route::default();
         for number in self.rung_by(facts, uri) {
@@ -237,9 +242,27 @@ impl Switchboard {
         (route, dialled)
     }
 
+    /// The route to the program whose account it is.
+    fn route_to_program(&self, facts: &Facts, dialled: &str) -> Route {
+        let at = |phone| Target {
+            destination: Destination::Phone(PhoneId(phone)),
+            dialled: facts.account.as_ref().into(),
+        };
+        let targets: Vec<Target> = self.programs.reachable_at(&facts.account).map(at).collect();
+        if targets.is_empty() {
+            return Route::refused(dialled, Why::NotRegistered);
+        }
+        let because = Because::Program(facts.line.title().into());
+        let attempts = vec![Attempt::new(targets, because, self.settings.ring)];
+        Route { attempts, ..Route::default() }
+    }
+
     /// Whom a line rings: the extension it is set to; for a trunk the one that was dialled; else
     /// the user's own, or whoever has a phone.
     fn rung_by(&self, facts: &Facts, uri: &Uri) -> Vec<ExtensionNumber> {
+        if facts.line.users == Users::ItsProgram {
+            return Vec::new();
+        }
         let known =
             |text: &str| self.directory.find(text).map(|entry| entry.extension.number.clone());
         if let Some(number) = facts.rings.as_deref().and_then(known) {
@@ -262,6 +285,18 @@ impl Switchboard {
         numbers.dedup();
         numbers.truncate(routing::MAX_FORKS);
         numbers
+    }
+
+    /// The program that takes the texts of a line, if it is a program's own.
+    ///
+    /// # Errors
+    /// It is a program's, and that cannot be reached: with the status to be answered.
+    pub(super) fn program_texted_by(&self, line: LineId) -> Result<Option<u64>, u16> {
+        let Some((_, facts, _)) = self.lines.line(line) else { return Ok(None) };
+        if facts.line.users != Users::ItsProgram {
+            return Ok(None);
+        }
+        self.programs.reachable_at(&facts.account).next().map(Some).ok_or(480)
     }
 
     /// Who takes a text from a line: the extension it would ring, or all members of the group.

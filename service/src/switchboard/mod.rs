@@ -566,7 +566,7 @@ impl Switchboard {
             Ask::History { limit, reply } => self.history(limit, reply),
             Ask::Query { uri, reply } => self.query(&uri, reply),
             Ask::SendMessage { contact, from, text, reply } => {
-                self.send_message(&contact, from.as_deref(), text, reply);
+                self.send_message(&contact, from.as_deref(), None, text, reply);
             }
             // The rules' file and the names belong to the loop around us, which answers these itself.
             Ask::Rules(_) | Ask::CheckNames { .. } => {}

@@ -208,6 +208,8 @@ pub struct ExtensionView {
 pub struct AccountView {
     /// The name of its file.
     pub id: AccountId,
+    /// Whether it goes with the program that holds it.
+    pub transient: bool,
     /// The name a person reads.
     pub title: String,
     /// The id of its provider; empty for a bare domain or a gateway.

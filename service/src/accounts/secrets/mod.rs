@@ -152,6 +152,12 @@ impl Secrets {
         self.ask(Request::Fetch(owner));
     }
 
+    /// Brings something that needs no keeper.
+    pub fn bring(&self, brought: Brought) {
+        // We hold the other end ourselves.
+        let _ = self.brought_in.send(brought);
+    }
+
     /// Keeps a password.
     pub fn keep(
         &mut self,

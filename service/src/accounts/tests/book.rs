@@ -2,11 +2,12 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
+use sipwitch_core::line::Users;
 use tempfile::TempDir;
 
 use super::provider;
 use crate::{
-    accounts::{Book, Folder, Kept, book::Change},
+    accounts::{Book, Folder, Holder, Kept, book::Change},
     secret::Secret,
     switchboard::ask::{AccountChange, NewAccount, Refusal},
 };
@@ -234,4 +235,53 @@ fn a_disk_that_takes_nothing_changes_nothing() {
     let why = book.add(new(&[("account", "17")])).unwrap_err();
     assert!(matches!(why, Refusal::NotStored(_)), "{why}");
     assert!(book.account("house-net").is_err());
+}
+
+#[test]
+fn an_account_of_a_program_is_in_no_file_and_nobody_else_calls_by_it() {
+    let home = TempDir::new().unwrap();
+    let mut book = book(home.path());
+    let holder = Holder::Program(Some(":1.7".into()));
+    let its = NewAccount {
+        holder: holder.clone(),
+        change: AccountChange {
+            incoming: Some("101".into()),
+            ..new(&[("account", "17"), ("password", "hunter2")]).change
+        },
+        ..new(&[])
+    };
+    let (id, changed) = book.add(its).unwrap();
+    assert_eq!(changed.account.holder, holder);
+    assert_eq!(changed.account.plan.users, Users::ItsProgram);
+    assert_eq!(changed.account.plan.incoming, None);
+    assert_eq!(changed.password.unwrap().expose(), "hunter2");
+    assert!(!book.folder().path().join("house-net.toml").exists());
+    assert!(book.read().is_empty(), "it stays");
+    let title = AccountChange { title: Some("Mine".into()), ..AccountChange::default() };
+    let changed = book.change(id.as_str(), title).unwrap();
+    assert_eq!(&*changed.account.plan.title, "Mine");
+    assert!(!book.folder().path().join("house-net.toml").exists());
+
+    // A file of its name does not take its place.
+    fs::create_dir_all(book.folder().path()).unwrap();
+    fs::write(
+        book.folder().path().join("house-net.toml"),
+        "domain = \"example.org\"\n[answers]\nuser = \"x\"\n",
+    )
+    .unwrap();
+    assert!(book.read().is_empty());
+    assert!(
+        book.warnings()[0].contains("a program has an account of this name"),
+        "{:?}",
+        book.warnings()
+    );
+
+    assert!(book.held_by(":1.8").is_empty());
+    assert_eq!(book.held_by(":1.7"), ["house-net"]);
+    book.remove("house-net").unwrap();
+    assert!(book.folder().path().join("house-net.toml").exists(), "the file is another account's");
+    assert_eq!(book.read().len(), 1);
+
+    let gateway = NewAccount { gateway: Some("101".into()), holder, ..NewAccount::default() };
+    assert!(refused(book.add(gateway)).contains("transient"));
 }

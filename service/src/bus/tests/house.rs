@@ -235,6 +235,7 @@ pub(super) fn extension(number: &str) -> ExtensionView {
 
 pub(super) fn account(id: &str) -> AccountView {
     AccountView {
+        transient: false,
         id: id.into(),
         title: "Office".into(),
         provider: "dus-net".into(),

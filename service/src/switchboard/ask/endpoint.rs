@@ -11,6 +11,8 @@ use super::Reply;
 pub struct NewEndpoint {
     /// Whose phone; none means the user's own.
     pub extension: Option<String>,
+    /// The account of the program's own whose phone it is, instead of an extension's.
+    pub account: Option<String>,
     /// The program, for people.
     pub name: String,
     /// Whether it rings for every person of the house.

@@ -75,6 +75,8 @@ pub(super) struct Sending {
 pub(super) struct Text {
     /// Whom it is for; empty if it leaves the house.
     pub(super) extension: String,
+    /// The program that it is for, if it came by the account of that: then there is no extension.
+    pub(super) program: Option<u64>,
     pub(super) from: String,
     pub(super) content_type: String,
     pub(super) body: Bytes,
@@ -85,6 +87,7 @@ impl Text {
         let content_type = arrival.request.headers().text(&name::CONTENT_TYPE);
         Self {
             extension,
+            program: None,
             from,
             content_type: content_type.unwrap_or_else(|| "text/plain".to_owned()),
             // What was copied out of the datagram does not keep the datagram alive.
@@ -183,12 +186,18 @@ impl Switchboard {
 
     /// A text that a provider brings, for whomever its line rings.
     fn text_from_line(&mut self, arrival: &Arrival, line: LineId) -> Result<(), u16> {
-        let mut readers = self.texted_by(line, &arrival.request.uri()).into_iter();
-        let first = readers.next().ok_or(404_u16)?;
         let from = match self.asserted_on_line(line, &arrival.request) {
             Some(asserted) => format!("<{}>", asserted.uri().for_request_line()),
             None => from_of(arrival),
         };
+        if let Some(program) = self.program_texted_by(line)? {
+            let sender = self.sender_of(arrival);
+            let text = Text::arrived(arrival, String::new(), from);
+            self.send_text(Text { program: Some(program), ..text }, sender);
+            return Ok(());
+        }
+        let mut readers = self.texted_by(line, &arrival.request.uri()).into_iter();
+        let first = readers.next().ok_or(404_u16)?;
         // The sender hears how the first of them fares.
         let sender = self.sender_of(arrival);
         self.send_text_to(arrival, &first, &from, sender);
@@ -216,9 +225,9 @@ impl Switchboard {
         let (from, leaves) = match identity {
             Identity::Extension(number) => (
                 self.address_of(number.as_str()),
-                self.text_leaves_by(&contact, Some(number.clone())),
+                self.text_leaves_by(&contact, Some(number.clone()), None),
             ),
-            Identity::OwnProgram => (from_of(arrival), self.text_leaves_by(&contact, None)),
+            Identity::OwnProgram => (from_of(arrival), self.text_leaves_by(&contact, None, None)),
             Identity::Line(_) | Identity::Peer(_) | Identity::Unproven => (from_of(arrival), None),
         };
         if let Some(leaves) = leaves {
@@ -248,10 +257,11 @@ impl Switchboard {
         &mut self,
         contact: &str,
         from: Option<&str>,
+        by: Option<LineId>,
         text: String,
         reply: Reply<&'static str>,
     ) {
-        let sent = self.send_for_program(contact, from, text);
+        let sent = self.send_for_program(contact, from, by, text);
         match sent {
             Ok((text, Way::Out(leaves))) => {
                 self.send_text_out(text, leaves, Sender::Program(reply));
@@ -267,6 +277,7 @@ impl Switchboard {
         &self,
         contact: &str,
         from: Option<&str>,
+        by: Option<LineId>,
         text: String,
     ) -> Result<(Text, Way), Refusal> {
         if text.is_empty() || text.len() > MAX_TEXT {
@@ -288,12 +299,17 @@ impl Switchboard {
         };
         let text = Text {
             extension: String::new(),
+            program: None,
             from,
             content_type: "text/plain;charset=UTF-8".to_owned(),
             body: text.into(),
         };
-        if let Some(leaves) = self.text_leaves_by(&parsed, None) {
+        if let Some(leaves) = self.text_leaves_by(&parsed, None, by) {
             return Ok((text, Way::Out(leaves)));
+        }
+        if by.is_some() {
+            let words = format!("{contact}: the account cannot send texts there now");
+            return Err(Refusal::NoRoute(words));
         }
         let extension = self.extension_for_text(&parsed).map_err(|status| {
             if status == 404 {

@@ -44,8 +44,9 @@ impl Switchboard {
         &self,
         contact: &Contact,
         extension: Option<ExtensionNumber>,
+        by: Option<LineId>,
     ) -> Option<Leaves> {
-        let caller = Caller { extension, wants: Wants::Text, ..Caller::default() };
+        let caller = Caller { extension, wants: Wants::Text, by, ..Caller::default() };
         let route = routing::route(contact, &caller, &self.house(None));
         let mut targets = route.attempts.iter().flat_map(|attempt| &attempt.targets);
         targets.find_map(|target| self.text_leaves_to(target))

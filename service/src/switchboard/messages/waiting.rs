@@ -53,6 +53,7 @@ impl Switchboard {
             }
             let text = Text {
                 extension: message.extension,
+                program: None,
                 from: message.sender,
                 content_type: message.content_type,
                 body: message.body.into(),

@@ -10,6 +10,7 @@ use sipwitch_core::{
         leg::{Ask, Body, Carried, ExchangeId, Fork, Invitation, Party, Replaced, Status},
     },
     cause::Cause,
+    line::LineId,
     routing::{self, Caller, PhoneId, emergency},
 };
 use sipwitch_media::relay::End;
@@ -22,7 +23,7 @@ use super::{
         notice::Told,
         steering::{all_of, no_call, parse, refusal},
     },
-    LONGEST_DESCRIPTION, Leg, MOST_LEGS, Stage, Transfer, no_phone, words,
+    LONGEST_DESCRIPTION, Leg, MOST_LEGS, Stage, Transfer, Whose, no_phone, words,
 };
 
 /// How many hops a call may take that begins here (RFC 3261 §8.1.1.6).
@@ -109,7 +110,12 @@ impl Switchboard {
             EndpointAsk::SendMessage { contact, text, reply } => match allowed {
                 Ok(()) => {
                     let from = self.programs.extension_of(phone).map(ToString::to_string);
-                    self.send_message(&contact, from.as_deref(), text, reply);
+                    match self.bound_to(phone) {
+                        Ok(by) => {
+                            self.send_message(&contact, from.as_deref(), by, text, reply);
+                        }
+                        Err(refusal) => answer(reply, Err(refusal)),
+                    }
                 }
                 Err(refusal) => answer(reply, Err(refusal)),
             },
@@ -153,12 +159,14 @@ impl Switchboard {
                 self.begun()
             )));
         }
-        let extension = self.programs.extension_of(phone).ok_or_else(|| no_phone(phone))?.clone();
+        let whose = self.programs.whose(phone).ok_or_else(|| no_phone(phone))?.clone();
         let caller = Caller {
             phone: Some(PhoneId(phone)),
-            extension: Some(extension.clone()),
+            extension: whose.extension().cloned(),
+            by: if is_emergency { None } else { self.bound_to(phone)? },
             ..Caller::default()
         };
+        let house = self.house(None);
         let mut route = routing::route_any(&contacts, &caller, &house);
         if route.attempts.is_empty() {
             let words = route.refusal().sentence();
@@ -180,12 +188,18 @@ impl Switchboard {
             let far = self.far_of_route(&route);
             self.programs.lead(leg, End::Near, far, true, &mut body.bytes);
         }
-        let named = || self.directory.entry(&extension).map(|one| one.extension.display.clone());
+        let named = || match &whose {
+            Whose::Extension(number) => {
+                self.directory.entry(number).map(|one| one.extension.display.clone())
+            }
+            Whose::Account(_) => None,
+        };
+        let address = match &whose {
+            Whose::Extension(number) => number.to_string(),
+            Whose::Account(account) => self.address_of_account(account),
+        };
         let invitation = Invitation {
-            from: Party {
-                display: display.or_else(named).unwrap_or_default(),
-                address: extension.to_string(),
-            },
+            from: Party { display: display.or_else(named).unwrap_or_default(), address },
             to: Party { display: String::new(), address: parsed.user().to_owned() },
             carried: Carried { fields: Vec::new(), body },
             // PRACK is between SIP phones.
@@ -196,6 +210,19 @@ impl Switchboard {
         self.programs.keep_back(leg);
         let call = self.begin_incoming(leg, contact, Some(phone), None, invitation, route);
         Ok((leg, call))
+    }
+
+    /// The only line by which a program may call; none for one that is a phone of the house.
+    fn bound_to(&self, phone: u64) -> Result<Option<LineId>, Refusal> {
+        match self.programs.whose(phone) {
+            None => Err(no_phone(phone)),
+            Some(Whose::Extension(_)) => Ok(None),
+            Some(Whose::Account(account)) => {
+                let line = self.lines.of_account(account);
+                let words = || format!("the account {account} is no line: see its state");
+                line.map(Some).ok_or_else(|| Refusal::NoRoute(words()))
+            }
+        }
     }
 
     fn program_rings(

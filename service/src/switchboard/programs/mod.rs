@@ -13,6 +13,7 @@ mod texts;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -64,13 +65,39 @@ pub(super) struct Programs {
 #[derive(Debug)]
 struct Program {
     owner: Option<Box<str>>,
-    extension: ExtensionNumber,
+    whose: Whose,
     name: Box<str>,
     all_calls: bool,
     /// Whether its media go through us.
     anchored: bool,
     available: bool,
     registered_us: i64,
+}
+
+/// Whose phone a program is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// An extension's.
+    Extension(ExtensionNumber),
+    /// Nobody's of the house: that of an account which the program holds.
+    Account(Arc<str>),
+}
+
+impl Whose {
+    const fn extension(&self) -> Option<&ExtensionNumber> {
+        match self {
+            Self::Extension(number) => Some(number),
+            Self::Account(_) => None,
+        }
+    }
+
+    /// For people, and for logs.
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Extension(number) => number.as_str(),
+            Self::Account(account) => account,
+        }
+    }
 }
 
 /// The program's half of a conversation.
@@ -203,12 +230,27 @@ impl Programs {
 
     /// The extension whose phone it is.
     pub(super) fn extension_of(&self, phone: u64) -> Option<&ExtensionNumber> {
-        self.phones.get(&phone).map(|program| &program.extension)
+        self.whose(phone)?.extension()
+    }
+
+    /// Whose phone it is.
+    pub(super) fn whose(&self, phone: u64) -> Option<&Whose> {
+        self.phones.get(&phone).map(|program| &program.whose)
+    }
+
+    /// The programs that are the phone of an account and can be reached.
+    pub(super) fn reachable_at(&self, account: &str) -> impl Iterator<Item = u64> {
+        let at = move |program: &Program| matches!(&program.whose, Whose::Account(its) if **its == *account);
+        self.phones
+            .iter()
+            .filter(move |(_, program)| program.available && at(program))
+            .map(|(phone, _)| *phone)
     }
 
     /// The extensions for which a program can be reached.
     pub(super) fn reachable(&self) -> impl Iterator<Item = &ExtensionNumber> {
-        self.phones.values().filter(|program| program.available).map(|program| &program.extension)
+        let available = self.phones.values().filter(|program| program.available);
+        available.filter_map(|program| program.whose.extension())
     }
 
     /// The programs that ring for an extension.
@@ -216,7 +258,8 @@ impl Programs {
         self.phones
             .iter()
             .filter(move |(_, program)| {
-                program.available && (program.all_calls || program.extension == *extension)
+                let its = program.whose.extension();
+                program.available && its.is_some_and(|its| program.all_calls || its == extension)
             })
             .map(|(phone, _)| *phone)
     }
@@ -225,7 +268,9 @@ impl Programs {
     pub(super) fn belonging_to(&self, extension: &str) -> impl Iterator<Item = u64> {
         self.phones
             .iter()
-            .filter(move |(_, program)| program.extension.as_str() == extension)
+            .filter(move |(_, program)| {
+                program.whose.extension().is_some_and(|its| its.as_str() == extension)
+            })
             .map(|(phone, _)| *phone)
     }
 
@@ -263,7 +308,7 @@ impl Programs {
 fn view(phone: u64, program: &Program) -> PhoneView {
     PhoneView {
         id: phone,
-        extension: program.extension.to_string(),
+        extension: program.whose.extension().map(ToString::to_string).unwrap_or_default(),
         contact: String::new(),
         transport: "dbus",
         address: program.owner.as_deref().unwrap_or_default().to_owned(),

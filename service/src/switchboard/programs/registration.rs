@@ -13,7 +13,7 @@ use super::{
         ask::{NewEndpoint, Refusal},
         notice::{Notice, ToldProgram},
     },
-    MOST, MOST_OF_ONE, Program, no_phone, view, words,
+    MOST, MOST_OF_ONE, Program, Whose, no_phone, view, words,
 };
 
 impl Switchboard {
@@ -27,7 +27,14 @@ impl Switchboard {
             return Err(Refusal::Stopping);
         }
         let name = words("name", &new.name)?;
-        let extension = self.extension_for(new.extension.as_deref())?;
+        let whose = match (&new.account, &new.extension) {
+            (Some(_), Some(_)) => {
+                let words = "a phone is that of an extension or of an account, not of both";
+                return Err(Refusal::BadValue(words.into()));
+            }
+            (Some(account), None) => Whose::Account(self.account_held(account, owner.as_deref())?),
+            (None, named) => Whose::Extension(self.extension_for(named.as_deref())?),
+        };
         let owner = owner.map(String::into_boxed_str);
         let phones = &self.programs.phones;
         if phones.len() >= MOST {
@@ -41,19 +48,21 @@ impl Switchboard {
         let phone = self.registrar.number_foreign().0;
         let program = Program {
             owner,
-            extension,
+            whose,
             name: name.into(),
             all_calls: new.all_calls,
             anchored: new.anchored,
             available: false,
             registered_us: self.now.unix_us,
         };
-        tracing::info!(extension = %program.extension, phone, "a program is a phone");
-        let number = program.extension.to_string();
+        tracing::info!(of = program.whose.as_str(), phone, "a program is a phone");
+        let number = program.whose.extension().map(ToString::to_string);
         let shown = view(phone, &program);
         self.programs.phones.insert(phone, program);
         self.tell(|| Notice::Phone(shown));
-        self.tell_extension(&number);
+        if let Some(number) = number {
+            self.tell_extension(&number);
+        }
         Ok(phone)
     }
 
@@ -86,10 +95,13 @@ impl Switchboard {
         }
         program.available = available;
         let shown = view(phone, program);
-        let extension = program.extension.to_string();
+        let extension = program.whose.extension().map(ToString::to_string);
         self.tell(|| Notice::Phone(shown));
         if available {
-            self.phone_came(&extension);
+            // For an account nothing is kept.
+            if let Some(extension) = extension {
+                self.phone_came(&extension);
+            }
         } else {
             self.texts_left_by(phone);
         }
@@ -99,7 +111,7 @@ impl Switchboard {
     /// A program is a phone no more, and its calls end.
     pub(in super::super) fn remove_program(&mut self, phone: u64, cause: &Cause) {
         let Some(program) = self.programs.phones.get(&phone) else { return };
-        let extension = program.extension.to_string();
+        let whose = program.whose.clone();
         let of_phone = self.programs.legs.iter().filter(|(_, leg)| leg.phone == phone);
         let mut legs: Vec<LegId> = of_phone.map(|(leg, _)| *leg).collect();
         legs.sort_unstable();
@@ -112,14 +124,26 @@ impl Switchboard {
         self.programs.phones.remove(&phone);
         self.programs.kept_back.retain(|_, kept| kept.told.iter().all(|(to, _)| *to != phone));
         self.texts_left_by(phone);
-        tracing::info!(extension, phone, "a program is a phone no more");
+        tracing::info!(of = whose.as_str(), phone, "a program is a phone no more");
         self.tell(|| Notice::PhoneGone(phone));
-        self.tell_extension(&extension);
+        if let Some(extension) = whose.extension() {
+            self.tell_extension(extension.as_str());
+        }
     }
 
     /// Its programs go with an extension.
     pub(in super::super) fn remove_programs_of(&mut self, extension: &str) {
         let phones: Vec<u64> = self.programs.belonging_to(extension).collect();
+        for phone in phones {
+            self.remove_program(phone, &Cause::normal());
+        }
+    }
+
+    /// The phone of an account goes with it.
+    pub(in super::super) fn remove_programs_at(&mut self, account: &str) {
+        let at = Whose::Account(account.into());
+        let phones = self.programs.phones.iter().filter(|(_, program)| program.whose == at);
+        let phones: Vec<u64> = phones.map(|(phone, _)| *phone).collect();
         for phone in phones {
             self.remove_program(phone, &Cause::normal());
         }

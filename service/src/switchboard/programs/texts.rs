@@ -13,8 +13,11 @@ impl Switchboard {
         text: &Text,
         stored: bool,
     ) -> Vec<u64> {
-        let Ok(extension) = text.extension.parse::<ExtensionNumber>() else { return Vec::new() };
-        let programs: Vec<u64> = self.programs.ringing_for(&extension).collect();
+        let programs: Vec<u64> = match (text.program, text.extension.parse::<ExtensionNumber>()) {
+            (Some(program), _) => vec![program],
+            (None, Ok(extension)) => self.programs.ringing_for(&extension).collect(),
+            (None, Err(_)) => Vec::new(),
+        };
         let sender = text.from.trim_start_matches('<').trim_end_matches('>');
         for program in &programs {
             let told = Told::Text {

@@ -7,6 +7,6 @@ mod identity;
 mod mailbox;
 mod metering;
 mod moving;
-mod provider;
+pub(super) mod provider;
 mod rewritten;
 mod texts;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Programs that are phones.
 
+mod account;
 mod anchored;
 mod calls;
 mod hostile;
@@ -46,6 +47,7 @@ impl Town {
             self.add_extension(number, person(&password_of(number)));
         }
         let endpoint = NewEndpoint {
+            account: None,
             extension: Some(number.into()),
             name: "softphone".into(),
             all_calls: false,

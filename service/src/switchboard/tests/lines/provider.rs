@@ -15,7 +15,7 @@ use super::super::{
     town::{Phone, Town},
 };
 use crate::{
-    accounts::{Account, Kept, Outside, Plan, Reach, Register, Server, Tls},
+    accounts::{Account, Holder, Kept, Outside, Plan, Reach, Register, Server, Tls},
     providers::word::{CallerId, ContactAddress, Offered},
     switchboard::{
         Inner,
@@ -27,7 +27,7 @@ use crate::{
 pub(super) const PASSWORD: &str = "the right one";
 
 /// An account of alice at a provider.
-pub(super) fn account(name: &str, host: &str) -> Plan {
+pub(in super::super) fn account(name: &str, host: &str) -> Plan {
     Plan {
         id: name.into(),
         title: name.into(),
@@ -51,7 +51,7 @@ pub(super) fn account(name: &str, host: &str) -> Plan {
     }
 }
 
-pub(super) fn outside(host: &str) -> Outside {
+pub(in super::super) fn outside(host: &str) -> Outside {
     Outside {
         user: Some("alice".into()),
         domain: host.parse().unwrap(),
@@ -88,7 +88,7 @@ pub(super) fn outside(host: &str) -> Outside {
 }
 
 /// The exchange of a plan.
-pub(super) fn of(plan: &mut Plan) -> &mut Outside {
+pub(in super::super) fn of(plan: &mut Plan) -> &mut Outside {
     match &mut plan.reach {
         Reach::Account(outside) | Reach::Trunk { outside, .. } => outside,
         Reach::Gateway(_) => panic!("a gateway leads to no exchange"),
@@ -97,12 +97,12 @@ pub(super) fn of(plan: &mut Plan) -> &mut Outside {
 
 impl Town {
     /// A provider at one address.
-    pub(super) fn provider(&mut self, host: &str, at: &str) -> Phone {
+    pub(in super::super) fn provider(&mut self, host: &str, at: &str) -> Phone {
         self.provider_at(host, &[at])[0]
     }
 
     /// A provider with several servers, the best first.
-    pub(super) fn provider_at(&mut self, host: &str, at: &[&str]) -> Vec<Phone> {
+    pub(in super::super) fn provider_at(&mut self, host: &str, at: &[&str]) -> Vec<Phone> {
         let at: Vec<SocketAddr> = at.iter().map(|at| at.parse().unwrap()).collect();
         let places = at.iter().map(|at| (Transport::Udp, *at)).collect();
         self.names.insert(host.to_owned(), places);
@@ -110,11 +110,20 @@ impl Town {
     }
 
     /// Makes an account, whose password is in the keyring.
-    pub(super) fn sign_up(&mut self, plan: Plan) {
+    pub(in super::super) fn sign_up(&mut self, plan: Plan) {
+        self.sign_up_for(plan, Holder::User);
+    }
+
+    /// The same, for somebody.
+    pub(in super::super) fn sign_up_for(&mut self, mut plan: Plan, holder: Holder) {
+        if holder.is_program() {
+            plan.users = Users::ItsProgram;
+        }
         let name = plan.id.to_string();
         self.keyring.entry(name).or_insert_with(|| Ok(Secret::new(PASSWORD)));
         let now = self.time();
         let account = Account {
+            holder,
             plan: Arc::new(plan),
             answers: BTreeMap::new(),
             settings: BTreeMap::new(),
@@ -125,21 +134,21 @@ impl Town {
     }
 
     /// Takes an account away.
-    pub(super) fn sign_off(&mut self, account: &str) {
+    pub(in super::super) fn sign_off(&mut self, account: &str) {
         let now = self.time();
         self.board.account_gone(now, account);
         self.collect();
     }
 
     /// Somebody gives the password of an account.
-    pub(super) fn give_password(&mut self, account: &str, password: &str) {
+    pub(in super::super) fn give_password(&mut self, account: &str, password: &str) {
         let secret = Ok(Secret::new(password));
         self.come_in(Inner::Secret { account: account.into(), secret });
         self.collect();
     }
 
     /// The next REGISTER, which comes within so many seconds.
-    pub(super) fn next_register(&mut self, provider: Phone, seconds: u64) -> Text {
+    pub(in super::super) fn next_register(&mut self, provider: Phone, seconds: u64) -> Text {
         for _ in 0..seconds {
             if let Some(register) = self.find(provider, |text| text.kind() == "REGISTER") {
                 return register;
@@ -150,7 +159,7 @@ impl Town {
     }
 
     /// Challenges a request, and gives the one that answers.
-    pub(super) fn challenge(&mut self, provider: Phone, request: &Text) -> Text {
+    pub(in super::super) fn challenge(&mut self, provider: Phone, request: &Text) -> Text {
         let more = [
             "WWW-Authenticate: Digest realm=\"provider\", nonce=\"n1\", qop=\"auth\", algorithm=MD5",
         ];
@@ -160,13 +169,13 @@ impl Town {
     }
 
     /// Grants a REGISTER.
-    pub(super) fn grant(&mut self, provider: Phone, register: &Text, seconds: u32) {
+    pub(in super::super) fn grant(&mut self, provider: Phone, register: &Text, seconds: u32) {
         let contact = format!("Contact: <{}>;expires={seconds}", register.address("Contact"));
         self.respond(provider, register, "200 OK", "p", &[&contact], "");
     }
 
     /// The account registers there, with its password; gives the REGISTER that was granted.
-    pub(super) fn let_in(&mut self, provider: Phone) -> Text {
+    pub(in super::super) fn let_in(&mut self, provider: Phone) -> Text {
         let register = self.expect(provider, "REGISTER");
         assert_eq!(register.header("Authorization"), "", "nobody asked for a password yet");
         let register = self.challenge(provider, &register);
@@ -176,7 +185,7 @@ impl Town {
     }
 
     /// The latest that was told of a line.
-    pub(super) fn line(&self, account: &str) -> &AccountView {
+    pub(in super::super) fn line(&self, account: &str) -> &AccountView {
         let told = self.notices.iter().rev().find_map(|notice| match notice {
             Notice::Account(view) if view.id == account => Some(&**view),
             _ => None,
@@ -186,7 +195,7 @@ impl Town {
 }
 
 /// Whether the Authorization of a request is that of alice with this password.
-pub(super) fn is_right(request: &Text, password: &str) -> bool {
+pub(in super::super) fn is_right(request: &Text, password: &str) -> bool {
     use super::super::digest::{hex_md5, parameter};
     let value = request.header("Authorization");
     let of = |name| parameter(value, name);

@@ -204,6 +204,7 @@ fn only_an_available_program_rings_and_one_for_all_calls_rings_for_everybody() {
     );
 
     let endpoint = NewEndpoint {
+        account: None,
         extension: Some("101".into()),
         name: String::new(),
         all_calls: true,
