@@ -8,12 +8,16 @@
 mod methods;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
-use sipwitch_dbus_interfaces::names::{BUS_NAME, ENDPOINT_INTERFACE};
-use zbus::{Message, message::Type, zvariant::OwnedObjectPath};
+use sipwitch_dbus_interfaces::names::{ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE};
+use zbus::{
+    Message,
+    message::Type,
+    zvariant::{OwnedObjectPath, OwnedValue},
+};
 
 use crate::{
     connection::{Connection, Outcome, Reason},
@@ -124,6 +128,13 @@ impl Bridge {
         let Some((id, awaited)) = awaited else { return };
         match awaited {
             Awaited::Nothing => return,
+            Awaited::UnwantedAccount => {
+                let path: service::Answer<OwnedObjectPath> = service::read(message);
+                if let Ok(path) = path {
+                    self.outbox.remove_account(&path);
+                }
+                return;
+            }
             Awaited::UnwantedPhone => {
                 let path: service::Answer<OwnedObjectPath> = service::read(message);
                 if let Ok(path) = path {
@@ -153,8 +164,17 @@ impl Bridge {
             Awaited::Phone => {
                 let path: service::Answer<OwnedObjectPath> = service::read(message);
                 let sender = header.sender().map(ToString::to_string).unwrap_or_default();
-                connection.phone_known(path.map(|path| path.to_string()), &sender, outbox)
+                connection.phone_known(path.map(|path| path.to_string()), &sender, outbox, now)
             }
+            Awaited::Account => {
+                let path: service::Answer<OwnedObjectPath> = service::read(message);
+                let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+                connection.account_known(path.map(|path| path.to_string()), &sender, outbox)
+            }
+            Awaited::AccountStands => {
+                connection.account_stands(service::read(message), outbox, now)
+            }
+            Awaited::PasswordTaken => connection.password_taken(service::read(message), outbox),
             Awaited::ExtensionNumber => {
                 connection.extension_number_known(service::read(message), outbox)
             }
@@ -176,6 +196,7 @@ impl Bridge {
             }
             Awaited::Nothing
             | Awaited::UnwantedPhone
+            | Awaited::UnwantedAccount
             | Awaited::ManagerName
             | Awaited::ConnectionName(_) => Outcome::GoesOn,
         };
@@ -213,6 +234,9 @@ impl Bridge {
                 }
             }
         }
+        if header.member().is_some_and(|member| member == "PropertiesChanged") {
+            self.account_changed(message, now);
+        }
         let is_for_phone = header.interface().is_some_and(|name| name == ENDPOINT_INTERFACE);
         if is_for_phone {
             let path = header.path().map(ToString::to_string).unwrap_or_default();
@@ -224,7 +248,32 @@ impl Bridge {
             if let Some((connection, outbox)) = id.and_then(|id| self.connection(id)) {
                 connection.told(&member, message, outbox, now);
                 self.debug.note(&mut self.outbox, format!("the service said {member}"));
+                // An account that was lost meanwhile was kept for the sake of what talked.
+                if let Some((connection, outbox)) = id.and_then(|id| self.connection(id)) {
+                    let outcome = connection.settle(outbox, now);
+                    if let Some(id) = id {
+                        self.after(id, outcome);
+                    }
+                }
             }
+        }
+    }
+
+    /// The service says that an account is different.
+    fn account_changed(&mut self, message: &Message, now: Instant) {
+        let header = message.header();
+        let path = header.path().map(ToString::to_string).unwrap_or_default();
+        let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+        let is_its = |connection: &Connection| connection.is_our_account(&path, &sender);
+        let id = self.connections.iter().find(|(_, one)| is_its(one)).map(|(id, _)| *id);
+        let changed: Result<(String, HashMap<String, OwnedValue>, Vec<String>), _> =
+            message.body().deserialize();
+        if let (Some(id), Ok((interface, changed, _))) = (id, changed)
+            && interface == ACCOUNT_INTERFACE
+            && let Some((connection, outbox)) = self.connection(id)
+        {
+            let outcome = connection.account_stands(Ok(changed), outbox, now);
+            self.after(id, outcome);
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The connection: from `RequestConnection` to `Disconnect`.
 
+mod account;
 mod addressing;
 mod aliasing;
 mod calls;
@@ -38,11 +39,13 @@ use crate::{
     identifier,
     object::ConnectionId,
     outbox::Outbox,
-    protocol::{CONNECTION_INTERFACES, classes, names, statuses},
+    parameters::ProviderAccount,
+    protocol::{CONNECTION_INTERFACES, Protocol, classes, names, statuses},
     reply::{Map, Reply},
     service::{self, Answer, Refused},
     text::Text,
 };
+use account::Provider;
 
 /// Connection_Status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +65,59 @@ pub(crate) enum Reason {
     NoneSpecified = 0,
     /// Somebody wanted it.
     Requested = 1,
-    /// The service cannot be reached: Mission Control tries again by itself.
+    /// The service or the provider cannot be reached: Mission Control tries again by itself.
     NetworkError = 2,
+    /// The provider does not believe who we are: Mission Control does not try again.
+    AuthenticationFailed = 3,
+}
+
+/// Why a connection cannot be, or not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    error: Name,
+    reason: Reason,
+    words: String,
+    /// The error of the service, for debuggers.
+    debug: String,
+}
+
+impl Fault {
+    fn new(error: Name, reason: Reason, words: impl Into<String>) -> Self {
+        Self { error, reason, words: words.into(), debug: String::new() }
+    }
+
+    /// What an error of the service means.
+    fn of(refused: &Refused) -> Self {
+        let (error, reason) = match refused.of_service() {
+            Some("LimitReached") => (Name::ServiceBusy, Reason::NoneSpecified),
+            Some("BadValue") => (Name::InvalidArgument, Reason::NoneSpecified),
+            Some("Stopping") | None => (Name::NetworkError, Reason::NetworkError),
+            Some(_) => (Name::ServiceConfused, Reason::NoneSpecified),
+        };
+        let (words, debug) = (refused.words.clone(), refused.name.clone());
+        Self { error, reason, words, debug }
+    }
+
+    /// What the service says that cannot be.
+    fn confused(words: String) -> Self {
+        Self::new(Name::ServiceConfused, Reason::NoneSpecified, words)
+    }
+}
+
+/// What a connection is.
+#[derive(Debug)]
+enum Kind {
+    /// A phone of the house.
+    House,
+    /// The phone of an account at a provider.
+    Provider(Box<Provider>),
 }
 
 /// The connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     id: ConnectionId,
+    kind: Kind,
     status: Status,
     handles: Handles,
     self_handle: u32,
@@ -105,10 +153,11 @@ pub(crate) enum Outcome {
 }
 
 impl Connection {
-    /// A connection that waits for `Connect`.
+    /// A connection to the house, which waits for `Connect`.
     pub(crate) fn new(id: ConnectionId) -> Self {
         Self {
             id,
+            kind: Kind::House,
             status: Status::Disconnected,
             handles: Handles::default(),
             self_handle: 0,
@@ -130,6 +179,28 @@ impl Connection {
     /// Whether a signal from this sender is the service's word.
     pub(crate) fn is_service(&self, sender: &str) -> bool {
         self.phone.as_ref().is_some_and(|(_, owner)| owner == sender)
+    }
+
+    /// A connection to a provider, which waits for `Connect`. Who we are there is known.
+    pub(crate) fn to_provider(id: ConnectionId, given: ProviderAccount) -> Self {
+        let mut connection = Self::new(id);
+        connection.domain.clone_from(&given.domain);
+        let own = connection.normal(&given.address()).unwrap_or_else(|_| given.address());
+        // The first handle is never refused.
+        connection.self_handle = connection.handles.of(&own).unwrap_or_default();
+        if !given.alias.is_empty() {
+            connection.aliases.insert(connection.self_handle, given.alias.clone());
+        }
+        connection.kind = Kind::Provider(Box::new(Provider::new(given)));
+        connection
+    }
+
+    /// The one way in which a contact is written.
+    fn normal(&self, id: &str) -> Result<String, Error> {
+        match self.id.protocol() {
+            Protocol::Tel => identifier::normal(id, &self.domain),
+            Protocol::Sip => identifier::normal_at(id, &self.domain),
+        }
     }
 
     /// Whether a signal from this sender about this object is the service's word to us.
@@ -210,7 +281,10 @@ impl Connection {
         }
         self.change_status(Status::Connecting, Reason::Requested, outbox);
         outbox.watch_service(true);
-        outbox.register();
+        match &self.kind {
+            Kind::House => outbox.register(),
+            Kind::Provider(provider) => outbox.add_account(&provider.given.properties()),
+        }
     }
 
     fn change_status(&mut self, status: Status, reason: Reason, outbox: &mut Outbox) {
@@ -235,14 +309,17 @@ impl Connection {
         answer: Answer<String>,
         sender: &str,
         outbox: &mut Outbox,
+        now: Instant,
     ) -> Outcome {
         match answer {
             Ok(path) => {
-                outbox.ask_extension_number(&path);
+                if matches!(self.kind, Kind::House) {
+                    outbox.ask_extension_number(&path);
+                }
                 self.phone = Some((path, sender.to_owned()));
-                Outcome::GoesOn
+                self.settle(outbox, now)
             }
-            Err(refused) => self.fail(&refused, outbox),
+            Err(refused) => self.fail(&Fault::of(&refused), outbox),
         }
     }
 
@@ -255,16 +332,15 @@ impl Connection {
         let number = match answer.map(|value| value.downcast_ref::<String>()) {
             Ok(Ok(number)) => number,
             Ok(Err(error)) => {
-                return self
-                    .fail(&Refused { name: String::new(), words: error.to_string() }, outbox);
+                return self.fail(&Fault::confused(error.to_string()), outbox);
             }
-            Err(refused) => return self.fail(&refused, outbox),
+            Err(refused) => return self.fail(&Fault::of(&refused), outbox),
         };
         let identifier = identifier::normal(&number, "").unwrap_or(number);
         match self.handles.of(&identifier) {
             Ok(handle) => self.self_handle = handle,
             Err(error) => {
-                return self.fail(&Refused { name: String::new(), words: error.words }, outbox);
+                return self.fail(&Fault::confused(error.words), outbox);
             }
         }
         outbox.ask_extension(&ObjectName::Extension(identifier).path());
@@ -279,7 +355,7 @@ impl Connection {
     ) -> Outcome {
         let extension = match answer {
             Ok(extension) => extension,
-            Err(refused) => return self.fail(&refused, outbox),
+            Err(refused) => return self.fail(&Fault::of(&refused), outbox),
         };
         let name = service::text(&extension, "Name");
         if !name.is_empty() {
@@ -298,7 +374,7 @@ impl Connection {
         outbox: &mut Outbox,
     ) -> Outcome {
         if let Err(refused) = answer {
-            return self.fail(&refused, outbox);
+            return self.fail(&Fault::of(&refused), outbox);
         }
         if self.status == Status::Connecting {
             let id = self.self_id().to_owned();
@@ -318,18 +394,13 @@ impl Connection {
     }
 
     /// The connection cannot be, or not go on: says why, and ends.
-    fn fail(&mut self, refused: &Refused, outbox: &mut Outbox) -> Outcome {
-        let (error, reason) = match refused.of_service() {
-            Some("LimitReached") => (Name::ServiceBusy, Reason::NoneSpecified),
-            Some("Stopping") | None => (Name::NetworkError, Reason::NetworkError),
-            Some(_) => (Name::ServiceConfused, Reason::NoneSpecified),
-        };
+    fn fail(&mut self, fault: &Fault, outbox: &mut Outbox) -> Outcome {
         let mut details = Map::new();
-        details.insert("server-message".into(), refused.words.clone().into());
-        details.insert("debug-message".into(), refused.name.clone().into());
-        let values = (error.as_str().to_owned(), details);
+        details.insert("server-message".into(), fault.words.clone().into());
+        details.insert("debug-message".into(), fault.debug.clone().into());
+        let values = (fault.error.as_str().to_owned(), details);
         outbox.signal(&self.id.path(), &CONNECTION, "ConnectionError", values);
-        self.leave(reason, outbox);
+        self.leave(fault.reason, outbox);
         Outcome::Over
     }
 
@@ -341,8 +412,9 @@ impl Connection {
         }
         self.close_calls(Some(&CallReason::service_gone()), outbox, now);
         self.phone = None;
-        let words = "the service has left the bus".to_owned();
-        self.fail(&Refused { name: String::new(), words }, outbox)
+        self.account_gone();
+        let words = "the service has left the bus";
+        self.fail(&Fault::new(Name::NetworkError, Reason::NetworkError, words), outbox)
     }
 
     /// Ends the connection; it is of no use afterwards.
@@ -355,6 +427,7 @@ impl Connection {
         if let Some((phone, _)) = self.phone.take() {
             outbox.unregister(&phone);
         }
+        self.leave_account(outbox);
         outbox.watch_service(false);
         if self.roster.is_watched() {
             outbox.watch_house(false);

@@ -4,6 +4,7 @@
 //! What is said of us (introspection, `Interfaces`, the .manager file) and what is taken from others
 //! are both held to these tables, so that neither can say what the other does not do.
 
+pub(crate) mod authentication;
 pub(crate) mod call;
 pub(crate) mod connection;
 pub(crate) mod manager;

@@ -39,6 +39,10 @@ macro_rules! names {
 }
 
 names! {
+    /// The provider does not believe who we are, or the user did not say.
+    AuthenticationFailed,
+    /// The user gave up.
+    Cancelled,
     /// The connection is not, or no more, connected.
     Disconnected,
     /// A value that cannot be: correct it.

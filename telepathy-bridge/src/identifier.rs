@@ -36,6 +36,28 @@ pub(crate) fn normal(text: &str, domain: &str) -> Result<String, Error> {
     Ok(contact.to_string())
 }
 
+/// The normal form of what a client of a provider writes: a name is one at the provider's domain, and
+/// stays as it is written there; a number is a number, with that domain or without.
+///
+/// # Errors
+/// `InvalidHandle`, with what is wrong.
+pub(crate) fn normal_at(text: &str, domain: &str) -> Result<String, Error> {
+    let contact: Contact =
+        text.parse().map_err(|error| Name::InvalidHandle.because(format!("{error}")))?;
+    Ok(match contact {
+        Contact::Name(_) => format!("sip:{}@{domain}", text.trim()),
+        Contact::Sip(address)
+            if address.port.is_none() && address.host.eq_ignore_ascii_case(domain) =>
+        {
+            match address.user.parse() {
+                Ok(Contact::Number(number)) => number.as_str().to_owned(),
+                _ => address.to_string(),
+            }
+        }
+        Contact::Number(_) | Contact::Service(_) | Contact::Sip(_) => contact.to_string(),
+    })
+}
+
 /// The normal form of an address with a scheme, for `NormalizeContactURI`.
 ///
 /// # Errors

@@ -25,6 +25,8 @@ mod introspection;
 mod manager_file;
 mod object;
 mod outbox;
+mod parameters;
+mod password;
 mod protocol;
 mod reply;
 mod run;

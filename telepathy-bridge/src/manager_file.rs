@@ -18,7 +18,10 @@ pub(crate) fn text() -> String {
         "# Made by `telepathy-sipwitch --print-manager-file`; a test compares.\n\
          [ConnectionManager]\nInterfaces=\n\n",
     );
-    for protocol in Protocol::ALL {
+    for (number, protocol) in Protocol::ALL.iter().enumerate() {
+        if number > 0 {
+            text.push('\n');
+        }
         write_protocol(&mut text, *protocol);
     }
     for (number, class) in CLASSES.iter().enumerate() {
@@ -37,12 +40,19 @@ fn write_protocol(text: &mut String, protocol: Protocol) {
         // A String takes everything.
         let _ = writeln!(text, "{key}={value}");
     };
+    for parameter in protocol.parameters() {
+        let (name, words) = (parameter.name, parameter.words());
+        line(&format!("param-{name}"), &format!("{}{words}", parameter.signature()));
+        if let Some(usual) = parameter.usual() {
+            line(&format!("default-{name}"), &usual);
+        }
+    }
     line("EnglishName", protocol.english_name());
     line("Icon", protocol.icon());
     line("VCardField", protocol.vcard_field());
     line("Interfaces", &interfaces(PROTOCOL_INTERFACES));
     line("ConnectionInterfaces", &interfaces(CONNECTION_INTERFACES));
-    line("AuthenticationTypes", "");
+    line("AuthenticationTypes", &interfaces(protocol.authentication()));
     line("AddressableVCardFields", &list(VCARD_FIELDS));
     line("AddressableURISchemes", &list(SCHEMES));
     for status in STATUSES {

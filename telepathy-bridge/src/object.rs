@@ -146,6 +146,11 @@ pub(crate) fn text_path(number: u32) -> String {
     channel_path("text", number)
 }
 
+/// The path of the channel of this number that asks for a password.
+pub(crate) fn password_path(number: u32) -> String {
+    channel_path("password", number)
+}
+
 fn channel_path(kind: &str, number: u32) -> String {
     let connection = ConnectionId::of_channel(number).path();
     format!("{connection}/{kind}{}", number & CHANNEL_MASK)
@@ -164,6 +169,8 @@ pub(crate) enum Object {
     Connection(ConnectionId),
     /// The channel for texts of this number.
     Text(u32),
+    /// The channel of this number that asks for a password.
+    Password(u32),
     /// A part of the call of this number.
     Call(u32, Part),
 }
@@ -185,6 +192,9 @@ impl Object {
                 if let Some(number) = below.strip_prefix("text") {
                     return number.parse().ok().map(|n| Self::Text(connection.channel(n)));
                 }
+                if let Some(number) = below.strip_prefix("password") {
+                    return number.parse().ok().map(|n| Self::Password(connection.channel(n)));
+                }
                 let (call, part) = Part::read(below)?;
                 Self::Call(connection.channel(call), part)
             }
@@ -202,6 +212,7 @@ impl Object {
             Self::Debug => vec![&DEBUG],
             Self::Connection(_) => with(&CONNECTION, CONNECTION_INTERFACES),
             Self::Text(_) => crate::text::interfaces(),
+            Self::Password(_) => crate::password::interfaces(),
             Self::Call(_, Part::Channel) => std::iter::once(&CHANNEL)
                 .chain([&CALL])
                 .chain(CALL_INTERFACES.iter().copied())

@@ -128,6 +128,7 @@ impl Outbox {
         for (of, awaited) in self.awaited.values_mut().filter(|(of, _)| *of == connection) {
             *awaited = match awaited {
                 Awaited::Phone | Awaited::UnwantedPhone => Awaited::UnwantedPhone,
+                Awaited::Account | Awaited::UnwantedAccount => Awaited::UnwantedAccount,
                 _ => Awaited::Nothing,
             };
             *of = ConnectionId::HOUSE;

@@ -8,6 +8,7 @@ use zbus::zvariant::Value;
 use crate::{
     definition::{
         Interface,
+        authentication::SASL,
         call::CALL,
         connection::{
             ADDRESSING, ALIASING, CONTACT_CAPABILITIES, CONTACT_INFO, CONTACT_LIST, CONTACTS,
@@ -19,6 +20,7 @@ use crate::{
     error::{Error, Name},
     identifier::{SCHEMES, VCARD_FIELDS},
     object::MANAGER_PATH,
+    parameters::Parameter,
     reply::Map,
 };
 
@@ -40,7 +42,7 @@ pub(crate) enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub(crate) const ALL: &'static [Self] = &[Self::Tel];
+    pub(crate) const ALL: &'static [Self] = &[Self::Tel, Self::Sip];
 
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
@@ -76,6 +78,14 @@ impl Protocol {
         match self {
             Self::Tel => "tel",
             Self::Sip => "x-sip",
+        }
+    }
+
+    /// How a connection asks who the user is.
+    pub(crate) const fn authentication(self) -> &'static [&'static Interface] {
+        match self {
+            Self::Tel => &[],
+            Self::Sip => &[&SASL],
         }
     }
 
@@ -204,27 +214,6 @@ pub(crate) fn names(interfaces: &[&Interface]) -> Vec<String> {
     interfaces.iter().map(|interface| interface.name.to_owned()).collect()
 }
 
-/// Parameters of the protocol: there are none, so that an account needs nothing from the user.
-pub(crate) fn parameters() -> Vec<(String, u32, String, Value<'static>)> {
-    Vec::new()
-}
-
-/// Holds the parameters of an account against those there are.
-///
-/// # Errors
-/// `InvalidArgument` for every one, since there are none.
-pub(crate) fn check_parameters(
-    given: &HashMap<String, zbus::zvariant::OwnedValue>,
-) -> Result<(), Error> {
-    match given.keys().next() {
-        Some(key) => {
-            let words = format!("{key:?} is no parameter of the protocol tel");
-            Err(Name::InvalidArgument.because(words))
-        }
-        None => Ok(()),
-    }
-}
-
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -237,13 +226,15 @@ pub(crate) fn property(
 ) -> Option<Value<'static>> {
     Some(match (interface.name, name) {
         (i, "Interfaces") if i == PROTOCOL.name => names(PROTOCOL_INTERFACES).into(),
-        (i, "Parameters") if i == PROTOCOL.name => parameters().into(),
+        (i, "Parameters") if i == PROTOCOL.name => {
+            protocol.parameters().iter().map(Parameter::value).collect::<Vec<_>>().into()
+        }
         (i, "ConnectionInterfaces") if i == PROTOCOL.name => names(CONNECTION_INTERFACES).into(),
         (i, "RequestableChannelClasses") if i == PROTOCOL.name => classes().into(),
         (i, "VCardField") if i == PROTOCOL.name => protocol.vcard_field().into(),
         (i, "EnglishName") if i == PROTOCOL.name => protocol.english_name().into(),
         (i, "Icon") if i == PROTOCOL.name => protocol.icon().into(),
-        (i, "AuthenticationTypes") if i == PROTOCOL.name => Vec::<String>::new().into(),
+        (i, "AuthenticationTypes") if i == PROTOCOL.name => names(protocol.authentication()).into(),
         (i, "AddressableVCardFields") if i == PROTOCOL_ADDRESSING.name => {
             owned(VCARD_FIELDS).into()
         }

@@ -5,14 +5,22 @@ use std::collections::HashMap;
 
 use sipwitch_dbus_interfaces::{
     names::{
-        BUS_NAME, ENDPOINT_INTERFACE, EXTENSION_INTERFACE, PHONE_INTERFACE, ROOT,
-        SIPWITCH_INTERFACE,
+        ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE, EXTENSION_INTERFACE, PHONE_INTERFACE,
+        ROOT, SIPWITCH_INTERFACE,
     },
-    wire::{EndpointDialOptions, EndpointOptions, HangUpOptions, NoOptions, RejectOptions},
+    wire::{
+        AccountProperties, EndpointDialOptions, EndpointOptions, HangUpOptions, NoOptions,
+        RejectOptions,
+    },
 };
-use zbus::{Message, message::Type, zvariant::OwnedValue};
+use zbus::{
+    Message,
+    message::Type,
+    zvariant::{OwnedObjectPath, OwnedValue},
+};
 
 use crate::{
+    bridge::path,
     outbox::{Outbox, Whom},
     text::Sent,
 };
@@ -44,6 +52,14 @@ pub(crate) enum Awaited {
     Domain,
     /// We are a phone.
     Phone,
+    /// The account is there.
+    Account,
+    /// The account is there, and nobody wants it any more.
+    UnwantedAccount,
+    /// How the account stands.
+    AccountStands,
+    /// The service has the password.
+    PasswordTaken,
     /// We are a phone, and nobody wants that any more.
     UnwantedPhone,
     /// Whose phone we are.
@@ -140,6 +156,56 @@ impl Outbox {
             ..EndpointOptions::default()
         };
         self.ask(&SERVICE, "RegisterEndpoint", &options, Awaited::Phone);
+    }
+
+    /// Becomes the phone of an account.
+    pub(crate) fn register_at(&mut self, account: &str) {
+        let options = EndpointOptions {
+            account: Some(OwnedObjectPath::from(path(account))),
+            name: Some(NAME.into()),
+            anchored: Some(true),
+            ..EndpointOptions::default()
+        };
+        self.ask(&SERVICE, "RegisterEndpoint", &options, Awaited::Phone);
+    }
+
+    /// Has an account made.
+    pub(crate) fn add_account(&mut self, account: &AccountProperties) {
+        self.ask(&SERVICE, "AddAccount", account, Awaited::Account);
+    }
+
+    /// Wants to hear how an account fares, or not any more.
+    pub(crate) fn watch_account(&mut self, account: &str, watch: bool) {
+        let rule = format!(
+            "type='signal',sender='{BUS_NAME}',interface='{PROPERTIES}',\
+             member='PropertiesChanged',path='{account}',arg0='{ACCOUNT_INTERFACE}'"
+        );
+        let method = if watch { "AddMatch" } else { "RemoveMatch" };
+        self.ask(&BUS, method, &rule, Awaited::Nothing);
+    }
+
+    /// Asks how an account stands.
+    pub(crate) fn ask_account(&mut self, account: &str) {
+        let whom = Whom { name: BUS_NAME, path: account, interface: PROPERTIES };
+        self.ask(&whom, "GetAll", &ACCOUNT_INTERFACE, Awaited::AccountStands);
+    }
+
+    /// Gives the password of an account.
+    pub(crate) fn set_password(&mut self, account: &str, password: &str) {
+        let whom = Whom { name: BUS_NAME, path: account, interface: ACCOUNT_INTERFACE };
+        self.ask(&whom, "SetPassword", &password, Awaited::PasswordTaken);
+    }
+
+    /// Wants an account tried once more.
+    pub(crate) fn try_again(&mut self, account: &str) {
+        let whom = Whom { name: BUS_NAME, path: account, interface: ACCOUNT_INTERFACE };
+        self.ask(&whom, "TryAgain", &(), Awaited::Nothing);
+    }
+
+    /// Wants an account no more.
+    pub(crate) fn remove_account(&mut self, account: &str) {
+        let whom = Whom { name: BUS_NAME, path: account, interface: ACCOUNT_INTERFACE };
+        self.ask(&whom, "Remove", &(), Awaited::Nothing);
     }
 
     /// Is no phone any more.

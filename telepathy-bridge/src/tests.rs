@@ -6,4 +6,5 @@ mod connection;
 mod desk;
 mod house;
 mod manager;
+mod providers;
 mod texts;

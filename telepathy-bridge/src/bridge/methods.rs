@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Name},
     identifier, introspection,
     object::{ConnectionId, DEBUG_PATH, MANAGER_PATH, Object},
+    parameters::{Parameter, ProviderAccount},
     protocol::{self, Protocol},
     reply::{Map, Reply, arguments},
     service::Awaited,
@@ -112,7 +113,7 @@ impl Bridge {
     ) -> Result<Reply, Error> {
         match object {
             Object::Manager => self.manager_method(name, call),
-            Object::Protocol(_) => protocol_method(interface, name, call),
+            Object::Protocol(protocol) => protocol_method(protocol, interface, name, call),
             Object::Debug => Ok(Reply::of((self.debug.messages(),))),
             Object::Connection(id) if name == "Disconnect" => {
                 self.disconnect(id, now);
@@ -126,6 +127,14 @@ impl Bridge {
                 Some((connection, outbox)) => connection.text_method(number, name, call, outbox),
                 None => Err(disconnected()),
             },
+            Object::Password(number) => {
+                let id = ConnectionId::of_channel(number);
+                let (connection, outbox) = self.connection(id).ok_or_else(disconnected)?;
+                let (reply, outcome) =
+                    connection.password_method(number, name, call, outbox, now)?;
+                self.after(id, outcome);
+                Ok(reply)
+            }
             Object::Call(number, part) => match self.connection(ConnectionId::of_channel(number)) {
                 Some((connection, outbox)) => {
                     let method = (interface, name);
@@ -143,25 +152,52 @@ impl Bridge {
                 Ok(Reply::of((names.collect::<Vec<String>>(),)))
             }
             "GetParameters" => {
-                Protocol::named(&arguments::<String>(call)?)?;
-                Ok(Reply::of((protocol::parameters(),)))
+                let protocol = Protocol::named(&arguments::<String>(call)?)?;
+                let all = protocol.parameters().iter().map(Parameter::value);
+                Ok(Reply::of((all.collect::<Vec<_>>(),)))
             }
             "RequestConnection" => {
                 let (wanted, parameters): (String, HashMap<String, OwnedValue>) = arguments(call)?;
-                Protocol::named(&wanted)?;
-                protocol::check_parameters(&parameters)?;
-                let id = ConnectionId::HOUSE;
-                if self.connections.contains_key(&id) || self.making.contains_key(&id) {
-                    let words = "there is a connection already: there is one house";
-                    return Err(Name::NotAvailable.because(words));
-                }
-                self.making.insert(id, Connection::new(id));
+                let protocol = Protocol::named(&wanted)?;
+                protocol.check(&parameters)?;
+                let (id, connection) = self.new_connection(protocol, &parameters)?;
+                self.making.insert(id, connection);
                 self.outbox.asks_for(id);
                 let awaited = Awaited::ConnectionName(call.clone());
                 self.outbox.take_name(&id.bus_name(), awaited);
                 Ok(Reply::Later)
             }
             _ => Err(Name::NotImplemented.because(format!("{name} is not served"))),
+        }
+    }
+
+    fn new_connection(
+        &self,
+        protocol: Protocol,
+        parameters: &HashMap<String, OwnedValue>,
+    ) -> Result<(ConnectionId, Connection), Error> {
+        let not_available = |words: String| Err(Name::NotAvailable.because(words));
+        let is_taken =
+            |id: &ConnectionId| self.connections.contains_key(id) || self.making.contains_key(id);
+        match protocol {
+            Protocol::Tel if is_taken(&ConnectionId::HOUSE) => {
+                not_available("there is a connection already: there is one house".into())
+            }
+            Protocol::Tel => Ok((ConnectionId::HOUSE, Connection::new(ConnectionId::HOUSE))),
+            Protocol::Sip => {
+                let given = ProviderAccount::read(parameters)?;
+                let address = given.address();
+                let mut all = self.connections.values().chain(self.making.values());
+                if all.any(|other| other.account_address().as_ref() == Some(&address)) {
+                    return not_available(format!("{address} has a connection already"));
+                }
+                match ConnectionId::OF_PROVIDERS.into_iter().find(|id| !is_taken(id)) {
+                    Some(id) => Ok((id, Connection::to_provider(id, given))),
+                    None => {
+                        not_available("there are as many connections as can be: end one".into())
+                    }
+                }
+            }
         }
     }
 
@@ -183,6 +219,10 @@ impl Bridge {
             Object::Text(number) => {
                 let connection = self.connections.get(&ConnectionId::of_channel(number))?;
                 connection.text(number)?.property(name)
+            }
+            Object::Password(number) => {
+                let connection = self.connections.get(&ConnectionId::of_channel(number))?;
+                connection.password().filter(|asked| asked.number() == number)?.property(name)
             }
             Object::Call(number, part) => {
                 let connection = self.connections.get(&ConnectionId::of_channel(number))?;
@@ -275,11 +315,20 @@ fn disconnected() -> Error {
     Name::Disconnected.because("there is no connection")
 }
 
-fn protocol_method(interface: &Interface, name: &str, call: &Message) -> Result<Reply, Error> {
+fn protocol_method(
+    protocol: Protocol,
+    interface: &Interface,
+    name: &str,
+    call: &Message,
+) -> Result<Reply, Error> {
     match (interface.name, name) {
         (i, "IdentifyAccount") if i == PROTOCOL.name => {
-            protocol::check_parameters(&arguments(call)?)?;
-            Ok(Reply::of((protocol::ACCOUNT_ID,)))
+            let parameters: HashMap<String, OwnedValue> = arguments(call)?;
+            protocol.check(&parameters)?;
+            Ok(Reply::of((match protocol {
+                Protocol::Tel => protocol::ACCOUNT_ID.to_owned(),
+                Protocol::Sip => ProviderAccount::read(&parameters)?.address(),
+            },)))
         }
         (i, "NormalizeContact") if i == PROTOCOL.name => {
             Ok(Reply::of((identifier::normal(&arguments::<String>(call)?, "")?,)))

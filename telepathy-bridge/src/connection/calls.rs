@@ -20,9 +20,10 @@ use crate::{
         text::TEXT,
     },
     error::{Error, Name},
-    identifier::{self, ANONYMOUS},
+    identifier::ANONYMOUS,
     object::Part,
     outbox::Outbox,
+    password::Password,
     reply::{Map, Reply},
     service::{Answer, Awaited, read},
     text::Text,
@@ -48,7 +49,8 @@ impl Connection {
     /// The paths of all objects below the connection.
     pub(crate) fn paths(&self) -> Vec<String> {
         let texts = self.texts.values().map(Text::path);
-        self.calls.values().flat_map(Call::paths).chain(texts).collect()
+        let password = self.password().map(Password::path);
+        self.calls.values().flat_map(Call::paths).chain(texts).chain(password).collect()
     }
 
     /// A call by its number.
@@ -56,11 +58,16 @@ impl Connection {
         self.calls.get(&number)
     }
 
+    pub(super) fn has_calls(&self) -> bool {
+        self.calls.values().any(|call| !call.is_ended())
+    }
+
     /// `a(oa{sv})`.
     pub(super) fn channels(&self) -> Vec<(ObjectPath<'static>, Map)> {
         let calls = self.calls.values().map(|call| (path(&call.path()), call.immutable()));
         let texts = self.texts.values().map(|text| (path(&text.path()), text.immutable()));
-        calls.chain(texts).collect()
+        let password = self.password().map(|asked| (path(&asked.path()), asked.immutable()));
+        calls.chain(texts).chain(password).collect()
     }
 
     /// `a(osuu)`.
@@ -291,7 +298,7 @@ impl Connection {
     fn called(&mut self, leg: u64, offer: &[u8], who: IncomingCallInfo, outbox: &mut Outbox) {
         let phone = self.phone.as_ref().map(|(phone, _)| phone.clone()).unwrap_or_default();
         // A handle is wanted even for who does not say who it is.
-        let id = identifier::normal(&who.caller, &self.domain).unwrap_or_else(|_| ANONYMOUS.into());
+        let id = self.normal(&who.caller).unwrap_or_else(|_| ANONYMOUS.into());
         let made = self.handles.of(&id).and_then(|handle| Ok((handle, self.next_call()?)));
         let Ok((handle, number)) = made else {
             outbox.reject(&phone, leg, 480);

@@ -103,7 +103,7 @@ impl Connection {
 
     /// The handle of what a client calls a contact.
     pub(super) fn handle_of(&mut self, id: &str) -> Result<u32, Error> {
-        let normal = identifier::normal(id, &self.domain)?;
+        let normal = self.normal(id)?;
         self.handles.of(&normal)
     }
 

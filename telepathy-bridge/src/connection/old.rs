@@ -7,7 +7,6 @@ use zbus::Message;
 use super::Connection;
 use crate::{
     error::{Error, Name},
-    identifier,
     protocol::{CONNECTION_INTERFACES, names},
     reply::{Reply, arguments},
 };
@@ -57,7 +56,7 @@ impl Connection {
                 contacts_only(kind)?;
                 // All or none: nothing is remembered of a list with a fault in it.
                 let normal: Result<Vec<String>, Error> =
-                    identifiers.iter().map(|id| identifier::normal(id, &self.domain)).collect();
+                    identifiers.iter().map(|id| self.normal(id)).collect();
                 let handles: Result<Vec<u32>, Error> =
                     normal?.iter().map(|id| self.handles.of(id)).collect();
                 Ok(Reply::of((handles?,)))

@@ -10,7 +10,7 @@ use crate::{
     call::Who,
     definition::text::TEXT,
     error::{Error, Name},
-    identifier::{self, ANONYMOUS},
+    identifier::ANONYMOUS,
     outbox::Outbox,
     reply::Reply,
     service::Answer,
@@ -112,7 +112,7 @@ impl Connection {
             return;
         }
         let words = String::from_utf8_lossy(content);
-        let id = identifier::normal(sender, &self.domain).unwrap_or_else(|_| ANONYMOUS.into());
+        let id = self.normal(sender).unwrap_or_else(|_| ANONYMOUS.into());
         let Ok(handle) = self.handles.of(&id) else { return };
         let there = self.texts.values_mut().find(|text| text.target().handle == handle);
         if let Some(text) = there {

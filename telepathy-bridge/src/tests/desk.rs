@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sipwitch_dbus_interfaces::names::{BUS_NAME, ENDPOINT_INTERFACE};
+use sipwitch_dbus_interfaces::names::{ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE};
 use zbus::{
     Message,
     message::Type,
@@ -18,6 +18,8 @@ pub(super) const CONNECTION_PATH: &str = "/org/freedesktop/Telepathy/Connection/
 
 /// The phone that the played service gives us.
 pub(super) const PHONE: &str = "/org/gnutelephony/SipWitch1/phone/7";
+/// The account that the played service makes for us.
+pub(super) const ACCOUNT: &str = "/org/gnutelephony/SipWitch1/account/example_2dorg";
 /// The unique name of the played service.
 pub(super) const SERVICE: &str = ":1.50";
 
@@ -147,6 +149,17 @@ impl Desk {
         found.body().deserialize().unwrap_or_else(|error| panic!("{member}: {error}"))
     }
 
+    /// The service says how our account stands.
+    pub(super) fn account_is(&mut self, state: &str, why: &str) {
+        let changed = HashMap::from([("State", Value::from(state)), ("StateReason", why.into())]);
+        let values = (ACCOUNT_INTERFACE, changed, Vec::<String>::new());
+        let message = Message::signal(ACCOUNT, PROPERTIES, "PropertiesChanged")
+            .and_then(|builder| builder.sender(SERVICE))
+            .and_then(|builder| builder.build(&values))
+            .expect("a message");
+        self.receive(&message);
+    }
+
     /// The bus says that the service has left.
     pub(super) fn service_leaves(&mut self) {
         let message =
@@ -163,7 +176,7 @@ pub(super) const CONNECTION: &str = "org.freedesktop.Telepathy.Connection";
 pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// What the bus and the service answer.
-fn play(call: &Message) -> Option<Message> {
+pub(super) fn play(call: &Message) -> Option<Message> {
     let header = call.header();
     let member = header.member().expect("a call has one").to_string();
     let reply = Message::method_return(&header).expect("a reply");
@@ -201,6 +214,13 @@ fn play(call: &Message) -> Option<Message> {
             other => panic!("nobody knows {other}"),
         },
         "GetManagedObjects" => reply.build(&super::house::objects()),
+        "GetAll" if body.deserialize::<String>().expect("a name") == ACCOUNT_INTERFACE => {
+            let words = Value::from("the provider is being asked");
+            reply.build(&HashMap::from([("State", "registering".into()), ("StateReason", words)]))
+        }
+        "AddAccount" => reply.build(&ObjectPath::from_static_str(ACCOUNT).expect("a path")),
+        "SetPassword" => reply.build(&"memory"),
+        "TryAgain" => reply.build(&()),
         "GetAll" => reply.build(&HashMap::from([("Name", Value::from("Anna"))])),
         "RegisterEndpoint" => reply.build(&ObjectPath::from_static_str(PHONE).expect("a path")),
         _ => return None,
