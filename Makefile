@@ -20,7 +20,7 @@ generated = target/share-$(PROFILE)
 .PHONY: build
 build: ## build the release binaries, man pages and completions that `make install` installs
 	@.ci/need packages build
-	cargo build --profile $(PROFILE) -p sipwitch-service -p sipwitch-cli -p sipwitch-telepathy-bridge -p sipwitch-pam
+	cargo build --profile $(PROFILE) -p sipwitch-service -p sipwitch-cli -p sipwitch-telepathy-bridge -p sipwitch-pam -p sipwitch-digest-service
 	@$(MAKE) --no-print-directory generated
 
 # Man pages and completions come out of the program they describe.
@@ -83,7 +83,7 @@ floors: ## who may use whom, and the house rules for files
 .PHONY: introspection
 introspection: ## what the service says of itself on the bus equals dbus-interfaces/xml
 	@.ci/need tools test
-	cargo nextest run -p sipwitch-service -p sipwitch-dbus-interfaces -E 'test(introspection) + test(xml)'
+	cargo nextest run -p sipwitch-service -p sipwitch-digest-service -p sipwitch-dbus-interfaces -E 'test(introspection) + test(xml)'
 
 .PHONY: fuzz-build
 fuzz-build: ## compile the fuzz targets

@@ -6,6 +6,7 @@ mod digests;
 mod files;
 mod media;
 mod names;
+mod responses;
 
 use std::{
     net::IpAddr,
@@ -38,6 +39,7 @@ pub use self::{
     files::{provider, rules},
     media::description,
     names::names,
+    responses::response,
 };
 
 /// One datagram: it is read or refused, and what we write about it we can read.

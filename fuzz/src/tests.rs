@@ -98,3 +98,8 @@ fn stream() {
 fn uri() {
     run(crate::uri, &["seeds/uri"], 97);
 }
+
+#[test]
+fn response() {
+    run(crate::response, &["seeds/response"], 400);
+}

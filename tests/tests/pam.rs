@@ -356,6 +356,7 @@ fn options_choose_users_and_algorithms() -> Result<()> {
             let count = if options.contains("md5") { 3 } else { 1 };
             ensure!(entry.digests.len() == count, "{options}");
             ensure!((entry.realm.as_str() == "house") == options.contains("house"), "{options}");
+            ensure!(machine.read()?.database.realm() == Some(entry.realm), "{options}");
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sipwitch_dbus_interfaces::digest;
 use toml::Table;
 
 const UNIT: &str = "sipwitch.service";
@@ -47,7 +48,8 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 /// A template as `make install` fills it in.
 fn filled_in(template: &str, bindir: &Path) -> String {
     let text = read(&root().join("data").join(template));
-    text.replace("@bindir@", &bindir.display().to_string())
+    let folder = bindir.display().to_string();
+    text.replace("@bindir@", &folder).replace("@libexecdir@", &folder)
 }
 
 /// The keys of one group of a key file, which D-Bus and systemd both use.
@@ -99,15 +101,51 @@ fn the_bus_starts_the_connection_manager_by_its_unit() {
 }
 
 #[test]
+fn the_system_bus_starts_the_digest_service_by_its_unit() {
+    let folder = Path::new("/usr/libexec");
+    let name = "org.gnutelephony.SipWitchDigest1";
+    let bus = group(&filled_in(&format!("dbus-1/{name}.service.in"), folder), "D-BUS Service");
+    assert_eq!(bus["Name"], name);
+    assert_eq!(bus["SystemdService"], "sipwitch-digestd.service");
+    assert_eq!(bus["Exec"], "/usr/libexec/sipwitch-digestd");
+    assert_eq!(bus["User"], "root");
+    let unit = group(&filled_in("systemd/sipwitch-digestd.service.in", folder), "Service");
+    assert_eq!(unit["BusName"], name);
+    assert_eq!(unit["ExecStart"], bus["Exec"], "both ways start the same program");
+    let policy = read(&root().join(format!("data/dbus-1/{name}.conf")));
+    assert!(policy.contains(&format!("<deny send_destination=\"{name}\"/>")), "deny by default");
+    for action in [digest::ACTION_CHANGE_OWN, digest::ACTION_MANAGE] {
+        let policy = read(&root().join("data/polkit-1/org.gnutelephony.sipwitch.digest.policy"));
+        assert!(policy.contains(&format!("<action id=\"{action}\">")), "{action}");
+    }
+}
+
+#[test]
+fn systemd_finds_the_digest_service_confined() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let unit = room.path().join("sipwitch-digestd.service");
+    let text = filled_in("systemd/sipwitch-digestd.service.in", Path::new("/usr/libexec"));
+    fs::write(&unit, text).expect("written");
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--threshold=15"])
+        .arg(&unit)
+        .output()
+        .expect("systemd-analyze runs: .ci/need packages test");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "more exposed than 1.5 of 10:\n{said}");
+}
+
+#[test]
 fn systemd_finds_no_fault_in_the_units() {
     for (unit, program) in
         [(UNIT, "sipwitchd"), ("telepathy-sipwitch.service", "telepathy-sipwitch")]
     {
-        is_without_fault(unit, program);
+        is_without_fault(unit, program, "--user");
     }
+    is_without_fault("sipwitch-digestd.service", "sipwitch-digestd", "--system");
 }
 
-fn is_without_fault(name: &str, program: &str) {
+fn is_without_fault(name: &str, program: &str, manager: &str) {
     let room = tempfile::tempdir().expect("a temporary folder");
     let daemon = room.path().join(program);
     symlink("/bin/true", &daemon).expect("a stand-in for the daemon: only its presence is checked");
@@ -117,7 +155,7 @@ fn is_without_fault(name: &str, program: &str) {
 
     let verify = |unit: &Path| {
         let output = Command::new("systemd-analyze")
-            .args(["--user", "--man=no", "verify"])
+            .args([manager, "--man=no", "verify"])
             .arg(unit)
             .env("XDG_RUNTIME_DIR", room.path())
             .output()
@@ -255,6 +293,7 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
         "share/man/man5/sipwitch-provider.5",
         "share/man/man5/sipwitch.db.5",
         "share/man/man8/pam_sipwitch.8",
+        "share/man/man8/sipwitch-digestd.8",
         "share/man/man8/sipwitchd.8",
         "share/man/man8/telepathy-sipwitch.8",
         "share/pam-configs/sipwitch",
@@ -294,4 +333,38 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
     make(&["uninstall", &variable]);
     assert_eq!(files(room.path(), ""), before);
     assert!(!prefix.join("bin").exists() && !prefix.join("share/sipwitch").exists());
+    what_only_the_system_can_use_is_installed_in_usr_alone();
+}
+
+/// No test of its own: two at once would generate the same files.
+fn what_only_the_system_can_use_is_installed_in_usr_alone() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let destination = format!("DESTDIR={}", room.path().display());
+    let name = "org.gnutelephony.SipWitchDigest1";
+    let ours = [
+        "libexec/sipwitch-digestd".to_owned(),
+        format!("share/dbus-1/system-services/{name}.service"),
+        format!("share/dbus-1/system.d/{name}.conf"),
+        "lib/systemd/system/sipwitch-digestd.service".to_owned(),
+        "share/polkit-1/actions/org.gnutelephony.sipwitch.digest.policy".to_owned(),
+        "lib/pam.d/sipwitch-digestd".to_owned(),
+    ];
+    for (prefix, installed) in [("/usr", true), ("/usr/local", false)] {
+        let variable = format!("PREFIX={prefix}");
+        let variables = [destination.as_str(), &variable];
+        make(&[&["install"], &variables[..]].concat());
+        for path in &ours {
+            let path = room.path().join(&prefix[1..]).join(path);
+            assert_eq!(path.is_file(), installed, "{}", path.display());
+        }
+        let unit = room.path().join("usr/lib/systemd/system/sipwitch-digestd.service");
+        if installed {
+            assert_eq!(
+                group(&read(&unit), "Service")["ExecStart"],
+                "/usr/libexec/sipwitch-digestd"
+            );
+        }
+        make(&[&["uninstall"], &variables[..]].concat());
+        assert_eq!(files(room.path(), ""), Vec::<PathBuf>::new());
+    }
 }

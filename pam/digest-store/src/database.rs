@@ -175,9 +175,8 @@ impl Database {
         self.lines().next() == Some(OURS)
     }
 
-    fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let text = self.0.strip_suffix(b"\n").unwrap_or(&self.0);
-        text.split(|byte| *byte == b'\n')
+    fn lines(&self) -> Lines<'_> {
+        Lines(Some(self.0.strip_suffix(b"\n").unwrap_or(&self.0)))
     }
 
     /// Puts `new` where the first of the chosen lines was, or at the end, and takes the others away.
@@ -202,6 +201,20 @@ impl Database {
         }
         self.0 = text;
         found
+    }
+}
+
+/// What is left of a text, line by line. Whoever logs in waits for it.
+struct Lines<'a>(Option<&'a [u8]>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.0.take()?;
+        let Some(end) = memchr::memchr(b'\n', text) else { return Some(text) };
+        self.0 = Some(&text[end + 1..]);
+        Some(&text[..end])
     }
 }
 

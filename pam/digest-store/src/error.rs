@@ -80,7 +80,8 @@ impl Error {
     /// read-only, immutable, forbidden, or the file is a mount of its own, which rename cannot replace.
     ///
     /// A full disk is none of these: it may be freed, and two places are worse than an old digest.
-    pub(crate) fn is_of_the_place(&self) -> bool {
+    #[must_use]
+    pub fn is_of_the_place(&self) -> bool {
         let Self::Io { source, .. } = self else { return false };
         matches!(
             source.raw_os_error().map(Errno::from_raw),

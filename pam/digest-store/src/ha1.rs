@@ -58,18 +58,32 @@ impl Algorithm {
     /// set, and whoever typed them typed them in UTF-8, as RFC 7616 §4 wants.
     #[must_use]
     pub fn ha1(self, name: &Name, realm: &Realm, password: &[u8]) -> Ha1 {
-        fn hash<D: Digest>(name: &Name, realm: &Realm, password: &[u8]) -> Ha1 {
+        Ha1(self.hash(&[name.as_str().as_bytes(), realm.as_str().as_bytes(), password]))
+    }
+
+    /// The hash of parts with colons between them, in lower-case hexadecimal: what every step of a
+    /// digest is made of (RFC 7616 §3.4).
+    #[must_use]
+    pub fn hash(self, parts: &[&[u8]]) -> Zeroizing<String> {
+        fn hash<D: Digest>(parts: &[&[u8]]) -> Zeroizing<String> {
             let mut hash = D::new();
-            for part in [name.as_str().as_bytes(), b":", realm.as_str().as_bytes(), b":", password]
-            {
+            for (at, part) in parts.iter().enumerate() {
+                if at > 0 {
+                    hash.update(b":");
+                }
                 hash.update(part);
             }
-            Ha1::of_bytes(&Zeroizing::new(hash.finalize().to_vec()))
+            let bytes = Zeroizing::new(hash.finalize().to_vec());
+            let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
+            for byte in bytes.iter() {
+                let _ = write!(*text, "{byte:02x}"); // writing into a String cannot fail
+            }
+            text
         }
         match self {
-            Self::Md5 => hash::<Md5>(name, realm, password),
-            Self::Sha256 => hash::<Sha256>(name, realm, password),
-            Self::Sha512T256 => hash::<Sha512_256>(name, realm, password),
+            Self::Md5 => hash::<Md5>(parts),
+            Self::Sha256 => hash::<Sha256>(parts),
+            Self::Sha512T256 => hash::<Sha512_256>(parts),
         }
     }
 }
@@ -97,14 +111,6 @@ impl FromStr for Algorithm {
 }
 
 impl Ha1 {
-    fn of_bytes(bytes: &[u8]) -> Self {
-        let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
-        for byte in bytes {
-            let _ = write!(*text, "{byte:02x}"); // writing into a String cannot fail
-        }
-        Self(text)
-    }
-
     /// Reads a digest that has the length of this algorithm's.
     #[must_use]
     pub fn parse(algorithm: Algorithm, text: &str) -> Option<Self> {

@@ -81,10 +81,15 @@ fn line<'a>(text: &'a [u8], name: &[u8]) -> Option<Vec<&'a [u8]>> {
     if name.contains(&b':') {
         return None;
     }
-    let mut lines = text.split(|byte| *byte == b'\n');
-    let line = lines
-        .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b':')))?;
-    Some(line.split(|byte| *byte == b':').collect())
+    let mut text = text;
+    loop {
+        let end = memchr::memchr(b'\n', text);
+        let line = &text[..end.unwrap_or(text.len())];
+        if line.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b':')) {
+            return Some(line.split(|byte| *byte == b':').collect());
+        }
+        text = &text[end? + 1..];
+    }
 }
 
 fn read(path: &str) -> io::Result<Zeroizing<Vec<u8>>> {

@@ -110,10 +110,17 @@ pub(crate) fn record(
         if stop.is_some() {
             return Ok(false);
         }
-        let realm = options.realm.clone().or_else(|| database.realm()).unwrap_or_else(|| {
-            database.set_realm(&fresh);
-            fresh.clone()
-        });
+        // What the stack says is the realm of the database: the digest service and the phones go by it.
+        let realm = options.realm.as_ref();
+        let realm = match (realm, database.realm()) {
+            (Some(wanted), Some(known)) if *wanted == known => known,
+            (None, Some(known)) => known,
+            (wanted, _) => {
+                let new = wanted.unwrap_or(&fresh).clone();
+                database.set_realm(&new);
+                new
+            }
+        };
         database.put(&entry(&realm)).map(|()| true)
     })?;
     Ok(stop.unwrap_or(Outcome::Kept { path: written.path, instead: written.instead }))
@@ -132,8 +139,12 @@ fn passed_over(
     if !old.source.follows_login() {
         return Some(Outcome::Skipped("the user has a separate password"));
     }
-    let realm = options.realm.clone().or_else(|| database.realm())?;
-    old.is_as_good_as(&entry(&realm)).then_some(Outcome::Known)
+    let known = database.realm()?;
+    let realm = options.realm.as_ref().unwrap_or(&known);
+    if *realm != known {
+        return None;
+    }
+    old.is_as_good_as(&entry(realm)).then_some(Outcome::Known)
 }
 
 /// The hash, if the token is what it was made of.
