@@ -29,7 +29,7 @@ use crate::{
         self, Config,
         listen::{self, ListenAddress},
     },
-    connectivity::{Change, Hints, Monitor},
+    connectivity::{Hints, Looked, Monitor, News, system},
     errands::Errands,
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
@@ -385,6 +385,7 @@ impl House {
                 self.switchboard.handle_deadline(time);
                 self.flush();
             }
+            self.let_sleep();
             let have_requests_ebbed = requests.is_over(self.switchboard.request_count());
             let have_calls_ebbed = calls.is_over(self.switchboard.leg_count());
             if have_requests_ebbed || have_calls_ebbed {
@@ -435,7 +436,10 @@ impl House {
                     self.rules.read();
                     self.use_rules();
                 }
-                change = network_changed(&mut self.monitor) => self.network_changed(change),
+                news = network_news(&mut self.monitor) => match news {
+                    News::Looked(looked) => self.network_looked_at(looked),
+                    News::Sleeps => self.switchboard.fall_asleep(now()),
+                },
                 rang = alarm.ring() => {
                     rang.context("the clock does not ring")?;
                     let now = now();
@@ -531,7 +535,27 @@ impl House {
         }
     }
 
-    fn network_changed(&mut self, change: Change) {
+    /// Lets the machine sleep as soon as the providers know that it does.
+    fn let_sleep(&mut self) {
+        if let Some(monitor) = &mut self.monitor
+            && monitor.holds_sleep_off()
+            && self.switchboard.are_lines_quiet()
+        {
+            monitor.may_sleep();
+        }
+    }
+
+    fn network_looked_at(&mut self, looked: Looked) {
+        if looked.change.is_some() {
+            self.listen_there();
+            self.errands.refresh(names_settings(&self.config));
+        }
+        let paths = system::paths(&self.switchboard.far_ends());
+        self.switchboard.network_looked_at(now(), looked, &paths);
+    }
+
+    /// Listens at the addresses that there are now, where it listens at all.
+    fn listen_there(&mut self) {
         for wildcard in &self.wildcards {
             match self.driver.refresh(*wildcard) {
                 Ok((new, gone)) => {
@@ -550,8 +574,6 @@ impl House {
             let settings = Settings::of(&self.config, &self.circumstances);
             self.switchboard.configure(now(), settings);
         }
-        self.errands.refresh(names_settings(&self.config));
-        self.switchboard.network_changed(now(), change);
     }
 
     fn stop(&mut self) {
@@ -599,18 +621,20 @@ fn arrived(switchboard: &mut Switchboard, incoming: Incoming) {
         Incoming::FlowFailed { flow, why } => {
             tracing::debug!(%flow, "{why}");
             match flow.connection {
-                Some(connection) => switchboard.connection_closed(now(), &flow, connection),
-                None => switchboard.flow_failed(now(), &flow),
+                Some(connection) => {
+                    switchboard.connection_closed(now(), &flow, connection, &why);
+                }
+                None => switchboard.flow_failed(now(), &flow, &why),
             }
         }
     }
 }
 
-/// The next change of the network; never, where nobody watches it.
-async fn network_changed(monitor: &mut Option<Monitor>) -> Change {
+/// The next news of the network; never, where nobody watches it.
+async fn network_news(monitor: &mut Option<Monitor>) -> News {
     match monitor {
         None => std::future::pending().await,
-        Some(monitor) => monitor.changed().await,
+        Some(monitor) => monitor.news().await,
     }
 }
 

@@ -34,6 +34,7 @@ pub struct Plan {
     extensions: Vec<(String, Option<String>)>,
     disk: Option<u32>,
     own_choice: bool,
+    system_bus: Option<String>,
 }
 
 impl Plan {
@@ -76,6 +77,13 @@ impl Plan {
     #[must_use]
     pub fn disk(mut self, kilobytes: u32) -> Self {
         self.disk = Some(kilobytes);
+        self
+    }
+
+    /// The bus of the machine, as the service sees it; none unless said otherwise.
+    #[must_use]
+    pub fn system_bus(mut self, bus: &crate::SystemBus) -> Self {
+        self.system_bus = Some(bus.address.clone());
         self
     }
 
@@ -176,6 +184,7 @@ impl House {
             extensions: Vec::new(),
             disk: None,
             own_choice: false,
+            system_bus: None,
         }
     }
 
@@ -275,6 +284,9 @@ impl House {
         };
         if let Some(bus) = &self.bus {
             command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address);
+        }
+        if let Some(address) = &self.plan.system_bus {
+            command.env("DBUS_SYSTEM_BUS_ADDRESS", address);
         }
         command.env("NOTIFY_SOCKET", self.home.path().join("notify"));
         command.args(self.arguments(if self.bus.is_some() { "session" } else { "none" }));

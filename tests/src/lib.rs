@@ -38,6 +38,7 @@ pub mod net;
 pub mod network;
 pub mod peers;
 pub mod program;
+pub mod system_bus;
 pub mod transcript;
 
 pub use authority::Authority;
@@ -48,6 +49,7 @@ pub use digests::{DigestClient, DigestMachine};
 pub use house::House;
 pub use network::{Host, Network};
 pub use program::Program;
+pub use system_bus::SystemBus;
 pub use transcript::Transcript;
 
 use std::time::Duration;

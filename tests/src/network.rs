@@ -68,17 +68,33 @@ impl Network {
     /// # Errors
     /// The kernel refuses.
     pub fn host(&self, address: Ipv4Addr) -> Result<Host> {
-        let port = format!("port{}", self.hosts.fetch_add(1, Ordering::Relaxed));
         let namespace = Namespace::new()?;
-        let (switch, inside) = (self.switch.0.clone(), namespace.0.clone());
-        let peer = ["peer", "name", "eth0", "netns", &inside];
-        self.switch.ip(&[&["link", "add", &port, "type", "veth"][..], &peer].concat())?;
-        self.switch.ip(&["link", "set", &port, "master", "switch", "up"])?;
+        let port = self.cable(&namespace, "eth0")?;
         let visitor = Visitor::new(&namespace)?;
+        let switch = self.switch.0.clone();
         let host = Host { address, namespace, port, switch, visitor };
-        host.ip(&["link", "set", "eth0", "up"])?;
         host.add_address(address)?;
         Ok(host)
+    }
+
+    /// Gives a host of another network an interface to this one too, such as a tunnel is to what it
+    /// leads to. It is gone with `ip link del`, or when its host is.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn join(&self, host: &Host, interface: &str, address: Ipv4Addr) -> Result<()> {
+        self.cable(&host.namespace, interface)?;
+        host.ip(&["addr", "add", &format!("{address}/24"), "dev", interface])
+    }
+
+    /// Lays a cable from a port of the switch, whose name it gives, to an interface there.
+    fn cable(&self, namespace: &Namespace, interface: &str) -> Result<String> {
+        let port = format!("port{}", self.hosts.fetch_add(1, Ordering::Relaxed));
+        let peer = ["peer", "name", interface, "netns", &namespace.0];
+        self.switch.ip(&[&["link", "add", &port, "type", "veth"][..], &peer].concat())?;
+        self.switch.ip(&["link", "set", &port, "master", "switch", "up"])?;
+        namespace.ip(&["link", "set", interface, "up"])?;
+        Ok(port)
     }
 }
 

@@ -257,7 +257,8 @@ pub fn ours(name: &str, package: &str) -> Result<PathBuf> {
     })
 }
 
-/// A command with an environment of its own: a home, no display, no sound server, no bus of the user.
+/// A command with an environment of its own: a home, no display, no sound server, no bus of the user
+/// or of the machine.
 /// It ends when this test is killed, which cannot end it then.
 #[must_use]
 pub fn in_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
@@ -268,6 +269,7 @@ pub fn in_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
         .current_dir(home)
         .env("HOME", home)
         .env("LC_ALL", "C.UTF-8")
+        .env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", home.join("no-bus").display()))
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     for (name, folder) in [
         ("XDG_CONFIG_HOME", ".config"),

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The shell: hears hints, waits until they settle, looks, and tells what changed.
+//! The shell: hears hints, waits until they settle, looks, and tells what changed; and holds sleep
+//! off while somebody has to leave first.
 
 use std::time::Instant;
 
-use futures_util::StreamExt;
 use tokio::{sync::mpsc, task::AbortHandle};
+use zbus::zvariant::OwnedFd;
 
-use super::{Change, Hint, Picture, Settling, hints, netlink::Netlink, system};
+use super::{
+    Change, Hint, Picture, Settling, Sleep,
+    hints::{self, Heard},
+    netlink::Netlink,
+    settling::Look,
+    sleep::Due,
+    system,
+};
 
 /// Whom to ask for hints beside the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +25,35 @@ pub enum Hints {
     SystemBus,
 }
 
+/// What there is to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The network was looked at.
+    Looked(Looked),
+    /// The machine is about to sleep. It waits a moment for [`Monitor::may_sleep`].
+    Sleeps,
+}
+
+/// What was found when the network was looked at. The ways to single far ends may be others even
+/// where nothing is told here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Looked {
+    /// What differs, if anything does that is of interest.
+    pub change: Option<Change>,
+    /// Whether somebody may be reached who could not be before.
+    pub reaches_more: bool,
+}
+
 /// Watches the network of this machine.
 #[derive(Debug)]
 pub struct Monitor {
     picture: Picture,
     settling: Settling,
+    sleep: Sleep,
+    /// As long as it is held, the machine does not sleep.
+    lock: Option<OwnedFd>,
     netlink: Option<Netlink>,
-    hints: mpsc::Receiver<Hint>,
+    heard: mpsc::Receiver<Heard>,
     listener: Option<AbortHandle>,
 }
 
@@ -35,14 +65,16 @@ impl Monitor {
         let netlink = Netlink::open().inspect_err(|error| {
             tracing::warn!("changes of the network are not seen by themselves: {error}");
         });
-        let (hints_in, hints_out) = mpsc::channel(16);
+        let (tell, heard) = mpsc::channel(16);
         let listener =
-            (hints == Hints::SystemBus).then(|| tokio::spawn(listen(hints_in)).abort_handle());
+            (hints == Hints::SystemBus).then(|| tokio::spawn(listen(tell)).abort_handle());
         Self {
             picture: look(),
             settling: Settling::default(),
+            sleep: Sleep::default(),
+            lock: None,
             netlink: netlink.ok(),
-            hints: hints_out,
+            heard,
             listener,
         }
     }
@@ -53,13 +85,25 @@ impl Monitor {
         self.picture.words()
     }
 
-    /// Waits for the next change. May be given up at any time without losing one.
-    pub async fn changed(&mut self) -> Change {
+    /// Whether the machine waits for [`Self::may_sleep`].
+    #[must_use]
+    pub const fn holds_sleep_off(&self) -> bool {
+        self.sleep.is_put_off()
+    }
+
+    /// Nobody has to leave any more: the machine may sleep.
+    pub fn may_sleep(&mut self) {
+        self.sleep.may_come(Instant::now());
+        self.lock = None;
+    }
+
+    /// Waits for the next news. May be given up at any time without losing one.
+    pub async fn news(&mut self) -> News {
         loop {
-            let deadline = self.settling.next_deadline();
+            let deadline = [self.settling.next_deadline(), self.sleep.next_deadline()];
             tokio::select! {
-                heard = heard(&mut self.netlink) => match heard {
-                    Ok(()) => self.settling.hint(Instant::now(), Hint::Network),
+                heard = changed(&mut self.netlink) => match heard {
+                    Ok(()) => self.hint(Hint::Network),
                     Err(error) => {
                         tracing::warn!(
                             "changes of the network are not seen by themselves any more: {error}"
@@ -67,18 +111,48 @@ impl Monitor {
                         self.netlink = None;
                     }
                 },
-                Some(hint) = self.hints.recv() => self.settling.hint(Instant::now(), hint),
-                () = until(deadline) => {
-                    let Some(due) = self.settling.handle_deadline(Instant::now()) else { continue };
-                    let later = look();
-                    let change = self.picture.change_to(&later, due.resumed);
-                    self.picture = later;
-                    if let Some(change) = change {
-                        return change;
+                Some(heard) = self.heard.recv() => match heard {
+                    Heard::Hint(hint) => self.hint(hint),
+                    Heard::Lock(lock) => self.lock = Some(lock),
+                    Heard::Sleeps if self.sleep.comes(Instant::now()) => {
+                        tracing::info!("the machine is about to sleep");
+                        return News::Sleeps;
+                    }
+                    Heard::Sleeps => {}
+                },
+                () = until(deadline.into_iter().flatten().min()) => {
+                    let now = Instant::now();
+                    match self.sleep.handle_deadline(now) {
+                        Some(Due::Sleeps) => self.lock = None,
+                        Some(Due::Awake) => self.hint(Hint::Resumed),
+                        None => {}
+                    }
+                    if let Some(due) = self.settling.handle_deadline(now) {
+                        return News::Looked(self.look(due));
                     }
                 }
             }
         }
+    }
+
+    /// A reason to look. On the way to sleep there is none: the interfaces go down one by one.
+    fn hint(&mut self, hint: Hint) {
+        if hint == Hint::Resumed {
+            self.sleep.is_over();
+        }
+        if self.sleep == Sleep::Awake {
+            self.settling.hint(Instant::now(), hint);
+        }
+    }
+
+    fn look(&mut self, due: Look) -> Looked {
+        let later = look();
+        let change = self.picture.change_to(&later, due.resumed);
+        let reaches_more = due.connected
+            || self.picture.routes != later.routes
+            || change.as_ref().is_some_and(|change| !change.new.is_empty());
+        self.picture = later;
+        Looked { change, reaches_more }
     }
 }
 
@@ -97,7 +171,7 @@ fn look() -> Picture {
         .unwrap_or_default()
 }
 
-async fn heard(netlink: &mut Option<Netlink>) -> std::io::Result<()> {
+async fn changed(netlink: &mut Option<Netlink>) -> std::io::Result<()> {
     match netlink {
         Some(netlink) => netlink.changed().await,
         None => std::future::pending().await,
@@ -112,16 +186,10 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// Hands on what the system bus says. Its absence is no fault: the kernel is heard as well.
-async fn listen(hints_in: mpsc::Sender<Hint>) {
+async fn listen(tell: mpsc::Sender<Heard>) {
     let heard = async {
         let bus = zbus::Connection::system().await?;
-        let mut hints = hints::listen(&bus).await?;
-        while let Some(hint) = hints.next().await {
-            if hints_in.send(hint).await.is_err() {
-                break;
-            }
-        }
-        zbus::Result::Ok(())
+        hints::listen(&bus, tell).await
     };
     if let Err(error) = heard.await {
         tracing::debug!("no hints about the network from the system bus: {error}");

@@ -45,6 +45,8 @@ pub struct Picture {
     pub interfaces: Vec<Interface>,
     /// The address the kernel would use towards the Internet, one per family where there is one.
     pub outward: Vec<IpAddr>,
+    /// Stands for the table of routes: another number, another table. That alone is no [`Change`].
+    pub routes: u64,
 }
 
 /// What differs.
@@ -63,6 +65,16 @@ pub struct Change {
     pub is_online: bool,
     /// All that for a person.
     pub words: String,
+}
+
+impl Change {
+    /// One that this machine does not see by itself, or that concerns nobody's address: what it
+    /// means is in the words alone.
+    #[must_use]
+    pub fn told(words: String, is_online: bool) -> Self {
+        let (gone, new) = (Vec::new(), Vec::new());
+        Self { gone, new, way_changed: false, resumed: false, is_online, words }
+    }
 }
 
 impl Picture {

@@ -21,26 +21,32 @@ pub struct Settling {
 struct Waiting {
     look: Instant,
     latest: Instant,
-    resumed: bool,
+    look_for: Look,
 }
 
 /// The network is to be looked at now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
     /// Whether the machine slept since the last look.
     pub resumed: bool,
+    /// Whether the Internet is said to be reached since then.
+    pub connected: bool,
 }
 
 impl Settling {
     /// Something changed.
     pub fn hint(&mut self, now: Instant, hint: Hint) {
-        let waiting = self.waiting.get_or_insert(Waiting {
+        let waiting = self.waiting.get_or_insert_with(|| Waiting {
             look: now + QUIET,
             latest: now + LONGEST,
-            resumed: false,
+            look_for: Look::default(),
         });
         waiting.look = (now + QUIET).min(waiting.latest);
-        waiting.resumed |= hint == Hint::Resumed;
+        match hint {
+            Hint::Network => {}
+            Hint::Connected => waiting.look_for.connected = true,
+            Hint::Resumed => waiting.look_for.resumed = true,
+        }
     }
 
     /// When to call [`Self::handle_deadline`].
@@ -51,7 +57,6 @@ impl Settling {
 
     /// Whether the time to look has come. Harmless when called too early.
     pub fn handle_deadline(&mut self, now: Instant) -> Option<Look> {
-        let due = self.waiting.take_if(|waiting| waiting.look <= now)?;
-        Some(Look { resumed: due.resumed })
+        Some(self.waiting.take_if(|waiting| waiting.look <= now)?.look_for)
     }
 }

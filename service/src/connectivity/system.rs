@@ -2,17 +2,33 @@
 //! Looks at the network of this machine.
 
 use std::{
-    fs, io,
+    collections::BTreeSet,
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{self, BufRead, BufReader, Read},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     path::Path,
 };
 
 use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};
 
-use super::picture::{Interface, Kind, Picture};
+use super::{
+    paths::Paths,
+    picture::{Interface, Kind, Picture},
+};
 
 /// More interfaces than this are not looked at: a machine of containers has hundreds.
 const MAX_INTERFACES: usize = 256;
+
+/// The ways to more far ends than this are not looked at: each takes some microseconds.
+const MAX_PATHS: usize = 4096;
+
+/// So much of a table of routes is read.
+const MAX_TABLE: u64 = 1 << 20;
+
+/// The tables of routes, and which columns say where they lead: all but the counters.
+const TABLES: [(&str, &[usize]); 2] =
+    [("/proc/net/route", &[0, 1, 2, 3, 6, 7]), ("/proc/net/ipv6_route", &[0, 1, 2, 3, 4, 5, 9])];
 
 /// Addresses that nobody has (RFC 5737, RFC 3849): to ask the kernel for the way there sends
 /// nothing, and any default route leads there.
@@ -47,7 +63,30 @@ pub fn look() -> io::Result<Picture> {
     }
     interfaces.sort_by(|a, b| a.name.cmp(&b.name));
     let outward = NOWHERE.iter().filter_map(|nowhere| address_towards(*nowhere)).collect();
-    Ok(Picture { interfaces, outward })
+    Ok(Picture { interfaces, outward, routes: routes() })
+}
+
+/// Where the ways to these far ends begin. Nothing is sent for this.
+#[must_use]
+pub fn paths(far_ends: &BTreeSet<IpAddr>) -> Paths {
+    let ends = far_ends.iter().copied().take(MAX_PATHS);
+    // Any port: routes are not chosen by it.
+    ends.filter_map(|far| Some((far, address_towards(SocketAddr::new(far, 9))?))).collect()
+}
+
+/// A number that is another one when the routes are. The tables that rules choose (ip-rule(8)) are
+/// not in it; whom they lead elsewhere is seen by [`paths`].
+fn routes() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (table, columns) in TABLES {
+        // A kernel without IPv6 has one table.
+        let Ok(file) = File::open(table) else { continue };
+        for line in BufReader::new(file.take(MAX_TABLE)).lines().map_while(Result::ok) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            columns.iter().for_each(|at| fields.get(*at).hash(&mut hasher));
+        }
+    }
+    hasher.finish()
 }
 
 /// An address that others could reach: link-local ones cannot stand in a message.

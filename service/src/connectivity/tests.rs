@@ -5,12 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::StreamExt as _;
-
 use super::{
     netlink::Netlink,
     picture::{Interface, Kind, Picture},
     settling::{Look, Settling},
+    sleep::Due,
     *,
 };
 
@@ -32,6 +31,7 @@ fn picture(interfaces: &[(&str, Kind, &str)], outward: &[&str]) -> Picture {
             })
             .collect(),
         outward: outward.iter().map(|address| address.parse().unwrap()).collect(),
+        routes: 0,
     }
 }
 
@@ -46,7 +46,7 @@ fn a_burst_of_hints_is_one_look_after_it_is_quiet() {
     }
     assert_eq!(settling.next_deadline(), Some(start + ms(800)));
     assert_eq!(settling.handle_deadline(start + ms(799)), None);
-    assert_eq!(settling.handle_deadline(start + ms(800)), Some(Look { resumed: false }));
+    assert_eq!(settling.handle_deadline(start + ms(800)), Some(Look::default()));
     assert_eq!(settling.handle_deadline(start + ms(900)), None);
     assert_eq!(settling.next_deadline(), None);
 }
@@ -70,7 +70,35 @@ fn sleep_is_told_with_the_look() {
     let mut settling = Settling::default();
     settling.hint(start, Hint::Resumed);
     settling.hint(start + ms(100), Hint::Network);
-    assert_eq!(settling.handle_deadline(start + ms(600)), Some(Look { resumed: true }));
+    let slept = Look { resumed: true, connected: false };
+    assert_eq!(settling.handle_deadline(start + ms(600)), Some(slept));
+    settling.hint(start + ms(700), Hint::Connected);
+    let connected = Look { resumed: false, connected: true };
+    assert_eq!(settling.handle_deadline(start + ms(1200)), Some(connected));
+}
+
+#[test]
+fn sleep_is_put_off_until_all_have_left_and_not_for_ever() {
+    let start = Instant::now();
+    let mut sleep = Sleep::default();
+    sleep.may_come(start);
+    assert_eq!((sleep, sleep.next_deadline()), (Sleep::Awake, None));
+    assert!(sleep.comes(start) && sleep.is_put_off());
+    assert!(!sleep.comes(start + ms(1)), "it was said before");
+    assert_eq!(sleep.handle_deadline(start + ms(1999)), None);
+    assert_eq!(sleep.handle_deadline(start + ms(2000)), Some(Due::Sleeps));
+    assert!(!sleep.is_put_off() && sleep != Sleep::Awake);
+    // A clock that stands still in sleep went on: nobody sleeps.
+    assert_eq!(sleep.handle_deadline(start + ms(31_999)), None);
+    assert_eq!(sleep.handle_deadline(start + ms(32_000)), Some(Due::Awake));
+    assert_eq!((sleep, sleep.next_deadline()), (Sleep::Awake, None));
+    // In good order.
+    assert!(sleep.comes(start));
+    sleep.may_come(start + ms(30));
+    assert_eq!(sleep.next_deadline(), Some(start + ms(30_030)));
+    sleep.is_over();
+    assert_eq!(sleep.handle_deadline(start + ms(60_000)), None);
+    assert!(sleep.comes(start + ms(60_000)));
 }
 
 #[test]
@@ -114,6 +142,18 @@ fn a_tunnel_that_takes_the_default_route_changes_the_way_and_takes_nothing_away(
     let change = before.change_to(&split, false).unwrap();
     assert!(!change.way_changed);
     assert_eq!(change.new.len(), 1);
+    // Nor is a route that comes later a change by itself.
+    assert_eq!(split.change_to(&Picture { routes: 1, ..split.clone() }, false), None);
+}
+
+#[test]
+fn a_path_leads_from_elsewhere_only_where_the_kernel_was_asked_and_says_so() {
+    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+    let paths: Paths = [(ip("::ffff:198.51.100.1"), ip("203.0.113.2"))].into_iter().collect();
+    assert!(paths.lead_from_elsewhere(ip("192.0.2.7"), ip("198.51.100.1")));
+    assert!(!paths.lead_from_elsewhere(ip("::ffff:203.0.113.2"), ip("198.51.100.1")));
+    assert!(!paths.lead_from_elsewhere(ip("192.0.2.7"), ip("198.51.100.2")));
+    assert_eq!(paths.source(ip("198.51.100.1")), Some(ip("203.0.113.2")));
 }
 
 #[test]
@@ -134,7 +174,14 @@ fn this_machine_can_be_looked_at() {
         assert!(interface.addresses.iter().all(|address| !address.is_loopback()));
     }
     assert!(picture.outward.len() <= 2);
-    assert_eq!(picture.change_to(&system::look().unwrap(), false), None);
+    let again = system::look().unwrap();
+    assert_eq!((picture.change_to(&again, false), picture.routes), (None, again.routes));
+    // The kernel knows the ways from its own addresses, but for the loopback.
+    let ours: Vec<IpAddr> = picture.interfaces.iter().flat_map(|it| it.addresses.clone()).collect();
+    let loopback: IpAddr = "127.0.0.1".parse().unwrap();
+    let paths = system::paths(&ours.iter().copied().chain([loopback]).collect());
+    assert!(ours.iter().all(|address| paths.source(*address).is_some()), "{paths:?}");
+    assert_eq!(paths.source(loopback), None);
 }
 
 /// The other half runs in a network of its own, where it may do what it wants.
@@ -198,36 +245,79 @@ async fn hear_an_address_come_and_go() {
     }
 }
 
+/// The bus, as far as it is asked who owns a name: logind and NetworkManager do, as `:1.1`.
+struct Names;
+
+#[zbus::interface(name = "org.freedesktop.DBus")]
+impl Names {
+    fn get_name_owner(&self, _name: String) -> String {
+        ":1.1".into()
+    }
+}
+
+/// A logind that gives the end of a pipe, and keeps the other.
+struct Logind(tokio::sync::mpsc::UnboundedSender<(String, std::io::PipeReader)>);
+
+#[zbus::interface(name = "org.freedesktop.login1.Manager")]
+impl Logind {
+    fn inhibit(&self, what: &str, who: &str, _why: &str, mode: &str) -> zbus::zvariant::OwnedFd {
+        let (ours, theirs) = std::io::pipe().unwrap();
+        self.0.send((format!("{what} {mode} {who}"), ours)).unwrap();
+        std::os::fd::OwnedFd::from(theirs).into()
+    }
+}
+
 #[tokio::test]
-async fn other_programs_say_that_the_network_switched_and_that_the_machine_woke_up() {
+async fn other_programs_say_that_the_network_switched_and_that_the_machine_sleeps_and_woke_up() {
+    let (locks_in, mut locks) = tokio::sync::mpsc::unbounded_channel();
     let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
     let guid = zbus::Guid::generate();
     let theirs = zbus::connection::Builder::unix_stream(theirs).server(guid).unwrap().p2p();
+    let theirs = theirs.serve_at("/org/freedesktop/DBus", Names).unwrap();
+    let theirs = theirs.serve_at("/org/freedesktop/login1", Logind(locks_in)).unwrap();
     let ours = zbus::connection::Builder::unix_stream(ours).p2p();
     let (theirs, ours) = tokio::try_join!(theirs.build(), ours.build()).unwrap();
-    let mut hints = hints::listen(&ours).await.unwrap();
+    let (tell, mut heard) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move { hints::listen(&ours, tell).await });
+    let mut next = async || {
+        let next = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await;
+        next.expect("something is heard").expect("it listens on")
+    };
+    let lock = next().await;
+    assert!(matches!(lock, hints::Heard::Lock(_)), "{lock:?}");
+    assert_eq!(locks.recv().await.unwrap().0, "sleep delay SIP Witch");
+
     let login = ("/org/freedesktop/login1", "org.freedesktop.login1.Manager", "PrepareForSleep");
     let manager =
         ("/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager", "StateChanged");
-    let signal = |(path, interface, name): (&'static str, &'static str, &'static str)| {
-        zbus::Message::signal(path, interface, name).unwrap().sender(":1.1").unwrap()
+    let from = |sender, (path, interface, name): (&'static str, &'static str, &'static str)| {
+        zbus::Message::signal(path, interface, name).unwrap().sender(sender).unwrap()
     };
-    // Of another object, about to sleep, and no truth value at all: none of them is a hint.
+    let signal = |of| from(":1.1", of);
+    // Of another object, no truth value at all, and of somebody else: none of them counts.
     let elsewhere = ("/elsewhere", login.1, login.2);
     for nonsense in [
         signal(elsewhere).build(&(false,)),
-        signal(login).build(&(true,)),
         signal(login).build(&("false",)),
         signal(login).build(&()),
+        signal(manager).build(&(-70_i32,)),
+        from(":1.2", login).build(&(true,)),
+        from(":1.2", manager).build(&(70_u32,)),
     ] {
         theirs.send(&nonsense.unwrap()).await.unwrap();
     }
-    for (message, hint) in [
-        (signal(login).build(&(false,)), Hint::Resumed),
-        (signal(manager).build(&(70_u32,)), Hint::Network),
-    ] {
-        theirs.send(&message.unwrap()).await.unwrap();
-        let next = tokio::time::timeout(Duration::from_secs(20), hints.next()).await.unwrap();
-        assert_eq!(next, Some(hint));
+    theirs.send(&signal(login).build(&(true,)).unwrap()).await.unwrap();
+    let sleeps = next().await;
+    assert!(matches!(sleeps, hints::Heard::Sleeps), "{sleeps:?}");
+    theirs.send(&signal(login).build(&(false,)).unwrap()).await.unwrap();
+    let awake = next().await;
+    assert!(matches!(awake, hints::Heard::Hint(Hint::Resumed)), "{awake:?}");
+    // A lock is good for one sleep.
+    let lock = next().await;
+    assert!(matches!(lock, hints::Heard::Lock(_)), "{lock:?}");
+    for (state, hint) in [(60_u32, Hint::Network), (70, Hint::Connected)] {
+        theirs.send(&signal(manager).build(&(state,)).unwrap()).await.unwrap();
+        let told = next().await;
+        assert!(matches!(told, hints::Heard::Hint(told) if told == hint), "{told:?}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use sipwitch_core::line::LineId;
 use sipwitch_sip::{
     auth::client::{Credentials, Secret},
-    client_registration::{Account, Action, Registration, State},
+    client_registration::{Account, Action, Registration, State, Trouble},
     flow::{Flow, Transport},
     resolver::Place,
     transaction::Failure,
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     accounts::NoSecret,
+    connectivity::Paths,
     switchboard::errand::{Way, Ways},
 };
 
@@ -47,10 +48,16 @@ pub(super) struct Entry {
     stage: Stage,
     /// Over which flow a registration was asked for and not answered.
     asked: Option<Flow>,
+    /// Why its last flow that failed did, in words.
+    broken: Option<Box<str>>,
     /// Names that led nowhere in a row.
     lookups_failed: u32,
     /// What is written to its provider is rewritten on the way, in this network.
     shelter: Option<Shelter>,
+    /// It was not begun anew since the network changed: no pause from before counts.
+    is_elsewhere: bool,
+    /// It was taken off because the machine sleeps.
+    sleeps: bool,
     pub(super) told: Option<Standing>,
     pub(super) armed: Option<Instant>,
 }
@@ -90,8 +97,11 @@ impl Entry {
             credentials: None,
             stage,
             asked: None,
+            broken: None,
             lookups_failed: 0,
             shelter: None,
+            is_elsewhere: false,
+            sleeps: false,
             told: None,
             armed: None,
         }
@@ -108,22 +118,29 @@ impl Entry {
     }
 
     /// Begins, or begins anew: a password that is missing is fetched, servers are looked for.
-    pub(super) fn begin(&mut self, now: Instant, shared: &mut Shared<'_>) {
+    pub(super) fn begin(&mut self, shared: &mut Shared<'_>) {
         let facts = Arc::clone(&self.facts);
         let Some(outside) = facts.outside().filter(|_| facts.is_on) else { return };
+        self.sleeps = false;
         if outside.has_password && self.credentials.is_none() {
             self.stage = Stage::Fetching;
             let account = Arc::clone(&facts.account);
             shared.out.push_back(Wish::FetchSecret { account });
             return;
         }
+        self.look(shared, outside);
+    }
+
+    /// Somebody asks for it: what was refused is tried once more, which nothing else brings about.
+    pub(super) fn retry(&mut self, now: Instant, shared: &mut Shared<'_>) {
         if let Stage::Registering { registration, .. } = &mut self.stage
             && matches!(registration.state(), State::NeedsPassword(_) | State::Refused { .. })
         {
             registration.retry(now);
             return self.carry_out(now, shared);
         }
-        self.look(shared, outside);
+        self.is_elsewhere = true;
+        self.begin(shared);
     }
 
     fn look(&mut self, shared: &mut Shared<'_>, outside: &Outside) {
@@ -141,6 +158,25 @@ impl Entry {
     /// The network is another one: what was rewritten in the last one may not be in this one.
     pub(super) fn forget_network(&mut self) {
         self.shelter = None;
+        self.is_elsewhere = true;
+    }
+
+    /// Whether the way to one of its servers begins at another address of ours than it did.
+    pub(super) fn is_led_elsewhere(&self, paths: &Paths) -> bool {
+        let mut ways = self.ways.iter();
+        ways.any(|way| paths.lead_from_elsewhere(way.flow.local.ip(), way.flow.remote.ip()))
+    }
+
+    /// The machine is about to sleep: whoever calls is not to ring a machine that does not hear.
+    pub(super) fn fall_asleep(&mut self, now: Instant, shared: &mut Shared<'_>) {
+        let Stage::Registering { registration, look } = &mut self.stage else { return };
+        // One that was refused stays silent, and remembers that it has to.
+        if matches!(registration.state(), State::Online | State::Registering) {
+            *look = None;
+            registration.unregister(now);
+            self.sleeps = true;
+            self.carry_out(now, shared);
+        }
     }
 
     /// Its Contact came back rewritten over this transport. A sheltered way is looked for, where
@@ -208,7 +244,7 @@ impl Entry {
                 registration.set_credentials(now, Some(credentials));
                 self.carry_out(now, shared);
             }
-            Stage::Fetching | Stage::Without(_) => self.begin(now, shared),
+            Stage::Fetching | Stage::Without(_) => self.begin(shared),
             Stage::Resting
             | Stage::Looking
             | Stage::Nowhere { .. }
@@ -254,13 +290,15 @@ impl Entry {
         ways.truncate(MOST_WAYS);
         let flows: Vec<Flow> = ways.iter().map(|way| way.flow).collect();
         let is_same = self.ways == ways;
+        let is_elsewhere = std::mem::take(&mut self.is_elsewhere);
         self.ways = ways;
         match (&facts.reach, &mut self.stage) {
-            // It tries again by itself, after a pause that must not begin anew.
+            // It tries again by itself, after a pause that must not begin anew, unless the network
+            // is another one.
             (_, Stage::Registering { registration, look }) => {
                 *look = None;
                 let waits = matches!(registration.state(), State::Unreachable { .. });
-                if !(is_same && waits) {
+                if !(is_same && waits) || is_elsewhere {
                     registration.register(now, &flows);
                 }
             }
@@ -405,8 +443,15 @@ impl Entry {
         self.carry_out(now, shared);
     }
 
-    /// A flow is gone.
-    pub(super) fn flow_failed(&mut self, now: Instant, shared: &mut Shared<'_>, flow: &Flow) {
+    /// A flow is gone, or could not be had.
+    pub(super) fn flow_failed(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared<'_>,
+        flow: &Flow,
+        why: &str,
+    ) {
+        self.broken = Some(why.into());
         if let Stage::Registering { registration, .. } = &mut self.stage {
             registration.flow_failed(now, flow);
         }
@@ -580,6 +625,9 @@ impl Entry {
         if !self.facts.is_on {
             return Standing::off();
         }
+        if self.sleeps {
+            return Standing::asleep();
+        }
         match &self.stage {
             Stage::Resting => Standing::queued(),
             Stage::Fetching => Standing::fetching(),
@@ -590,6 +638,9 @@ impl Entry {
             Stage::Nowhere { why, again } => Standing::unreachable(why, Some(*again)),
             Stage::Registering { registration, .. } => match registration.state() {
                 State::Online => self.standing_online(registration),
+                State::Unreachable { why: Trouble::Broken, again } => {
+                    Standing::broken(self.broken.as_deref().unwrap_or_default(), again)
+                }
                 state => Standing::of(&state),
             },
             Stage::Watching(trunk) => trunk.standing(),

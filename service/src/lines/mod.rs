@@ -53,6 +53,7 @@ pub use self::{
 };
 use crate::{
     accounts::NoSecret,
+    connectivity::Paths,
     switchboard::errand::{ErrandId, Way, Ways},
 };
 
@@ -241,7 +242,7 @@ impl Lines {
     /// Somebody wants a line tried at once, whatever was before.
     pub fn retry(&mut self, now: Instant, account: &str) {
         if let Some(id) = self.by_account.get(account).copied() {
-            self.with(now, id, |entry, shared| entry.begin(now, shared));
+            self.with(now, id, |entry, shared| entry.retry(now, shared));
         }
     }
 
@@ -265,6 +266,53 @@ impl Lines {
             }
         }
         self.take_turns(now);
+    }
+
+    /// The network is the same, but ways through it may be others. Lines whose ways begin elsewhere
+    /// now are registered anew; if more can be reached than before, so are those that are not
+    /// online. Gives the former.
+    pub fn paths_changed(
+        &mut self,
+        now: Instant,
+        paths: &Paths,
+        reaches_more: bool,
+    ) -> Vec<LineId> {
+        let mut moved: Vec<LineId> = Vec::new();
+        let mut again: Vec<LineId> = Vec::new();
+        for entry in self.entries.values().filter(|entry| entry.wants_network()) {
+            if entry.is_led_elsewhere(paths) {
+                moved.push(entry.id);
+            } else if reaches_more && entry.standing().state == "unreachable" {
+                again.push(entry.id);
+            }
+        }
+        moved.sort_unstable();
+        again.sort_unstable();
+        for id in moved.iter().chain(&again).copied() {
+            self.with(now, id, |entry, _| entry.forget_network());
+            self.pace.wait(id);
+        }
+        if !moved.is_empty() || !again.is_empty() {
+            self.failed.forget();
+            self.take_turns(now);
+        }
+        moved
+    }
+
+    /// The addresses of the servers of all lines.
+    pub fn far_ends(&self) -> impl Iterator<Item = IpAddr> {
+        self.by_source.keys().copied()
+    }
+
+    /// The machine is about to sleep: registrations are taken back, until the network is looked at
+    /// when it is awake again.
+    pub fn fall_asleep(&mut self, now: Instant) {
+        let mut ids: Vec<LineId> = self.entries.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.pace.leave(id);
+            self.with(now, id, |entry, shared| entry.fall_asleep(now, shared));
+        }
     }
 
     /// What a line wrote came back rewritten over this flow: its provider is reached otherwise, if
@@ -339,12 +387,12 @@ impl Lines {
         }
     }
 
-    /// A connection is gone, or a socket.
-    pub fn flow_failed(&mut self, now: Instant, flow: &Flow) {
+    /// A connection is gone or could not be made, or a socket is gone; why, in words.
+    pub fn flow_failed(&mut self, now: Instant, flow: &Flow, why: &str) {
         let hit: Vec<LineId> =
             self.of_source(flow.remote.ip()).filter(|id| self.goes_over(*id, flow)).collect();
         for id in hit {
-            self.with(now, id, |entry, shared| entry.flow_failed(now, shared, flow));
+            self.with(now, id, |entry, shared| entry.flow_failed(now, shared, flow, why));
         }
     }
 
@@ -438,7 +486,7 @@ impl Lines {
 
     fn take_turns(&mut self, now: Instant) {
         while let Some(id) = self.pace.turn(now) {
-            self.with(now, id, |entry, shared| entry.begin(now, shared));
+            self.with(now, id, |entry, shared| entry.begin(shared));
         }
     }
 

@@ -33,6 +33,10 @@ impl Standing {
         Self::new("off", "it is switched off", "switch it on to use it")
     }
 
+    pub(super) fn asleep() -> Self {
+        Self::new("off", "the machine sleeps", "wake it up; it goes on by itself")
+    }
+
     pub(super) fn queued() -> Self {
         Self::new("registering", "it waits for its turn", "")
     }
@@ -91,6 +95,15 @@ impl Standing {
             "see whether the network and the provider's name are right"
         };
         Self { again, ..Self::new("unreachable", cause, next) }
+    }
+
+    /// No connection can be made, for this reason.
+    pub(super) fn broken(why: &str, again: Option<Instant>) -> Self {
+        let cause = trouble(&Trouble::Broken);
+        match why {
+            "" => Self::unreachable(cause, again),
+            why => Self::unreachable(format!("{cause}: {why}"), again),
+        }
     }
 
     /// How a registration stands.

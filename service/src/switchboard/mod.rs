@@ -323,21 +323,27 @@ impl Switchboard {
     }
 
     /// What was sent there cannot arrive.
-    pub fn flow_failed(&mut self, now: Now, flow: &Flow) {
+    pub fn flow_failed(&mut self, now: Now, flow: &Flow, why: &str) {
         self.now = now;
         self.endpoint.flow_failed(now.instant, flow);
-        self.lines.flow_failed(now.instant, flow);
+        self.lines.flow_failed(now.instant, flow, why);
         self.drain();
     }
 
     /// A connection closed: phones bound to it are gone, requests over it failed.
-    pub fn connection_closed(&mut self, now: Now, flow: &Flow, connection: ConnectionId) {
+    pub fn connection_closed(
+        &mut self,
+        now: Now,
+        flow: &Flow,
+        connection: ConnectionId,
+        why: &str,
+    ) {
         self.now = now;
         self.peers.remove(&connection);
         let changes = self.registrar.connection_closed(connection);
         self.phones_changed(&changes);
         self.endpoint.flow_failed(now.instant, flow);
-        self.lines.flow_failed(now.instant, flow);
+        self.lines.flow_failed(now.instant, flow, why);
         self.drain();
     }
 

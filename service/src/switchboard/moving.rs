@@ -2,15 +2,16 @@
 //! Calls that go on when the network changes: their legs move to another flow by re-INVITE
 //! (RFC 3261 §14).
 //!
-//! Only a leg whose own end is gone is moved: that a provider sends from another address than it
-//! is registered at says nothing. A leg on a line follows its line, when that is registered again;
-//! one to a peer or a phone is moved as soon as the way there is known.
+//! Only a leg whose own end is gone is moved, or one to whose far end the way begins elsewhere now,
+//! as when a tunnel comes up: that a provider sends from another address than it is registered at
+//! says nothing. A leg on a line follows its line, when that is registered again; one to a peer or
+//! a phone is moved as soon as the way there is known.
 //!
 //! Where an address translator changes its mind nothing of ours is gone, and only the registrar's
 //! answers tell (RFC 3581): when the line is registered again, its legs tell their far ends over the
 //! flow that they have, so that those hear us, and reach us, where we are seen now.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use sipwitch_core::{call::LegId, line::LineId};
 use sipwitch_sip::{
@@ -23,29 +24,43 @@ use super::{
     Switchboard,
     errand::{Waiter, Ways},
 };
+use crate::connectivity::{Change, Paths};
 
 /// Legs that lost their own end and wait for another.
 #[derive(Debug, Default)]
 pub(super) struct Stranded(BTreeSet<LegId>);
 
 impl Switchboard {
-    /// Addresses of ours are gone: whatever talked from them has to talk from elsewhere.
-    pub(super) fn strand_legs(&mut self, gone: &[IpAddr]) {
-        let stranded = |flow: Flow| gone.contains(&flow.local.ip());
-        let mut legs: Vec<LegId> = self
-            .legs
-            .keys()
-            .copied()
-            .filter(|leg| self.endpoint.flow_of(*leg).is_some_and(stranded))
-            .collect();
-        legs.sort_unstable();
+    /// Addresses of ours are gone, or no longer those at which the way to somebody begins: whatever
+    /// talked from them has to talk from elsewhere.
+    pub(super) fn strand_legs(&mut self, change: Option<&Change>, paths: &Paths) {
         self.stranded.0.retain(|leg| self.legs.contains_key(leg));
+        let mut legs: Vec<LegId> =
+            self.legs.keys().copied().filter(|leg| self.is_stranded(*leg, change, paths)).collect();
+        legs.sort_unstable();
         for leg in legs {
             if self.endpoint.line_of(leg).is_none() {
                 self.send_for_way(leg);
             }
             self.stranded.0.insert(leg);
         }
+    }
+
+    fn is_stranded(&self, leg: LegId, change: Option<&Change>, paths: &Paths) -> bool {
+        let Some(Flow { transport, local, remote, .. }) = self.endpoint.flow_of(leg) else {
+            return false;
+        };
+        let here = local.ip();
+        if change.is_some_and(|change| change.gone.contains(&here)) {
+            return true;
+        }
+        if !paths.lead_from_elsewhere(here, remote.ip()) {
+            return false;
+        }
+        // We chose where a line is spoken to from. Who came to us chose by himself, and may know
+        // why, unless all that goes out goes out elsewhere now; a connection of his is his.
+        self.endpoint.line_of(leg).is_some()
+            || (!transport.is_reliable() && change.is_some_and(|change| change.way_changed))
     }
 
     /// Stranded legs follow their lines, as soon as those are registered again.

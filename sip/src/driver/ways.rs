@@ -237,13 +237,20 @@ impl Driver {
 
     fn stream_to(&mut self, place: &Place, remote: SocketAddr) -> Result<Flow, NoWay> {
         let place = Place { address: remote, ..place.clone() };
+        // A connection from an address that no longer leads there, since a tunnel came up or
+        // another interface took over, is of no more use, if it stands at all.
+        let here = address_towards(remote);
+        let leads_there = |flow: &Flow| here.is_none_or(|here| flow.local.ip() == here);
         if let Some(&id) = self.ways.by_place.get(&place) {
-            if let Some(prepared) = self.ways.prepared.get_mut(&id) {
+            if let Some(prepared) = self.ways.prepared.get_mut(&id)
+                && leads_there(&prepared.flow)
+            {
                 prepared.since = Instant::now();
                 return Ok(prepared.flow);
             }
             if let Some(connection) = self.connections.get(&id)
                 && !connection.is_closing()
+                && leads_there(&connection.flow)
             {
                 return Ok(connection.flow);
             }
@@ -251,7 +258,7 @@ impl Driver {
         let (local, socket) = match self.flow_to(place.transport, remote) {
             Some(flow) => (flow.local, None),
             None => {
-                let local = address_towards(remote).ok_or(NoWay::NoRoute { address: remote })?;
+                let local = here.ok_or(NoWay::NoRoute { address: remote })?;
                 let (socket, local) = bind_client_stream(local)
                     .map_err(|error| NoWay::Socket { address: remote, error })?;
                 (local, Some(socket))

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -116,6 +116,8 @@ pub(super) struct House {
     pub(super) keyring: HashMap<String, Result<client::Secret, NoSecret>>,
     /// Our address towards everybody, if it is no longer that of the beginning.
     pub(super) moved_to: Option<SocketAddr>,
+    /// Those to whom a tunnel leads, and our end of it.
+    pub(super) tunnels: HashMap<IpAddr, SocketAddr>,
     /// Errands that were begun and not answered yet.
     errands: VecDeque<Errand>,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -160,6 +162,7 @@ impl House {
             is_dns_silent: false,
             keyring: HashMap::new(),
             moved_to: None,
+            tunnels: HashMap::new(),
             errands: VecDeque::new(),
             reports,
             inner,
@@ -353,7 +356,8 @@ impl House {
     /// The flow to somebody from where we are now.
     fn way(&self, transport: Transport, remote: SocketAddr) -> Flow {
         let flow = Self::flow(transport, remote);
-        Flow { local: self.moved_to.unwrap_or(flow.local), ..flow }
+        let tunnel = self.tunnels.get(&remote.ip()).copied();
+        Flow { local: tunnel.or(self.moved_to).unwrap_or(flow.local), ..flow }
     }
 
     pub(super) fn flow(transport: Transport, remote: SocketAddr) -> Flow {

@@ -7,6 +7,7 @@ mod identity;
 mod mailbox;
 mod metering;
 mod moving;
+mod paths;
 pub(super) mod provider;
 mod rewritten;
 mod texts;

@@ -13,7 +13,7 @@ use super::{
     provider::{account, of},
 };
 use crate::{
-    connectivity::Change,
+    connectivity::{Change, Looked, Paths},
     providers::word::{ContactAddress, KeepaliveMethod},
 };
 
@@ -51,7 +51,8 @@ fn a_call_follows_its_line_when_the_network_changes() {
         words: "moved".into(),
     };
     let now = town.time();
-    town.board.network_changed(now, change);
+    let looked = Looked { change: Some(change), reaches_more: true };
+    town.board.network_looked_at(now, looked, &Paths::default());
     town.collect();
     let register = town.next_register(provider, 3);
     assert!(register.header("Contact").contains("@127.0.0.44"), "{register:?}");

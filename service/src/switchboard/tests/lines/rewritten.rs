@@ -13,7 +13,7 @@ use super::{
     },
     provider::{account, of},
 };
-use crate::connectivity::Change;
+use crate::connectivity::{Change, Looked, Paths};
 
 const ROUTER: &str = "198.51.100.7:1024";
 const ALG: &str = "SIP messages to provider.test are rewritten on the way, as a SIP ALG does";
@@ -86,7 +86,8 @@ fn where_contacts_are_rewritten_tls_is_used_until_the_network_is_another_one() {
         words: "elsewhere".into(),
     };
     let now = town.time();
-    town.board.network_changed(now, change);
+    let looked = Looked { change: Some(change), reaches_more: true };
+    town.board.network_looked_at(now, looked, &Paths::default());
     town.collect();
     let register = town.next_register(udp, 3);
     town.grant(udp, &register, 3600);
