@@ -27,8 +27,8 @@ use crate::{
         word::{Algorithm, ExtensionName},
     },
     providers::{
-        AskKey, Digits, HostTemplate, Keepalive, Port, ProviderId, Realm, UserTemplate, Words,
-        word::{CallerId, ContactAddress, IpFamily, Scheme, Srv, Transport},
+        AskKey, Digits, HostTemplate, Port, ProviderId, Realm, UserTemplate, Words,
+        word::{CallerId, ContactAddress, IpFamily, KeepaliveMethod, Scheme, Srv, Transport},
     },
 };
 
@@ -259,6 +259,16 @@ pub struct Nat {
     /// Which address of ours it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<ContactAddress>,
+}
+
+/// `nat.keepalive`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Keepalive {
+    /// What is sent.
+    pub method: KeepaliveMethod,
+    /// How often.
+    pub interval_seconds: Seconds<5, 3600>,
 }
 
 /// `[costs]`: what calls cost, and how much is to be used.

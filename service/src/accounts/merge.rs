@@ -236,7 +236,10 @@ impl Merge<'_> {
         let user = self.user(provider.auth.user.as_ref())?;
         let from = file.identity.from_user.as_ref().or(provider.identity.from_user.as_ref());
         let from_user = self.user(from)?.filter(|from| Some(from) != user.as_ref());
-        let keepalive = file.nat.keepalive.as_ref().or(provider.nat.keepalive.as_ref());
+        let own = file.nat.keepalive.as_ref();
+        let keepalive = own.map(|keep| (keep.method, keep.interval_seconds.duration()));
+        let usual = provider.nat.keepalive.as_ref();
+        let usual = usual.map(|keep| (keep.method, keep.interval_seconds.duration()));
         let needs_secret = !self.is_trunk();
         let auth_user = self.user(file.auth.auth_user.as_ref().or_else(|| provider.auth_user()))?;
         Ok(Outside {
@@ -255,7 +258,7 @@ impl Merge<'_> {
             numbers: file.numbers.own.iter().map(|number| number.as_str().into()).collect(),
             server: self.server()?,
             register: self.register(),
-            keepalive: keepalive.map(|keep| (keep.method, keep.interval_seconds.duration())),
+            keepalive: keepalive.or(usual),
             contact: file.nat.contact.or(provider.nat.contact).unwrap_or_default(),
             caller_id: file.identity.caller_id.unwrap_or(provider.identity.caller_id),
             privacy: provider.identity.privacy.clone(),

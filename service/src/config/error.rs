@@ -120,27 +120,23 @@ fn span_of(text: &str, section: &str, key: &str) -> Option<Range<usize>> {
 
 /// The section and key that a span of a parsed text belongs to; empty where the text is no TOML.
 fn key_around(text: &str, span: &Range<usize>) -> String {
-    let Ok(document) = DeTable::parse(text) else { return String::new() };
-    for (section, table) in document.get_ref() {
-        let section_name = section.get_ref();
-        if section.span() == *span {
-            return section_name.to_string();
+    let document = DeTable::parse(text).ok();
+    document.and_then(|document| key_in(document.get_ref(), "", span)).unwrap_or_default()
+}
+
+/// The same below a path. Tables of a header of their own end with it, whatever is in them.
+fn key_in(table: &DeTable<'_>, path: &str, span: &Range<usize>) -> Option<String> {
+    table.iter().find_map(|(key, value)| {
+        let name = key.get_ref();
+        let path = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+        if key.span() == *span {
+            return Some(path);
         }
-        let whole = table.span();
-        let Some(table) = table.get_ref().as_table() else {
-            if whole.start <= span.start && span.end <= whole.end {
-                return section_name.to_string();
-            }
-            continue;
-        };
-        for (key, value) in table {
-            let value = value.span();
-            if key.span() == *span || (value.start <= span.start && span.end <= value.end) {
-                return format!("{section_name}.{}", key.get_ref());
-            }
-        }
-    }
-    String::new()
+        let below = value.get_ref().as_table().and_then(|table| key_in(table, &path, span));
+        let whole = value.span();
+        let is_inside = whole.start <= span.start && span.end <= whole.end;
+        below.or_else(|| is_inside.then_some(path))
+    })
 }
 
 /// Takes serde's words for an unknown field apart: the field, and those it knows.

@@ -12,6 +12,18 @@ fn a_mistake_has_its_line_and_column() {
     for (text, words) in [
         ("provider = \"a\"\npassword = \"hunter2\"", "2:1: password: unknown key \"password\""),
         ("provider = \"a\"\n[server]\n  prot = 1", "3:3: server.prot: unknown key"),
+        (
+            "provider = \"a\"\n[nat.keepalive]\nmethd = \"crlf\"\ninterval-seconds = 9",
+            "3:1: nat.keepalive.methd: unknown key \"methd\": did you mean \"method\"?",
+        ),
+        (
+            "provider = \"a\"\n[nat]\nkeepalive = { method = \"zz\", interval-seconds = 9 }",
+            "3:24: nat.keepalive.method: \"zz\" is unknown here",
+        ),
+        (
+            "provider = \"a\"\n[nat.keepalive]\nmethod = \"crlf\"\ninterval-seconds = 1",
+            "4:20: nat.keepalive.interval-seconds: 1 is out of bounds",
+        ),
         ("provider = \"a\"\nenabled = \"yes\"", "2:11: enabled: invalid type"),
         ("provider = \"A B\"", "1:12: provider: \"A B\" is no name of a provider"),
         ("provider = \"a\"\ndomain = \"b.example\"", "2:1: domain: name a provider or a domain"),
