@@ -190,6 +190,7 @@ impl Bridge {
             Awaited::Dialled(_)
             | Awaited::AnswerTaken(_)
             | Awaited::OfferNamed(_)
+            | Awaited::Transferred(_)
             | Awaited::Texted(_) => {
                 connection.call_answered(&awaited, message, outbox, now);
                 Outcome::GoesOn
@@ -207,8 +208,8 @@ impl Bridge {
         let header = message.header();
         let from_bus = header.sender().is_some_and(|sender| sender == "org.freedesktop.DBus");
         if from_bus && header.member().is_some_and(|member| member == "NameOwnerChanged") {
-            let changed: Result<(String, String, String), _> = message.body().deserialize();
-            if let Ok((name, old, _)) = changed
+            let changed = message.body().deserialize::<(String, String, String)>();
+            if let Ok((name, old, _)) = &changed
                 && name == BUS_NAME
                 && !old.is_empty()
             {
@@ -217,6 +218,15 @@ impl Bridge {
                     let Some((connection, outbox)) = self.connection(id) else { continue };
                     let outcome = connection.service_gone(outbox, now);
                     self.after(id, outcome);
+                }
+            }
+            if let Ok((name, _, new)) = &changed
+                && new.is_empty()
+            {
+                let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+                for id in all {
+                    let Some((connection, outbox)) = self.connection(id) else { continue };
+                    connection.program_gone(name, outbox, now);
                 }
             }
         }

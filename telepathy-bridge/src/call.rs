@@ -6,30 +6,41 @@
 //! what the service brings back is shown to the handler as an offer to accept (`content`).
 
 mod content;
+mod described;
 mod hold;
+mod media;
+mod members;
+mod mute;
+mod offer;
 mod reason;
+mod reports;
 mod service;
-mod sound;
+mod session;
 mod stream;
 mod tones;
+mod transfer;
+mod waits;
 
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
 use sipwitch_dbus_interfaces::wire::HangUpOptions;
+use sipwitch_media::sdp::Kind;
 use zbus::{
     Message,
     zvariant::{ObjectPath, Value},
 };
 
-pub(crate) use reason::Reason;
+pub(crate) use reason::{End, Reason};
+pub(crate) use tones::check as check_tones;
+pub(crate) use transfer::transfer_begun;
 
 use crate::{
     bridge::path,
     definition::{
         Interface,
         call::{
-            CALL, CHANNEL, CONTENT, CONTENT_DTMF, CONTENT_MEDIA, ENDPOINT, HOLD, MEDIA_DESCRIPTION,
-            STREAM, STREAM_MEDIA,
+            CALL, CALL_DTMF, CHANNEL, CONTENT, CONTENT_DTMF, CONTENT_MEDIA, ENDPOINT, HOLD,
+            MEDIA_DESCRIPTION, MUTE, STREAM, STREAM_MEDIA,
         },
     },
     error::{Error, Name},
@@ -37,8 +48,11 @@ use crate::{
     outbox::Outbox,
     reply::{Map, Reply, arguments},
 };
-use content::Content;
+use content::{Content, Plan};
 use hold::Holding;
+use mute::Muting;
+use session::{Asked, Slot};
+use waits::Exchange;
 
 /// Call_State.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,57 +118,112 @@ pub(crate) struct Around<'a> {
     pub(crate) now: Instant,
 }
 
+/// What a client asks of a new call.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wishes {
+    /// The name of its sound, if it is to have sound.
+    pub(crate) audio: Option<String>,
+    /// The name of its pictures, if it is to have pictures.
+    pub(crate) video: Option<String>,
+    /// Stream_Transport_Type, or 0.
+    pub(crate) transport: u32,
+    /// Tones to be sent as soon as it talks.
+    pub(crate) tones: String,
+}
+
 /// A call.
 #[derive(Debug)]
 pub(crate) struct Call {
     number: u32,
     own: Who,
+    /// Whom it was begun with.
     target: Who,
+    /// Whom it is with.
+    member: Who,
     is_requested: bool,
-    audio_name: String,
+    wishes: Wishes,
+    transport: u32,
+    /// The program that accepted it, which has its sound: its unique name.
+    handler: Option<String>,
     state: State,
     flags: u32,
     reason: Reason,
     details: Map,
     member_flags: u32,
     leg: Leg,
+    /// Whether the service has our answer.
+    is_answered: bool,
     /// Whether both ends know that it was answered.
     is_confirmed: bool,
-    content: Option<Content>,
+    contents: Vec<Content>,
+    next_content: u32,
+    /// The media of its descriptions; how often our end was described, and the last description.
+    slots: Vec<Slot>,
+    version: u64,
+    written: Vec<u8>,
+    /// Our offer that the far end has yet to answer; whether there is something else to offer.
+    asked: Option<Asked>,
+    wants_offer: bool,
+    /// The far end's offer that the handler has yet to answer.
+    exchange: Option<Exchange>,
     hold: Holding,
+    mute: Muting,
+    tones_to_begin_with: String,
+    handler_until: Option<Instant>,
+    retry_at: Option<Instant>,
     is_closed: bool,
 }
 
 impl Call {
     /// A call that a client asks for.
-    pub(crate) fn outgoing(number: u32, own: Who, target: Who, audio_name: String) -> Self {
-        Self::new(number, own, target, true, audio_name, State::PendingInitiator)
+    pub(crate) fn outgoing(number: u32, own: Who, target: Who, wishes: Wishes) -> Self {
+        let mut call = Self::new(number, own, target, true, State::PendingInitiator);
+        if wishes.transport == stream::ICE {
+            call.transport = stream::ICE;
+        }
+        for (kind, name) in [(Kind::Audio, &wishes.audio), (Kind::Video, &wishes.video)] {
+            if let Some(name) = name {
+                let transport = call.transport;
+                call.new_content(Plan { transport, ..Plan::initial(kind, name, true) });
+            }
+        }
+        call.tones_to_begin_with.clone_from(&wishes.tones);
+        call.wishes = wishes;
+        call
     }
 
-    fn new(
-        number: u32,
-        own: Who,
-        target: Who,
-        is_requested: bool,
-        audio_name: String,
-        state: State,
-    ) -> Self {
+    fn new(number: u32, own: Who, target: Who, is_requested: bool, state: State) -> Self {
         let reason = Reason::none(if is_requested { own.handle } else { target.handle });
         Self {
             number,
-            content: Some(Content::new(number, is_requested)),
             own,
+            member: target.clone(),
             target,
             is_requested,
-            audio_name,
+            wishes: Wishes::default(),
+            transport: stream::RAW_UDP,
+            handler: None,
             state,
             flags: 0,
             reason,
             details: Map::new(),
             member_flags: 0,
             leg: Leg::None,
+            is_answered: false,
             is_confirmed: false,
+            contents: Vec::new(),
+            next_content: 0,
+            slots: Vec::new(),
+            version: 0,
+            written: Vec::new(),
+            asked: None,
+            wants_offer: false,
+            exchange: None,
             hold: Holding::default(),
+            mute: Muting::default(),
+            tones_to_begin_with: String::new(),
+            handler_until: None,
+            retry_at: None,
             is_closed: false,
         }
     }
@@ -196,19 +265,14 @@ impl Call {
 
     /// The paths of all its objects.
     pub(crate) fn paths(&self) -> Vec<String> {
-        let mut parts = vec![Part::Channel];
-        if let Some(content) = &self.content {
-            parts.extend([Part::Content, Part::Stream]);
-            parts.extend(content.has_endpoint().then_some(Part::Endpoint));
-            parts.extend(content.offer_number().map(Part::Offer));
-        }
-        parts.into_iter().map(|part| part.path(self.number)).collect()
+        let contents = self.contents.iter().flat_map(Content::paths);
+        std::iter::once(self.path()).chain(contents).collect()
     }
 
     /// What never changes, as `NewChannels` tells it.
     pub(crate) fn immutable(&self) -> Map {
         let mut all = Map::new();
-        for interface in [&CHANNEL, &CALL] {
+        for interface in [&CHANNEL, &CALL, &CALL_DTMF] {
             for property in interface.properties {
                 if property.access == crate::definition::Access::Immutable
                     && let Some(value) = self.property(Part::Channel, interface, property.name)
@@ -229,10 +293,12 @@ impl Call {
     ) -> Option<Value<'static>> {
         match part {
             Part::Channel => self.channel_property(interface, name),
-            Part::Content => self.content.as_ref()?.property(self, interface, name),
-            Part::Stream => self.content.as_ref()?.stream_property(self, interface, name),
-            Part::Endpoint => self.content.as_ref()?.endpoint_property(name),
-            Part::Offer(_) => self.content.as_ref()?.offer_property(self, name),
+            Part::Content(number) => self.content(number)?.property(interface, name),
+            Part::Stream(number) => self.content(number)?.stream_property(interface, name),
+            Part::Endpoint(number) => self.content(number)?.endpoint_property(name),
+            Part::Offer(number, offer) => {
+                self.content(number)?.offer_property(interface, offer, name)
+            }
         }
     }
 
@@ -248,31 +314,43 @@ impl Call {
             (_, "InitiatorHandle") => initiator.handle.into(),
             (_, "InitiatorID") => initiator.id.clone().into(),
             (_, "Contents") => {
-                let part = |_: &Content| path(&Part::Content.path(self.number));
-                self.content.iter().map(part).collect::<Vec<ObjectPath<'static>>>().into()
+                let paths = self.contents.iter().map(|content| path(&content.path()));
+                paths.collect::<Vec<ObjectPath<'static>>>().into()
             }
             (_, "CallStateDetails") => self.details.clone().into(),
             (_, "CallState") => (self.state as u32).into(),
             (_, "CallFlags") => self.flags.into(),
             (_, "CallStateReason") => self.reason.value().into(),
             // The handler brings the sound; Empathy's crashes where it shall not.
-            (_, "HardwareStreaming" | "InitialVideo" | "MutableContents") => false.into(),
+            (_, "HardwareStreaming") => false.into(),
+            (_, "MutableContents") => true.into(),
             (_, "CallMembers") => self.members().into(),
             (_, "MemberIdentifiers") => self.identifiers().into(),
-            (_, "InitialTransport") => stream::RAW_UDP.into(),
-            (_, "InitialAudio") => true.into(),
-            (_, "InitialAudioName") => self.audio_name.clone().into(),
-            (_, "InitialVideoName") => "".into(),
+            (_, "InitialTransport") => self.transport.into(),
+            (_, "InitialAudio") => self.initial(Kind::Audio).is_some().into(),
+            (_, "InitialVideo") => self.initial(Kind::Video).is_some().into(),
+            (_, "InitialAudioName") => self.initial(Kind::Audio).unwrap_or_default().into(),
+            (_, "InitialVideoName") => self.initial(Kind::Video).unwrap_or_default().into(),
+            (_, "InitialTones") => self.wishes.tones.clone().into(),
+            (_, "CurrentlySendingTones") => {
+                self.audio().is_some_and(|sound| sound.tones.is_sending()).into()
+            }
+            (_, "DeferredTones") => {
+                self.audio().map(|sound| sound.tones.deferred()).unwrap_or_default().into()
+            }
+            (_, "LocalMuteState") => (self.mute as u32).into(),
             _ => return None,
         })
     }
 
-    fn members(&self) -> HashMap<u32, u32> {
-        HashMap::from([(self.target.handle, self.member_flags)])
-    }
-
-    fn identifiers(&self) -> HashMap<u32, String> {
-        HashMap::from([(self.target.handle, self.target.id.clone())])
+    /// The name of what it began with, of this kind.
+    fn initial(&self, kind: Kind) -> Option<String> {
+        if self.is_requested {
+            let wished = if kind == Kind::Audio { &self.wishes.audio } else { &self.wishes.video };
+            return wished.clone();
+        }
+        let mut contents = self.contents.iter();
+        contents.find(|content| content.kind == kind).map(|content| content.name().to_owned())
     }
 
     /// A method of one of its objects.
@@ -291,16 +369,26 @@ impl Call {
             i if i == CHANNEL.name => self.channel_method(name, around),
             i if i == CALL.name => self.call_method(name, call, around),
             i if i == HOLD.name => self.hold_method(name, call, around),
-            i if i == CONTENT.name || i == CONTENT_MEDIA.name => {
-                self.content_method(name, call, around)
-            }
-            i if i == CONTENT_DTMF.name => self.tones_method(name, call, around),
-            i if i == MEDIA_DESCRIPTION.name => self.offer_method(part, name, call, around),
-            i if i == STREAM.name || i == STREAM_MEDIA.name => {
-                self.stream_method(name, call, around)
-            }
-            i if i == ENDPOINT.name => self.endpoint_method(name, call, around),
-            _ => Err(not_served(name)),
+            i if i == MUTE.name => self.mute_method(name, call, around),
+            i if i == CALL_DTMF.name => self.call_tones_method(name, call, around),
+            i => match part {
+                Part::Content(number) if i == CONTENT.name || i == CONTENT_MEDIA.name => {
+                    self.content_method(number, name, call, around)
+                }
+                Part::Content(number) if i == CONTENT_DTMF.name => {
+                    self.tones_method(number, name, call, around)
+                }
+                Part::Offer(number, offer) if i == MEDIA_DESCRIPTION.name => {
+                    self.offer_method((number, offer), name, call, around)
+                }
+                Part::Stream(number) if i == STREAM.name || i == STREAM_MEDIA.name => {
+                    self.stream_method(number, name, call, around)
+                }
+                Part::Endpoint(number) if i == ENDPOINT.name => {
+                    self.endpoint_method(number, name, call, around)
+                }
+                _ => Err(not_served(name)),
+            },
         }?;
         self.advance(around);
         Ok(reply)
@@ -344,20 +432,10 @@ impl Call {
                 Ok(Reply::Nothing)
             }
             "Accept" => {
-                match (self.is_requested, self.state) {
-                    (true, State::PendingInitiator) => {
-                        let reason = Reason::by_user(&self.own, reason::USER_REQUESTED, "");
-                        self.change(State::Initialising, reason, around.outbox);
-                        self.want_receiving(around.outbox);
-                    }
-                    (false, State::Initialised) => {
-                        self.flags &= !(LOCALLY_RINGING | LOCALLY_QUEUED);
-                        let reason = Reason::by_user(&self.own, reason::USER_REQUESTED, "");
-                        self.change(State::Accepted, reason, around.outbox);
-                        self.want_sending(around.outbox);
-                        self.want_receiving(around.outbox);
-                    }
-                    _ => return Err(not_now("it was accepted already, or is over")),
+                self.accept(around)?;
+                self.handler = call.header().sender().map(ToString::to_string);
+                if let Some(handler) = &self.handler {
+                    around.outbox.watch(handler, true);
                 }
                 Ok(Reply::Nothing)
             }
@@ -370,8 +448,39 @@ impl Call {
                 self.hang_up(reason, around);
                 Ok(Reply::Nothing)
             }
-            "AddContent" => Err(not_now("this call has its sound, and no more can be added")),
+            "AddContent" => self.add_content(call, around),
             _ => Err(not_served(name)),
+        }
+    }
+
+    /// The user wants it.
+    fn accept(&mut self, around: &mut Around<'_>) -> Result<(), Error> {
+        let reason = Reason::by_user(&self.own, reason::USER_REQUESTED, "");
+        match (self.is_requested, self.state) {
+            (true, State::PendingInitiator) => {
+                self.change(State::Initialising, reason, around.outbox);
+            }
+            (false, State::Initialised) => {
+                self.flags &= !(LOCALLY_RINGING | LOCALLY_QUEUED);
+                self.change(State::Accepted, reason.clone(), around.outbox);
+                self.steer(around.outbox);
+                for content in &mut self.contents {
+                    content.local_sends(stream::SENDING, &reason, around.outbox);
+                }
+            }
+            _ => return Err(not_now("it was accepted already, or is over")),
+        }
+        self.await_handler(around.now);
+        Ok(())
+    }
+
+    /// The program with its sound has left the bus.
+    pub(crate) fn handler_gone(&mut self, name: &str, around: &mut Around<'_>) {
+        if self.handler.as_deref() == Some(name) && !self.is_closed {
+            let words = "the program with the sound has gone";
+            self.hang_up(Reason::media(&self.own, words), around);
+            // Nobody else would.
+            self.close(around);
         }
     }
 
@@ -383,6 +492,9 @@ impl Call {
             self.hang_up(reason, around);
         }
         self.is_closed = true;
+        if let Some(handler) = self.handler.take() {
+            around.outbox.watch(&handler, false);
+        }
         let requests = &crate::definition::connection::REQUESTS;
         let own = (path(&self.path()),);
         let connection = ConnectionId::of_channel(self.number).path();
@@ -404,24 +516,25 @@ impl Call {
                 self.leg = Leg::Gone;
             }
         }
-        self.end(reason, around.outbox);
+        self.end(reason, around);
     }
 
     /// It is over, whoever ended it.
-    pub(crate) fn end(&mut self, reason: Reason, outbox: &mut Outbox) {
+    pub(crate) fn end(&mut self, reason: Reason, around: &mut Around<'_>) {
         if self.is_ended() {
             return;
         }
         self.member_flags = 0;
         self.flags = 0;
+        self.handler_until = None;
+        self.retry_at = None;
         if !reason.words.is_empty() {
             self.details.insert("hangup-message".into(), reason.words.clone().into());
         }
-        let value = reason.value();
-        self.change(State::Ended, reason, outbox);
-        if self.content.take().is_some() {
-            let content = path(&Part::Content.path(self.number));
-            outbox.signal(&self.path(), &CALL, "ContentRemoved", (content, value));
+        self.change(State::Ended, reason.clone(), around.outbox);
+        let numbers: Vec<u32> = self.contents.iter().map(|content| content.number).collect();
+        for number in numbers {
+            self.drop_content(number, &reason, around.outbox);
         }
     }
 
@@ -430,17 +543,6 @@ impl Call {
         self.reason = reason;
         let values = (state as u32, self.flags, self.reason.value(), self.details.clone());
         outbox.signal(&self.path(), &CALL, "CallStateChanged", values);
-    }
-
-    /// The far end rings, or holds, or does not any more.
-    fn change_member(&mut self, flags: u32, outbox: &mut Outbox) {
-        if self.member_flags == flags {
-            return;
-        }
-        self.member_flags = flags;
-        let reason = Reason::by(&self.target, reason::PROGRESS_MADE, "");
-        let values = (self.members(), self.identifiers(), Vec::<u32>::new(), reason.value());
-        outbox.signal(&self.path(), &CALL, "CallMembersChanged", values);
     }
 }
 

@@ -5,8 +5,9 @@ use crate::{
     definition::{
         Interface,
         call::{
-            CALL, CHANNEL, CONTENT, CONTENT_DTMF, CONTENT_MEDIA, ENDPOINT, HOLD, MEDIA_DESCRIPTION,
-            STREAM, STREAM_MEDIA,
+            CALL, CALL_DTMF, CHANNEL, CONTENT, CONTENT_DTMF, CONTENT_MEDIA, ENDPOINT, HOLD,
+            MEDIA_DESCRIPTION, MUTE, RTCP_FEEDBACK, RTCP_REPORTS, RTP_EXTENSIONS, STREAM,
+            STREAM_MEDIA, TRANSFER,
         },
         connection::CONNECTION,
         manager::{DEBUG, MANAGER, PROTOCOL},
@@ -87,12 +88,15 @@ impl ConnectionId {
 }
 
 /// What a call can do besides.
-pub(crate) const CALL_INTERFACES: &[&Interface] = &[&HOLD];
+pub(crate) const CALL_INTERFACES: &[&Interface] = &[&HOLD, &CALL_DTMF, &MUTE, &TRANSFER];
 /// What a channel for texts can do besides.
 pub(crate) const TEXT_INTERFACES: &[&Interface] = &[&MESSAGES, &DESTROYABLE];
-/// What its sound can do besides.
+/// What its contents can do besides.
 pub(crate) const CONTENT_INTERFACES: &[&Interface] = &[&CONTENT_MEDIA, &CONTENT_DTMF];
-/// What the way of its sound can do besides.
+/// What descriptions say besides.
+pub(crate) const OFFER_INTERFACES: &[&Interface] =
+    &[&RTCP_FEEDBACK, &RTP_EXTENSIONS, &RTCP_REPORTS];
+/// What the ways of its contents can do besides.
 pub(crate) const STREAM_INTERFACES: &[&Interface] = &[&STREAM_MEDIA];
 
 /// The objects of a call.
@@ -100,14 +104,14 @@ pub(crate) const STREAM_INTERFACES: &[&Interface] = &[&STREAM_MEDIA];
 pub(crate) enum Part {
     /// The channel itself.
     Channel,
-    /// Its sound.
-    Content,
-    /// The way of the sound.
-    Stream,
+    /// A content: sound or pictures, by its number.
+    Content(u32),
+    /// The way of that content.
+    Stream(u32),
     /// The far end of that way.
-    Endpoint,
-    /// What the handler is to accept.
-    Offer(u32),
+    Endpoint(u32),
+    /// What the handler is to accept of a content: its number, that of the offer.
+    Offer(u32, u32),
 }
 
 impl Part {
@@ -116,10 +120,10 @@ impl Part {
         let channel = channel_path("call", call);
         match self {
             Self::Channel => channel,
-            Self::Content => format!("{channel}/audio"),
-            Self::Stream => format!("{channel}/audio/stream"),
-            Self::Endpoint => format!("{channel}/audio/endpoint"),
-            Self::Offer(number) => format!("{channel}/audio/offer{number}"),
+            Self::Content(number) => format!("{channel}/content{number}"),
+            Self::Stream(number) => format!("{channel}/content{number}/stream"),
+            Self::Endpoint(number) => format!("{channel}/content{number}/endpoint"),
+            Self::Offer(number, offer) => format!("{channel}/content{number}/offer{offer}"),
         }
     }
 
@@ -130,12 +134,17 @@ impl Part {
             None => (below, None),
         };
         let call = call.strip_prefix("call")?.parse().ok()?;
-        let part = match part {
-            None => Self::Channel,
-            Some("audio") => Self::Content,
-            Some("audio/stream") => Self::Stream,
-            Some("audio/endpoint") => Self::Endpoint,
-            Some(other) => Self::Offer(other.strip_prefix("audio/offer")?.parse().ok()?),
+        let Some(part) = part else { return Some((call, Self::Channel)) };
+        let (content, below) = match part.split_once('/') {
+            Some((content, below)) => (content, Some(below)),
+            None => (part, None),
+        };
+        let number = content.strip_prefix("content")?.parse().ok()?;
+        let part = match below {
+            None => Self::Content(number),
+            Some("stream") => Self::Stream(number),
+            Some("endpoint") => Self::Endpoint(number),
+            Some(other) => Self::Offer(number, other.strip_prefix("offer")?.parse().ok()?),
         };
         Some((call, part))
     }
@@ -217,10 +226,10 @@ impl Object {
                 .chain([&CALL])
                 .chain(CALL_INTERFACES.iter().copied())
                 .collect(),
-            Self::Call(_, Part::Content) => with(&CONTENT, CONTENT_INTERFACES),
-            Self::Call(_, Part::Stream) => with(&STREAM, STREAM_INTERFACES),
-            Self::Call(_, Part::Endpoint) => vec![&ENDPOINT],
-            Self::Call(_, Part::Offer(_)) => vec![&MEDIA_DESCRIPTION],
+            Self::Call(_, Part::Content(_)) => with(&CONTENT, CONTENT_INTERFACES),
+            Self::Call(_, Part::Stream(_)) => with(&STREAM, STREAM_INTERFACES),
+            Self::Call(_, Part::Endpoint(_)) => vec![&ENDPOINT],
+            Self::Call(_, Part::Offer(..)) => with(&MEDIA_DESCRIPTION, OFFER_INTERFACES),
         }
     }
 }

@@ -169,20 +169,35 @@ pub(crate) struct Class {
     pub(crate) allowed: &'static [&'static str],
 }
 
+/// What may be asked of a call, beside the one medium that its class fixes.
+macro_rules! call_class {
+    ($fixed:literal, $other:literal) => {
+        Class {
+            fixed: &[
+                ("org.freedesktop.Telepathy.Channel.ChannelType", Fixed::Text(CALL.name)),
+                ("org.freedesktop.Telepathy.Channel.TargetHandleType", Fixed::Number(1)),
+                (
+                    concat!("org.freedesktop.Telepathy.Channel.Type.Call1.", $fixed),
+                    Fixed::Flag(true),
+                ),
+            ],
+            allowed: &[
+                "org.freedesktop.Telepathy.Channel.TargetHandle",
+                "org.freedesktop.Telepathy.Channel.TargetID",
+                concat!("org.freedesktop.Telepathy.Channel.Type.Call1.", $other),
+                "org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudioName",
+                "org.freedesktop.Telepathy.Channel.Type.Call1.InitialVideoName",
+                "org.freedesktop.Telepathy.Channel.Type.Call1.InitialTransport",
+                "org.freedesktop.Telepathy.Channel.Interface.DTMF.InitialTones",
+            ],
+        }
+    };
+}
+
 /// All of them.
 pub(crate) const CLASSES: &[Class] = &[
-    Class {
-        fixed: &[
-            ("org.freedesktop.Telepathy.Channel.ChannelType", Fixed::Text(CALL.name)),
-            ("org.freedesktop.Telepathy.Channel.TargetHandleType", Fixed::Number(1)),
-            ("org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudio", Fixed::Flag(true)),
-        ],
-        allowed: &[
-            "org.freedesktop.Telepathy.Channel.TargetHandle",
-            "org.freedesktop.Telepathy.Channel.TargetID",
-            "org.freedesktop.Telepathy.Channel.Type.Call1.InitialAudioName",
-        ],
-    },
+    call_class!("InitialAudio", "InitialVideo"),
+    call_class!("InitialVideo", "InitialAudio"),
     Class {
         fixed: &[
             ("org.freedesktop.Telepathy.Channel.ChannelType", Fixed::Text(TEXT.name)),

@@ -9,8 +9,8 @@ use sipwitch_dbus_interfaces::{
         ROOT, SIPWITCH_INTERFACE,
     },
     wire::{
-        AccountProperties, EndpointDialOptions, EndpointOptions, HangUpOptions, NoOptions,
-        RejectOptions,
+        AccountProperties, EndpointDialOptions, EndpointOptions, EndpointTransferOptions,
+        HangUpOptions, NoOptions, RejectOptions,
     },
 };
 use zbus::{
@@ -78,6 +78,8 @@ pub(crate) enum Awaited {
     AnswerTaken(u32),
     /// The name of the offer of the call of this number.
     OfferNamed(u32),
+    /// The transfer that a client asked for has begun, or cannot.
+    Transferred(Message),
     /// What became of a text.
     Texted(Sent),
     /// Nothing comes of it.
@@ -138,9 +140,14 @@ impl Outbox {
 
     /// Wants to hear when the service comes and goes, or not any more.
     pub(crate) fn watch_service(&mut self, watch: bool) {
+        self.watch(BUS_NAME, watch);
+    }
+
+    /// Wants to hear when a program leaves the bus, or not any more.
+    pub(crate) fn watch(&mut self, program: &str, watch: bool) {
         let rule = format!(
             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',\
-             member='NameOwnerChanged',arg0='{BUS_NAME}'"
+             member='NameOwnerChanged',arg0='{program}'"
         );
         let method = if watch { "AddMatch" } else { "RemoveMatch" };
         self.ask(&BUS, method, &rule, Awaited::Nothing);
@@ -312,6 +319,20 @@ impl Outbox {
     ) {
         let values = (leg, exchange, answer);
         self.ask(&endpoint(phone), "AnswerDescription", &values, Awaited::Nothing);
+    }
+
+    /// Connects the far end with a contact, or with that of another leg.
+    pub(crate) fn transfer(
+        &mut self,
+        phone: &str,
+        leg: u64,
+        (contact, other): (&str, Option<u64>),
+        request: Message,
+    ) {
+        let contact = if other.is_some() { "" } else { contact };
+        let options = EndpointTransferOptions { other_leg: other };
+        let awaited = Awaited::Transferred(request);
+        self.ask(&endpoint(phone), "Transfer", &(leg, contact, options), awaited);
     }
 
     /// Takes a text.

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The whole manager between a client and a service that a test plays.
 
+mod bad_input;
 mod calls;
 mod connection;
 mod desk;
+mod handler;
+mod hold;
 mod house;
 mod manager;
+mod order;
 mod providers;
+mod reasons;
 mod texts;
+mod tones;
+mod transfers;
+mod video;

@@ -15,7 +15,18 @@ call ID             calls; sound is sent and counted, tones are sent within it (
 accept              takes the call that rings
 hold WORD           "yes" holds the call, "no" takes it back
 tones TEXT          sends tones
+close               has done with a call that ended
 hangup REASON       ends the call, for a reason by its number
+farstream           from now on the media of calls are telepathy-farstream's
+show ID             calls with sound and pictures
+begin ID TONES      calls, and sends tones as soon as it talks
+mute WORD           "yes" mutes, "no" takes it back
+add                 adds pictures to the call
+remove              removes the last content of the call
+press TEXT          sends tones of the call
+transfer ID         sends who is at the far end to somebody else
+again               counts what is decoded from the beginning
+die                 ends without a word
 write ID            opens a conversation in writing
 text WORD           sends a text, and wants to know what becomes of it
 
@@ -97,6 +108,7 @@ def prepared(proxy, result):
     classes = proxy.get_capabilities()
     say("connected as", own.get_identifier(), "called", own.get_alias(),
         "audio" if classes.supports_audio_call(Tp.HandleType.CONTACT) else "no-audio",
+        "video" if classes.supports_audio_video_call(Tp.HandleType.CONTACT) else "no-video",
         "text" if classes.supports_text_chats() else "no-text")
 
 
@@ -203,20 +215,12 @@ def disconnect():
     account.request_presence_async(Tp.ConnectionPresenceType.OFFLINE, "offline", "", lambda a, r: None)
 
 
-class Sound:
-    """What streams for a call: plain UDP, one codec, silence; as a handler with farstream would."""
-
-    CODECS = [(8, "PCMA", 8000, 0, False, {}), (101, "telephone-event", 8000, 0, False, {"events": "0-15"})]
+class Call:
+    """A call, and what is asked of it."""
 
     def __init__(self, name, call):
         self.name, self.call = name, call
-        self.content = call + "/audio"
-        self.stream = self.content + "/stream"
-        self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.rtp.bind(("127.0.0.1", 0))
-        self.heard, self.sent, self.to, self.event = 0, 0, None, None
-        GLib.io_add_watch(self.rtp, GLib.IO_IN, self.receive)
-        GLib.timeout_add(20, self.send)
+        self.content = self.get(call, "Channel.Type.Call1", "Contents")[0]
         bus.signal_subscribe(name, None, None, None, None, 0, self.signal)
 
     def ask(self, path, interface, method, types=None, *values):
@@ -229,6 +233,70 @@ class Sound:
         types = GLib.Variant("(ss)", given)
         properties = "org.freedesktop.DBus.Properties"
         return bus.call_sync(self.name, path, properties, "Get", types, None, 0, -1, None)[0]
+
+    def signal(self, _bus, _sender, path, _interface, name, values):
+        if not path.startswith(self.call):
+            return
+        say("signal", name)
+        self.heard_of(path, name, values)
+        if name == "HoldStateChanged":
+            say("hold", values[0], "reason", values[1])
+        if name == "MuteStateChanged":
+            say("mute", values[0])
+        if name == "ContentRemoved":
+            say("content removed, reason", values[1][1])
+        if name == "CallMembersChanged":
+            say("members", *values[0].values())
+            if values[2]:
+                say("member instead", *values[1].values())
+        if name == "CallStateChanged":
+            state, flags, (_actor, why, error, _words), _details = values
+            say("state", state, "flags", flags, "reason", why, error)
+
+    def heard_of(self, path, name, values):
+        """Something more about a signal."""
+
+
+class Streaming(Call):
+    """A call whose media are telepathy-farstream's."""
+
+    def __init__(self, name, channel):
+        import farstream_media
+
+        super().__init__(name, channel.get_object_path())
+        self.media = farstream_media.Media(channel, say, lambda _: self.ready())
+        self.is_ready, self.is_wanted = False, False
+
+    def ready(self):
+        self.is_ready = True
+        if self.is_wanted:
+            self.begin()
+
+    def begin(self):
+        self.is_wanted = True
+        if self.is_ready:
+            self.ask(self.call, "Channel.Type.Call1", "Accept")
+
+    def heard_of(self, path, name, values):
+        if name == "CallStateChanged" and values[0] == 6:
+            self.media.stop()
+        if name == "DTMFChangeRequested":
+            say("tone", *values)
+
+
+class Sound(Call):
+    """A call whose sound is plain UDP, one codec, silence; without farstream."""
+
+    CODECS = [(8, "PCMA", 8000, 0, False, {}), (101, "telephone-event", 8000, 0, False, {"events": "0-15"})]
+
+    def __init__(self, name, call):
+        super().__init__(name, call)
+        self.stream = self.get(self.content, "Call1.Content", "Streams")[0]
+        self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.rtp.bind(("127.0.0.1", 0))
+        self.heard, self.sent, self.began, self.to, self.event = 0, 0, 0, None, None
+        GLib.io_add_watch(self.rtp, GLib.IO_IN, self.receive)
+        GLib.timeout_add(20, self.send)
 
     def begin(self):
         self.ask(self.call, "Channel.Type.Call1", "Accept")
@@ -257,8 +325,9 @@ class Sound:
 
     def candidates(self):
         try:
-            return self.get(self.content + "/endpoint", "Call1.Stream.Endpoint", "RemoteCandidates")
-        except GLib.Error:
+            endpoints = self.get(self.stream, "Call1.Stream.Interface.Media", "Endpoints")
+            return self.get(endpoints[0], "Call1.Stream.Endpoint", "RemoteCandidates")
+        except (GLib.Error, IndexError):
             return []
 
     def remote(self, candidates):
@@ -266,10 +335,7 @@ class Sound:
             if component == 1:
                 self.to = (address, port)
 
-    def signal(self, _bus, _sender, path, _interface, name, values):
-        if not path.startswith(self.call):
-            return
-        say("signal", name)
+    def heard_of(self, path, name, values):
         for way in ("Sending", "Receiving"):
             if name == way + "StateChanged":
                 self.complete(way)
@@ -284,13 +350,6 @@ class Sound:
                 self.tone(event, True)
             self.ask(self.content, "Call1.Content.Interface.Media", "AcknowledgeDTMFChange", "(yu)",
                      event, 2 if state == 1 else 0)
-        if name == "HoldStateChanged":
-            say("hold", values[0], "reason", values[1])
-        if name == "CallMembersChanged":
-            say("members", *values[0].values())
-        if name == "CallStateChanged":
-            state, flags, (_actor, why, error, _words), _details = values
-            say("state", state, "flags", flags, "reason", why, error)
 
     def receive(self, source, _condition):
         source.recv(2048)
@@ -349,6 +408,7 @@ class Writing:
 
 sound = None
 writing = None
+is_streaming = False
 
 
 def handle(_handler, _account, one, channels, _requests, _time, context, _data):
@@ -358,7 +418,8 @@ def handle(_handler, _account, one, channels, _requests, _time, context, _data):
     if isinstance(channel, Tp.TextChannel):
         writing = Writing(channel)
         return
-    sound = Sound(one.get_bus_name(), channel.get_object_path())
+    name = one.get_bus_name()
+    sound = Streaming(name, channel) if is_streaming else Sound(name, channel.get_object_path())
     if channel.get_requested():
         say("handling a call to", channel.get_identifier())
         sound.begin()
@@ -377,6 +438,57 @@ handler.register()
 
 def call(identifier):
     ask(Tp.AccountChannelRequest.new_audio_call(account, 0), identifier)
+
+
+def show(identifier):
+    ask(Tp.AccountChannelRequest.new_audio_video_call(account, 0), identifier)
+
+
+def begin(identifier, tones):
+    request = Tp.AccountChannelRequest.new_audio_call(account, 0)
+    name = "org.freedesktop.Telepathy.Channel.Interface.DTMF.InitialTones"
+    request.set_request_property(name, GLib.Variant("s", tones))
+    ask(request, identifier)
+
+
+def farstream():
+    global is_streaming
+    is_streaming = True
+    say("farstream")
+
+
+def again():
+    sound.media.again()
+
+
+def mute(word):
+    sound.ask(sound.call, "Call1.Interface.Mute", "RequestMuted", "(b)", word == "yes")
+
+
+def add():
+    made = sound.ask(sound.call, "Channel.Type.Call1", "AddContent", "(suu)", "pictures", 1, 3)
+    say("added", made[0])
+
+
+def remove():
+    last = sound.get(sound.call, "Channel.Type.Call1", "Contents")[-1]
+    sound.ask(last, "Call1.Content", "Remove")
+
+
+def press(text):
+    sound.ask(sound.call, "Channel.Interface.DTMF", "MultipleTones", "(s)", text)
+
+
+def transfer(identifier):
+    requests = "org.freedesktop.Telepathy.Connection"
+    types = GLib.Variant("(uas)", (1, [identifier]))
+    other = bus.call_sync(sound.name, connection.get_object_path(), requests, "RequestHandles", types, None, 0, -1, None)
+    member = sound.get(sound.call, "Channel", "TargetHandle")
+    sound.ask(sound.call, "Channel.Interface.Transfer", "Transfer", "(uu)", member, other[0][0])
+
+
+def die():
+    sys.exit(1)
 
 
 def write(identifier):
@@ -416,8 +528,12 @@ def hangup(reason):
     sound.ask(sound.call, "Channel", "Close")
 
 
+def close():
+    sound.ask(sound.call, "Channel", "Close")
+
+
 def obey(channel, _condition):
-    line = channel.readline()
+    line = channel.readline().decode()
     if not line:
         loop.quit()
         return False
@@ -426,6 +542,7 @@ def obey(channel, _condition):
     return True
 
 
-GLib.io_add_watch(sys.stdin, GLib.IO_IN | GLib.IO_HUP, obey)
+# Unbuffered: of two lines that come together, the second is to be heard of too.
+GLib.io_add_watch(open(0, "rb", buffering=0), GLib.IO_IN | GLib.IO_HUP, obey)
 say("ready")
 loop.run()

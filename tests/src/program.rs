@@ -106,6 +106,20 @@ impl Program {
         self.wait_within(PATIENCE, text, |line| line.contains(text).then(|| line.to_owned()))
     }
 
+    /// Waits for lines that contain these texts, after the one last waited for and in any order.
+    ///
+    /// # Errors
+    /// One did not come in time; what came instead is shown.
+    pub fn wait_for_all(&mut self, texts: &[&str]) -> Result<()> {
+        let before = self.said.clone();
+        for text in texts {
+            self.said = before.clone();
+            self.wait_for(text)?;
+        }
+        self.said.skip();
+        Ok(())
+    }
+
     /// Waits for a line of which `wanted` makes something.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 use std::fs;
 
 use anyhow::ensure;
-use sipwitch_tests::peers::{Account, Baresip, Telepathy};
+use sipwitch_tests::peers::{Account, Baresip, Sipp, Telepathy};
 use sipwitch_tests::{House, Result};
 
 #[test]
@@ -273,5 +273,134 @@ fn what_cannot_be_is_refused_by_telepathys_own_names() -> Result<()> {
     }
     client.type_line("contact 102")?;
     client.wait_for("contact 102 presence 2")?;
+    Ok(())
+}
+
+#[test]
+fn every_refusal_of_a_phone_is_told_in_telepathys_words() -> Result<()> {
+    let table = [
+        (402, 7, "InsufficientBalance"),
+        (403, 7, "PermissionDenied"),
+        (404, 6, "DoesNotExist"),
+        (408, 5, "NoAnswer"),
+        (420, 9, "Confused"),
+        (480, 5, "NoAnswer"),
+        (484, 6, "InvalidHandle"),
+        (486, 8, "Busy"),
+        (488, 12, "Media.CodecsIncompatible"),
+        (500, 10, "ServiceConfused"),
+        (503, 10, "ServiceBusy"),
+        (600, 8, "Busy"),
+        (603, 4, "Rejected"),
+        (604, 6, "DoesNotExist"),
+    ];
+    // Each at an extension of its own, named by the status.
+    let numbers: Vec<String> = table.iter().map(|(code, ..)| format!("2{code}")).collect();
+    let mut extensions: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    extensions.push("101");
+    let settings = "[dial]\nfrom = \"101\"\n";
+    let house = House::plan().settings(settings).extensions(&extensions).build()?;
+    let mut telepathy = Telepathy::start(&house)?;
+    let client = &mut telepathy.client;
+    client.type_line("connect")?;
+    client.wait_for("connected as 101 called")?;
+    for ((code, reason, error), number) in table.into_iter().zip(&numbers) {
+        let _phone = Sipp::refuse(&Account::new(number, house.at), code)?;
+        house.desk().phones(number, 1)?;
+        client.type_line(&format!("call {number}"))?;
+        client.wait_for(&format!("handling a call to {number}"))?;
+        let prefix = if error.is_empty() { "" } else { "org.freedesktop.Telepathy.Error." };
+        let told = client.wait_for("state 6")?;
+        let expected = format!("state 6 flags 0 reason {reason} {prefix}{error}");
+        ensure!(told.trim_end() == expected.trim_end(), "{code}: {told}, not {expected}");
+        client.type_line("close")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_handler_that_dies_in_mid_call_ends_it() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    client.type_line("call 102")?;
+    bert.incoming()?;
+    bert.answer()?;
+    bert.established()?;
+    client.wait_for("state 5")?;
+    client.type_line("die")?;
+    bert.closed()?;
+    Ok(())
+}
+
+#[test]
+fn a_call_begins_with_tones_and_is_muted() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected()?;
+    let client = &mut telepathy.client;
+    client.type_line("begin 102 7")?;
+    bert.incoming()?;
+    bert.answer()?;
+    bert.established()?;
+    ensure!(bert.heard_dtmf()? == '7', "it begins with the tone");
+    client.wait_for("signal StoppedTones")?;
+    client.type_line("press 9")?;
+    ensure!(bert.heard_dtmf()? == '9', "tones of the call are sent too");
+    client.wait_for("signal StoppedTones")?;
+    client.type_line("mute yes")?;
+    client.wait_for("mute 2")?;
+    client.wait_for("mute 1")?;
+    client.type_line("mute no")?;
+    client.wait_for("mute 0")?;
+    client.type_line("hangup 2")?;
+    bert.closed()?;
+    Ok(())
+}
+
+#[test]
+fn who_is_called_is_sent_to_somebody_else() -> Result<()> {
+    let settings = "[dial]\nfrom = \"101\"\n";
+    let house = House::plan().settings(settings).extensions(&["101", "102", "103"]).build()?;
+    let (mut bert, mut cilla) = (phone(&house, "102")?, phone(&house, "103")?);
+    let mut telepathy = Telepathy::start(&house)?;
+    let client = &mut telepathy.client;
+    client.type_line("connect")?;
+    client.wait_for("connected as 101 called")?;
+    client.type_line("call 102")?;
+    bert.incoming()?;
+    bert.answer()?;
+    bert.established()?;
+    client.wait_for("state 5")?;
+    client.type_line("transfer 103")?;
+    cilla.incoming()?;
+    cilla.answer()?;
+    cilla.established()?;
+    client.wait_for("state 6 flags 0 reason 3")?;
+    let heard = bert.speech()?.received;
+    bert.hears_more_than(heard)?;
+    cilla.hears_more_than(10)?;
+    Ok(())
+}
+
+#[test]
+fn who_is_called_sends_the_client_to_somebody_else() -> Result<()> {
+    let settings = "[dial]\nfrom = \"101\"\n";
+    let house = House::plan().settings(settings).extensions(&["101", "102", "103"]).build()?;
+    let (mut bert, mut cilla) = (phone(&house, "102")?, phone(&house, "103")?);
+    let mut telepathy = Telepathy::start(&house)?;
+    let client = &mut telepathy.client;
+    client.type_line("connect")?;
+    client.wait_for("connected as 101 called")?;
+    client.type_line("call 102")?;
+    bert.incoming()?;
+    bert.answer()?;
+    bert.established()?;
+    client.wait_for("state 5")?;
+    bert.transfer("103")?;
+    cilla.incoming()?;
+    cilla.answer()?;
+    client.wait_for("member instead 103")?;
+    cilla.established()?;
+    cilla.hears_more_than(10)?;
+    client.type_line("hangup 2")?;
+    cilla.closed()?;
     Ok(())
 }

@@ -53,8 +53,18 @@ impl Bridge {
             }
             _ => {}
         }
-        let Some(object) = Object::at(&path).filter(|_| self.paths().contains(&path)) else {
-            self.refuse(&header, UNKNOWN_OBJECT, &path);
+        let known = Object::at(&path);
+        let Some(object) = known.filter(|_| self.paths().contains(&path)) else {
+            let call = known.is_some_and(
+                |object| matches!(object, Object::Call(number, _) if self.has_call(number)),
+            );
+            if call {
+                // Clients may not have heard yet that a content is no more.
+                let error = Name::NotAvailable.because("it is over");
+                self.outbox.answer(&header, Err(error));
+            } else {
+                self.refuse(&header, UNKNOWN_OBJECT, &path);
+            }
             return;
         };
         if interface.as_deref() == Some(PROPERTIES) {
@@ -90,6 +100,12 @@ impl Bridge {
             paths.extend(connection.paths());
         }
         paths
+    }
+
+    /// Whether the call of this number is there.
+    fn has_call(&self, number: u32) -> bool {
+        let connection = self.connections.get(&ConnectionId::of_channel(number));
+        connection.is_some_and(|connection| connection.call(number).is_some())
     }
 
     fn refuse(&mut self, header: &Header<'_>, name: &str, what: &str) {

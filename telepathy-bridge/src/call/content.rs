@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The sound of a call: what the handler can, what the far end can, and the offers between them.
-//!
-//! The handler accepts one offer after the other. The first of an outgoing call is empty: what it
-//! accepts with becomes the offer in SDP.
+//! A medium of a call, sound or pictures: what the handler can, what the far end can, and the offers
+//! between them.
 
 use std::collections::HashMap;
 
+use sipwitch_media::sdp::Kind;
 use zbus::{
     Message,
     zvariant::{OwnedValue, Value},
 };
 
 use super::{
-    Around, Call, Leg, State, not_now, not_served,
+    Around, Call, Who,
+    described::Described,
+    media::{Local, Remote},
+    not_now, not_served,
+    offer::Offer,
     reason::{self, Reason},
-    sound::{Codec, Local, Remote, Shape},
-    stream::Flow,
+    stream::{Far, Flow, RAW_UDP, Ways},
     tones::Tones,
 };
 use crate::{
     bridge::path,
     definition::{
         Interface,
-        call::{CONTENT_MEDIA, MEDIA_DESCRIPTION},
+        call::{CALL, CONTENT_MEDIA, MEDIA_DESCRIPTION},
     },
     error::{Error, Name},
     object::{CONTENT_INTERFACES, Part},
@@ -30,100 +32,144 @@ use crate::{
     reply::{Map, Reply, arguments},
 };
 
-/// The most codecs of a description: RTP knows no more payload types.
-const MAX_CODECS: usize = 128;
-/// Its name, one in each call.
-const NAME: &str = "audio";
+/// Media_Stream_Type.
+const AUDIO: u32 = 0;
+const VIDEO: u32 = 1;
 
-/// The sound of a call.
+/// The most contents of a call.
+pub(super) const MAX_CONTENTS: usize = 8;
+/// The longest name of a content, in bytes.
+const MAX_NAME: usize = 64;
+
+/// A medium of a call.
 #[derive(Debug)]
 pub(super) struct Content {
-    call: u32,
+    pub(super) call: u32,
+    /// In its path; no other content of the call has or had it.
+    pub(super) number: u32,
+    /// Who is at the far end. It stays who it was at first, whoever the call is with later: handlers
+    /// know one member of a stream and no other.
+    pub(super) member: Who,
+    name: String,
+    pub(super) kind: Kind,
+    is_initial: bool,
+    /// Its place among the media of the descriptions, once it has one.
+    pub(super) line: Option<usize>,
+    /// Whether both ends have it in a description that was answered.
+    pub(super) is_established: bool,
     /// What the handler said last, as it said it.
-    described: Option<Map>,
+    pub(super) said: Option<Map>,
     pub(super) local: Local,
     /// Whether the handler has told all its candidates.
     pub(super) is_gathered: bool,
     /// What the far end said last.
     pub(super) remote: Option<Remote>,
-    offer: Option<Offer>,
+    /// What it said before the offer that is being answered.
+    pub(super) before: Option<Remote>,
+    pub(super) offer: Option<Offer>,
     /// The handler is busy with an offer: this comes next.
-    next: Option<Offer>,
+    pub(super) next: Option<Offer>,
     offers: u32,
-    /// Which media there are in the descriptions of this conversation.
-    pub(super) shape: Shape,
-    /// How often our end was described; the last description.
-    version: u64,
-    pub(super) written: Vec<u8>,
+    /// Which ways the user wants it to flow, and which were last agreed on.
+    pub(super) wants: Ways,
+    pub(super) agreed: Ways,
+    pub(super) transport: u32,
     pub(super) sending: Flow,
     pub(super) receiving: Flow,
+    /// Ways that the handler could not: they are not asked for again.
+    pub(super) failed: Ways,
     /// Sending_State of both ends.
     pub(super) local_sending: u32,
     pub(super) remote_sending: u32,
     /// The far end's candidates, once there are any: then there is an endpoint.
-    pub(super) far: Option<super::stream::Far>,
-    pub(super) credentials: (String, String),
+    pub(super) far: Option<Far>,
     pub(super) tones: Tones,
 }
 
-/// What the handler is to accept.
+/// What is to be known of a new content.
 #[derive(Debug)]
-struct Offer {
-    number: u32,
-    codecs: Vec<Codec>,
-    /// Whether the far end said it.
-    is_remote: bool,
-    /// Whether what the handler accepts with goes to the far end.
-    is_answered: bool,
-    /// Names the far end's offer to the service, if it came within the conversation.
-    exchange: Option<u32>,
+pub(super) struct Plan {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) is_initial: bool,
+    /// Whether the user wants it, and not the far end alone.
+    pub(super) is_own: bool,
+    pub(super) wants: Ways,
+    pub(super) transport: u32,
+}
+
+impl Plan {
+    /// What is there when a call begins.
+    pub(super) fn initial(kind: Kind, name: &str, is_own: bool) -> Self {
+        let name = name.to_owned();
+        Self { kind, name, is_initial: true, is_own, wants: Ways::BOTH, transport: RAW_UDP }
+    }
 }
 
 impl Content {
-    pub(super) fn new(call: u32, is_requested: bool) -> Self {
-        let first = Offer {
-            number: 0,
-            codecs: Vec::new(),
-            is_remote: false,
-            is_answered: true,
-            exchange: None,
+    pub(super) fn new(call: u32, number: u32, member: Who, plan: Plan) -> Self {
+        // Of what the far end wants, it says what it can.
+        let offer = plan.is_own.then(Offer::first);
+        let (local_sending, remote_sending) = match (plan.is_own, plan.wants) {
+            (true, ways) => (if ways.sends { 2 } else { 0 }, u32::from(ways.receives)),
+            (false, _) => (1, 2),
         };
-        // An incoming call shows what the caller said instead.
-        let offer = is_requested.then_some(first);
-        let (local_sending, remote_sending) = if is_requested { (2, 1) } else { (1, 2) };
+        let name = if plan.name.is_empty() { plan.kind.as_str().into() } else { plan.name };
         Self {
             call,
-            described: None,
+            number,
+            member,
+            name,
+            kind: plan.kind,
+            is_initial: plan.is_initial,
+            line: None,
+            is_established: false,
+            said: None,
             local: Local::default(),
             is_gathered: false,
             remote: None,
+            before: None,
             offer,
             next: None,
             offers: 1,
-            shape: Shape::default(),
-            version: 0,
-            written: Vec::new(),
+            wants: plan.wants,
+            agreed: plan.wants,
+            transport: plan.transport,
             sending: Flow::Stopped,
             receiving: Flow::Stopped,
+            failed: Ways::NONE,
             local_sending,
             remote_sending,
             far: None,
-            credentials: Default::default(),
             tones: Tones::default(),
         }
     }
 
-    pub(super) fn has_endpoint(&self) -> bool {
-        self.far.is_some()
+    pub(super) fn path(&self) -> String {
+        Part::Content(self.number).path(self.call)
     }
 
-    pub(super) fn offer_number(&self) -> Option<u32> {
-        self.offer.as_ref().map(|offer| offer.number)
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn is_audio(&self) -> bool {
+        self.kind == Kind::Audio
+    }
+
+    /// The paths of its objects.
+    pub(super) fn paths(&self) -> impl Iterator<Item = String> {
+        let number = self.number;
+        let endpoint = self.far.as_ref().map(|_| Part::Endpoint(number));
+        let offer = self.offer.as_ref().map(|offer| Part::Offer(number, offer.number));
+        let parts = [Part::Content(number), Part::Stream(number)];
+        let call = self.call;
+        parts.into_iter().chain(endpoint).chain(offer).map(move |part| part.path(call))
     }
 
     /// Whether the handler has agreed to all that was shown to it.
     pub(super) const fn is_agreed(&self) -> bool {
-        self.described.is_some() && self.offer.is_none()
+        self.said.is_some() && self.offer.is_none()
     }
 
     /// Whether the handler has said all that a description needs.
@@ -131,33 +177,26 @@ impl Content {
         self.is_agreed() && self.is_gathered
     }
 
-    pub(super) fn property(
-        &self,
-        call: &Call,
-        interface: &Interface,
-        name: &str,
-    ) -> Option<Value<'static>> {
+    pub(super) fn property(&self, interface: &Interface, name: &str) -> Option<Value<'static>> {
         Some(match (interface.name, name) {
             (_, "Interfaces") => crate::protocol::names(CONTENT_INTERFACES).into(),
-            (_, "Name") if call.is_requested && !call.audio_name.is_empty() => {
-                call.audio_name.clone().into()
-            }
-            (_, "Name") => NAME.into(),
-            // Media_Stream_Type and RTP.
-            (_, "Type" | "Packetization") => 0u32.into(),
-            (_, "Disposition") => 1u32.into(),
-            (_, "Streams") => vec![path(&Part::Stream.path(self.call))].into(),
-            (_, "RemoteMediaDescriptions") => self.remote_descriptions(call).into(),
+            (_, "Name") => self.name.clone().into(),
+            (_, "Type") => (if self.is_audio() { AUDIO } else { VIDEO }).into(),
+            // RTP.
+            (_, "Packetization") => 0u32.into(),
+            (_, "Disposition") => u32::from(self.is_initial).into(),
+            (_, "Streams") => vec![path(&Part::Stream(self.number).path(self.call))].into(),
+            (_, "RemoteMediaDescriptions") => self.remote_descriptions().into(),
             (_, "LocalMediaDescriptions") => {
-                let described = self.described.iter();
+                let said = self.said.iter();
                 let all: HashMap<u32, Map> =
-                    described.map(|said| (call.target.handle, said.clone())).collect();
+                    said.map(|said| (self.member.handle, said.clone())).collect();
                 all.into()
             }
             (_, "MediaDescriptionOffer") => match &self.offer {
                 Some(offer) => (
-                    path(&Part::Offer(offer.number).path(self.call)),
-                    offer.properties(call.target.handle),
+                    path(&Part::Offer(self.number, offer.number).path(self.call)),
+                    offer.properties(self.member.handle),
                 )
                     .into(),
                 None => (path("/"), Map::new()).into(),
@@ -165,256 +204,200 @@ impl Content {
             (_, "CurrentDTMFEvent") => self.tones.event().into(),
             (_, "CurrentDTMFState") => self.tones.state().into(),
             (_, "CurrentlySendingTones") => self.tones.is_sending().into(),
-            (_, "DeferredTones") => "".into(),
+            (_, "DeferredTones") => self.tones.deferred().into(),
             _ => return None,
         })
     }
 
-    pub(super) fn offer_property(&self, call: &Call, name: &str) -> Option<Value<'static>> {
-        let offer = self.offer.as_ref()?;
-        offer.properties(call.target.handle).remove(&MEDIA_DESCRIPTION.member(name))
+    pub(super) fn offer_property(
+        &self,
+        interface: &Interface,
+        number: u32,
+        name: &str,
+    ) -> Option<Value<'static>> {
+        let offer = self.offer.as_ref().filter(|offer| offer.number == number)?;
+        if name == "Interfaces" && interface.name != MEDIA_DESCRIPTION.name {
+            return None;
+        }
+        offer.properties(self.member.handle).remove(&interface.member(name))
     }
 
-    fn remote_descriptions(&self, call: &Call) -> HashMap<u32, Map> {
-        let told = |remote: &Remote| {
-            let offer = Offer {
-                number: 0,
-                codecs: remote.codecs.clone(),
-                is_remote: true,
-                is_answered: false,
-                exchange: None,
-            };
-            (call.target.handle, offer.properties(call.target.handle))
-        };
+    pub(super) fn remote_descriptions(&self) -> HashMap<u32, Map> {
+        let handle = self.member.handle;
+        let told = |remote: &Remote| (handle, remote.described.properties(handle, true, false));
         self.remote.iter().map(told).collect()
     }
 
-    /// Shows the handler what the far end said; the answer to it, if one is wanted, is what the
-    /// handler accepts with.
-    pub(super) fn show(
-        &mut self,
-        remote: Remote,
-        is_answered: bool,
-        exchange: Option<u32>,
-        target: u32,
-        outbox: Option<&mut Outbox>,
-    ) {
-        let codecs = remote.codecs.clone();
-        self.shape = remote.shape().clone();
-        self.remote = Some(remote);
-        let number = self.offers;
+    /// Shows the handler what the far end said; if an answer is wanted, it is what the handler
+    /// accepts with.
+    pub(super) fn show(&mut self, remote: Remote, is_answered: bool, outbox: Option<&mut Outbox>) {
+        let offer =
+            Offer { number: self.offers, described: Some(remote.described.clone()), is_answered };
         self.offers += 1;
-        let offer = Offer { number, codecs, is_remote: true, is_answered, exchange };
+        self.remote = Some(remote);
         if self.offer.is_some() {
             self.next = Some(offer);
             return;
         }
         if let Some(outbox) = outbox {
-            self.tell(&offer, target, outbox);
+            self.tell(&offer, outbox);
         }
         self.offer = Some(offer);
     }
 
-    /// Shows the handler that the far end wants to hear of us first.
-    pub(super) fn show_nothing(&mut self) {
-        let number = self.offers;
-        self.offers += 1;
-        let (codecs, exchange) = (Vec::new(), None);
-        self.offer = Some(Offer { number, codecs, is_remote: false, is_answered: true, exchange });
+    pub(super) fn tell(&self, offer: &Offer, outbox: &mut Outbox) {
+        let own = path(&Part::Offer(self.number, offer.number).path(self.call));
+        let values = (own, offer.properties(self.member.handle));
+        outbox.signal(&self.path(), &CONTENT_MEDIA, "NewMediaDescriptionOffer", values);
     }
 
-    /// The far end of an incoming call, before anybody is told of it.
-    pub(super) fn reached_first_at(&mut self, candidates: Vec<super::sound::Candidate>) {
-        self.far = (!candidates.is_empty()).then(|| super::stream::Far::at(candidates));
-    }
-
-    fn tell(&self, offer: &Offer, target: u32, outbox: &mut Outbox) {
-        let values = (path(&Part::Offer(offer.number).path(self.call)), offer.properties(target));
-        let own = Part::Content.path(self.call);
-        outbox.signal(&own, &CONTENT_MEDIA, "NewMediaDescriptionOffer", values);
-    }
-
-    /// Describes our end in SDP; the version goes up when something differs.
-    pub(super) fn describe(
+    /// The handler describes its end.
+    pub(super) fn described(
         &mut self,
-        direction: sipwitch_media::sdp::Direction,
-        codecs: &[Codec],
-    ) -> Result<Vec<u8>, sipwitch_media::sdp::Fault> {
-        let session = u64::from(self.call) + 1;
-        let now = (session, self.version);
-        let same = self.local.write(now, &self.shape, direction, codecs)?;
-        if same != self.written {
-            let next = (session, self.version + 1);
-            self.written = self.local.write(next, &self.shape, direction, codecs)?;
-            self.version += 1;
-        }
-        Ok(self.written.clone())
+        said: HashMap<String, OwnedValue>,
+        described: Described,
+        outbox: &mut Outbox,
+    ) {
+        let said: Map = said.into_iter().map(|(key, value)| (key, value.into())).collect();
+        self.local.described = described;
+        let values = (said.clone(),);
+        outbox.signal(&self.path(), &CONTENT_MEDIA, "LocalMediaDescriptionChanged", values);
+        self.said = Some(said);
     }
-}
-
-impl Offer {
-    fn properties(&self, target: u32) -> Map {
-        let mut all = Map::new();
-        let mut add = |name: &str, value: Value<'static>| {
-            all.insert(MEDIA_DESCRIPTION.member(name), value);
-        };
-        add("Interfaces", Vec::<String>::new().into());
-        add("FurtherNegotiationRequired", self.is_answered.into());
-        add("HasRemoteInformation", self.is_remote.into());
-        add("Codecs", self.codecs.clone().into());
-        add("RemoteContact", target.into());
-        add("SSRCs", HashMap::<u32, Vec<u32>>::new().into());
-        all
-    }
-}
-
-/// The codecs of a description of the handler.
-fn codecs_of(description: &HashMap<String, OwnedValue>) -> Result<Vec<Codec>, Error> {
-    let bad = |words: String| Name::InvalidArgument.because(words);
-    let key = MEDIA_DESCRIPTION.member("Codecs");
-    let value = description.get(&key).ok_or_else(|| bad(format!("the description lacks {key}")))?;
-    if value.value_signature() != "a(usuuba{ss})" {
-        return Err(bad(format!("{key} is of the type {}", value.value_signature())));
-    }
-    let codecs = Vec::<Codec>::try_from(value.clone());
-    let codecs = codecs.map_err(|error| bad(format!("{key} cannot be read: {error}")))?;
-    if codecs.is_empty() || codecs.len() > MAX_CODECS {
-        return Err(bad(format!("{key} has {} codecs", codecs.len())));
-    }
-    Ok(codecs)
 }
 
 impl Call {
+    /// A content by its number.
+    pub(super) fn content(&self, number: u32) -> Option<&Content> {
+        self.contents.iter().find(|content| content.number == number)
+    }
+
+    pub(super) fn content_mut(&mut self, number: u32) -> Result<&mut Content, Error> {
+        let found = self.contents.iter_mut().find(|content| content.number == number);
+        found.ok_or_else(|| not_now("it is over"))
+    }
+
+    /// The sound of the call.
+    pub(super) fn audio(&self) -> Option<&Content> {
+        self.contents.iter().find(|content| content.is_audio())
+    }
+
+    /// A content more.
+    pub(super) fn new_content(&mut self, plan: Plan) -> &mut Content {
+        self.next_content += 1;
+        let plan = Plan { name: self.free_name(&plan), ..plan };
+        let member = self.target.clone();
+        self.contents.push(Content::new(self.number, self.next_content, member, plan));
+        self.contents.last_mut().expect("one was added")
+    }
+
+    /// The wanted name, or one like it that no content has.
+    fn free_name(&self, plan: &Plan) -> String {
+        let wanted = if plan.name.is_empty() { plan.kind.as_str() } else { &plan.name };
+        let taken = |name: &str| self.contents.iter().any(|content| content.name == name);
+        let mut others = (2..).map(|number| format!("{wanted} {number}"));
+        std::iter::once(wanted.to_owned())
+            .chain(others.by_ref())
+            .find(|name| !taken(name))
+            .expect("numbers do not end")
+    }
+
+    pub(super) fn tell_added(&self, number: u32, outbox: &mut Outbox) {
+        let own = (path(&Part::Content(number).path(self.number)),);
+        outbox.signal(&self.path(), &CALL, "ContentAdded", own);
+    }
+
+    /// A content is no more. The last one takes the call with it, which is for the caller to do.
+    pub(super) fn drop_content(&mut self, number: u32, reason: &Reason, outbox: &mut Outbox) {
+        let before = self.contents.len();
+        self.contents.retain(|content| content.number != number);
+        if self.contents.len() < before {
+            let values = (path(&Part::Content(number).path(self.number)), reason.value());
+            outbox.signal(&self.path(), &CALL, "ContentRemoved", values);
+        }
+    }
+
+    /// The handler cannot go on with a content: the call does without, if anything is left.
+    pub(super) fn content_fails(&mut self, number: u32, reason: Reason, around: &mut Around<'_>) {
+        if self.contents.len() > 1 {
+            self.drop_content(number, &reason, around.outbox);
+            self.wants_offer = true;
+        } else {
+            self.hang_up(reason, around);
+        }
+    }
+
+    pub(super) fn add_content(
+        &mut self,
+        call: &Message,
+        around: &mut Around<'_>,
+    ) -> Result<Reply, Error> {
+        let (name, kind, direction): (String, u32, u32) = arguments(call)?;
+        let kind = match kind {
+            AUDIO => Kind::Audio,
+            VIDEO => Kind::Video,
+            other => {
+                return Err(Name::InvalidArgument.because(format!("{other} is no kind of content")));
+            }
+        };
+        if direction > 3 {
+            return Err(Name::InvalidArgument.because(format!("{direction} is no direction")));
+        }
+        if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(Name::InvalidArgument.because("the name is too long, or no text"));
+        }
+        if self.is_ended() {
+            return Err(not_now("it is over"));
+        }
+        if self.contents.len() >= MAX_CONTENTS {
+            return Err(not_now("the call has as many contents as may be"));
+        }
+        let wants = Ways { sends: direction & 1 != 0, receives: direction & 2 != 0 };
+        let transport = self.transport;
+        let plan = Plan { kind, name, is_initial: false, is_own: true, wants, transport };
+        let number = self.new_content(plan).number;
+        self.tell_added(number, around.outbox);
+        self.wants_offer = true;
+        self.await_handler(around.now);
+        Ok(Reply::of((path(&Part::Content(number).path(self.number)),)))
+    }
+
     pub(super) fn content_method(
         &mut self,
+        number: u32,
         name: &str,
         call: &Message,
         around: &mut Around<'_>,
     ) -> Result<Reply, Error> {
         match name {
-            "Remove" => Err(not_now("a call without sound is none: hang up")),
-            "AcknowledgeDTMFChange" => self.tone_acknowledged(call, around),
+            "Remove" => {
+                if self.contents.len() < 2 {
+                    return Err(not_now("a call without contents is none: hang up"));
+                }
+                let reason = Reason::by_user(&self.own, reason::USER_REQUESTED, "");
+                self.drop_content(number, &reason, around.outbox);
+                self.wants_offer = true;
+                Ok(Reply::Nothing)
+            }
+            "AcknowledgeDTMFChange" => self.tone_acknowledged(number, call, around),
             "Fail" => {
                 let (_, _, _, words): (u32, u32, String, String) = arguments(call)?;
-                self.hang_up(Reason::media(&self.own, &words), around);
+                self.content_fails(number, Reason::media(&self.own, &words), around);
                 Ok(Reply::Nothing)
             }
             "UpdateLocalMediaDescription" => {
                 let said: HashMap<String, OwnedValue> = arguments(call)?;
-                let codecs = codecs_of(&said)?;
-                let content = self.content.as_mut().ok_or_else(|| not_now("it is over"))?;
-                if content.described.is_none() {
+                let described = Described::read(&said)?;
+                let content = self.content_mut(number)?;
+                if content.said.is_none() {
                     return Err(not_now("the first description comes by accepting the offer"));
                 }
-                let differs = content.local.codecs != codecs;
-                self.described(said, codecs, around.outbox);
-                if differs && self.is_confirmed {
-                    self.offer_again(None, around)?;
-                }
+                let differs = content.local.described != described;
+                content.described(said, described, around.outbox);
+                self.wants_offer |= differs && self.is_confirmed;
                 Ok(Reply::Nothing)
             }
             _ => Err(not_served(name)),
-        }
-    }
-
-    fn described(
-        &mut self,
-        said: HashMap<String, OwnedValue>,
-        codecs: Vec<Codec>,
-        outbox: &mut Outbox,
-    ) {
-        let Some(content) = &mut self.content else { return };
-        let said: Map = said.into_iter().map(|(key, value)| (key, value.into())).collect();
-        content.local.codecs = codecs;
-        let own = Part::Content.path(self.number);
-        outbox.signal(&own, &CONTENT_MEDIA, "LocalMediaDescriptionChanged", (said.clone(),));
-        content.described = Some(said);
-    }
-
-    pub(super) fn offer_method(
-        &mut self,
-        part: Part,
-        name: &str,
-        call: &Message,
-        around: &mut Around<'_>,
-    ) -> Result<Reply, Error> {
-        match name {
-            "Accept" => {
-                let said: HashMap<String, OwnedValue> = arguments(call)?;
-                let codecs = codecs_of(&said)?;
-                self.described(said, codecs, around.outbox);
-                self.offer_done(around);
-                Ok(Reply::Nothing)
-            }
-            "Reject" => {
-                let (_, _, _, words): (u32, u32, String, String) = arguments(call)?;
-                let exchange = self.content.as_ref().and_then(|content| {
-                    let offer = content.offer.as_ref();
-                    offer.filter(|offer| Part::Offer(offer.number) == part)?.exchange
-                });
-                match (exchange, self.leg) {
-                    // All stays as it was.
-                    (Some(exchange), Leg::There(leg)) => {
-                        around.outbox.refuse_description(around.phone, leg, exchange, 488);
-                        self.offer_done(around);
-                    }
-                    _ => {
-                        let error = reason::error("Media.CodecsIncompatible");
-                        let reason = Reason { error, ..Reason::media(&self.own, &words) };
-                        self.hang_up(reason, around);
-                    }
-                }
-                Ok(Reply::Nothing)
-            }
-            _ => Err(not_served(name)),
-        }
-    }
-
-    /// The handler has accepted what was shown to it: tells so, and shows what waited.
-    fn offer_done(&mut self, around: &mut Around<'_>) {
-        let target = self.target.handle;
-        let own = Part::Content.path(self.number);
-        let remote = self.content.as_ref().map(|content| content.remote_descriptions(self));
-        let Some(content) = &mut self.content else { return };
-        let Some(done) = content.offer.take() else { return };
-        if done.is_remote {
-            let remote = (remote.unwrap_or_default(),);
-            around.outbox.signal(&own, &CONTENT_MEDIA, "RemoteMediaDescriptionsChanged", remote);
-        }
-        around.outbox.bare_signal(&own, &CONTENT_MEDIA, "MediaDescriptionOfferDone");
-        if let Some(next) = content.next.take() {
-            content.tell(&next, target, around.outbox);
-            content.offer = Some(next);
-        }
-        if let Some(exchange) = done.exchange {
-            self.answer_exchange(exchange, around);
-        }
-    }
-
-    /// Does what has become possible by what the handler said.
-    pub(super) fn advance(&mut self, around: &mut Around<'_>) {
-        let Some(content) = &self.content else { return };
-        if !content.is_whole() {
-            return;
-        }
-        match (self.is_requested, self.state, self.leg) {
-            (true, State::Initialising, Leg::None) => self.dial(around),
-            (false, State::Accepted, Leg::There(leg)) if content.written.is_empty() => {
-                self.answer(leg, around);
-            }
-            (_, State::Accepted, _) => self.look_for_sound(around.outbox),
-            _ => {}
-        }
-    }
-
-    /// Sound flows when both ends have agreed and the handler has begun.
-    pub(super) fn look_for_sound(&mut self, outbox: &mut Outbox) {
-        let Some(content) = &self.content else { return };
-        let flows = content.sending == Flow::Started || content.receiving == Flow::Started;
-        let agreed = content.is_agreed() && content.remote.is_some();
-        if self.state == State::Accepted && self.is_confirmed && agreed && flows {
-            let reason = Reason::by(&self.target, reason::PROGRESS_MADE, "");
-            self.change(State::Active, reason, outbox);
         }
     }
 }

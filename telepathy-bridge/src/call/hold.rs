@@ -5,9 +5,8 @@
 use zbus::Message;
 
 use super::{
-    Around, Call, LOCALLY_HELD, Leg, State, not_now, not_served,
+    Around, Call, LOCALLY_HELD, State, not_now, not_served,
     reason::{self, Reason},
-    stream::Flow,
 };
 use crate::{
     definition::call::HOLD,
@@ -35,28 +34,22 @@ enum Why {
     NotAvailable = 2,
 }
 
-/// How far holding is, and the offer of ours that is under way.
+/// How far holding is.
 #[derive(Debug, Default)]
 pub(super) struct Holding {
     state: HoldState,
     why: Why,
-    /// The offer of ours that the far end has yet to answer.
-    pub(super) asked: Option<Asked>,
-}
-
-/// An offer of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asked {
-    /// How the service names it, once it does.
-    pub(super) exchange: Option<u32>,
-    /// Whether it holds or resumes; none if it changes something else.
-    pub(super) holds: Option<bool>,
 }
 
 impl Holding {
     /// Whether the user holds, or is about to.
     pub(super) const fn holds(&self) -> bool {
         matches!(self.state, HoldState::Held | HoldState::PendingHold)
+    }
+
+    /// Whether nothing is to flow, until the far end knows better.
+    pub(super) const fn rests(&self) -> bool {
+        !matches!(self.state, HoldState::Unheld)
     }
 }
 
@@ -71,16 +64,17 @@ impl Call {
             "GetHoldState" => Ok(Reply::of((self.hold.state as u32, self.hold.why as u32))),
             "RequestHold" => {
                 let wanted: bool = arguments(call)?;
+                if self.is_ended() {
+                    return Err(not_now("it is over"));
+                }
                 match (wanted, self.hold.state) {
                     (true, HoldState::Held | HoldState::PendingHold)
                     | (false, HoldState::Unheld | HoldState::PendingUnhold) => Ok(Reply::Nothing),
-                    _ if !self.is_confirmed || self.hold.asked.is_some() => {
+                    _ if !self.is_confirmed || self.asked.is_some() => {
                         Err(not_now("the call is not answered, or busy with another change"))
                     }
                     (true, _) => {
                         self.hold_changes(HoldState::PendingHold, Why::Requested, around.outbox);
-                        self.want_silence(around.outbox);
-                        self.hold_advances(around);
                         Ok(Reply::Nothing)
                     }
                     (false, _) => {
@@ -99,37 +93,13 @@ impl Call {
 
     /// The handler has fallen silent, or not yet.
     pub(super) fn hold_advances(&mut self, around: &mut Around<'_>) {
-        let Some(content) = &self.content else { return };
-        let is_silent = content.sending == Flow::Stopped && content.receiving == Flow::Stopped;
         if self.hold.state == HoldState::PendingHold
-            && is_silent
-            && self.hold.asked.is_none()
+            && self.asked.is_none()
+            && self.is_silent()
             && self.offer_again(Some(true), around).is_err()
         {
             self.hold_fails(around.outbox);
         }
-    }
-
-    /// Describes our end anew to the far end.
-    pub(super) fn offer_again(
-        &mut self,
-        holds: Option<bool>,
-        around: &mut Around<'_>,
-    ) -> Result<(), Error> {
-        let Leg::There(leg) = self.leg else { return Err(not_now("there is no far end")) };
-        if self.hold.asked.is_some() {
-            return Err(not_now("the call is busy with another change"));
-        }
-        let holds_now = holds.unwrap_or_else(|| self.hold.holds());
-        let content = self.content.as_mut().ok_or_else(|| not_now("it is over"))?;
-        let direction = sipwitch_media::sdp::Direction::of(true, !holds_now);
-        let codecs = content.local.codecs.clone();
-        let description = content
-            .describe(direction, &codecs)
-            .map_err(|fault| not_now(&format!("this cannot be described: {fault}")))?;
-        self.hold.asked = Some(Asked { exchange: None, holds });
-        around.outbox.offer_description(around.phone, leg, self.number, &description);
-        Ok(())
     }
 
     /// The far end has answered our offer.
@@ -144,8 +114,7 @@ impl Call {
         } else {
             self.flags &= !LOCALLY_HELD;
             self.hold_changes(HoldState::Unheld, Why::Requested, outbox);
-            self.want_sending(outbox);
-            self.want_receiving(outbox);
+            self.try_again();
         }
         let reason = Reason::by_user(&self.own, reason::USER_REQUESTED, "");
         self.change(self.state, reason, outbox);
@@ -156,11 +125,9 @@ impl Call {
         match self.hold.state {
             HoldState::PendingHold => {
                 self.hold_changes(HoldState::Unheld, Why::NotAvailable, outbox);
-                self.want_sending(outbox);
-                self.want_receiving(outbox);
             }
             HoldState::PendingUnhold => {
-                self.hold_changes(HoldState::Held, Why::NotAvailable, outbox)
+                self.hold_changes(HoldState::Held, Why::NotAvailable, outbox);
             }
             HoldState::Held | HoldState::Unheld => {}
         }

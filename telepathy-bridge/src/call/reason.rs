@@ -11,8 +11,8 @@ use crate::service::Refused;
 pub(super) const UNKNOWN: u32 = 0;
 pub(super) const PROGRESS_MADE: u32 = 1;
 pub(super) const USER_REQUESTED: u32 = 2;
-const WAS_FORWARDED: u32 = 3;
-const REJECTED: u32 = 4;
+pub(super) const WAS_FORWARDED: u32 = 3;
+pub(super) const REJECTED: u32 = 4;
 const NO_ANSWER: u32 = 5;
 const INVALID_CONTACT: u32 = 6;
 const PERMISSION_DENIED: u32 = 7;
@@ -21,6 +21,30 @@ const INTERNAL_ERROR: u32 = 9;
 const SERVICE_ERROR: u32 = 10;
 const NETWORK_ERROR: u32 = 11;
 pub(super) const MEDIA_ERROR: u32 = 12;
+const CONNECTIVITY_ERROR: u32 = 13;
+
+/// The cause of Q.850 with which the service says that nothing at all was heard.
+const NOBODY_RESPONDS: u32 = 18;
+
+/// What the service says of the end of a leg.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End<'a> {
+    /// Its word for the reason.
+    pub(crate) word: &'a str,
+    /// The cause of Q.850, or 0.
+    pub(crate) q850: u32,
+    /// The same for people.
+    pub(crate) words: &'a str,
+}
+
+/// How far a call was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stage {
+    /// Whether we began it.
+    pub(super) is_requested: bool,
+    /// Whether it was answered.
+    pub(super) is_answered: bool,
+}
 
 /// A reason: `(uuss)` on the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +109,7 @@ impl Reason {
     pub(super) const fn sip_code(&self) -> u32 {
         match self.why {
             BUSY => 486,
-            NO_ANSWER | INTERNAL_ERROR | SERVICE_ERROR | NETWORK_ERROR => 480,
+            NO_ANSWER | INTERNAL_ERROR | SERVICE_ERROR | NETWORK_ERROR | CONNECTIVITY_ERROR => 480,
             INVALID_CONTACT => 404,
             PERMISSION_DENIED => 403,
             MEDIA_ERROR => 488,
@@ -93,15 +117,10 @@ impl Reason {
         }
     }
 
-    /// A leg ended.
-    pub(super) fn of_end(
-        word: &str,
-        words: &str,
-        own: &Who,
-        target: &Who,
-        requested: bool,
-    ) -> Self {
-        let reason = EndReason::from_str(word).unwrap_or(EndReason::Other);
+    /// A leg ended, of a call between `own` and `far`.
+    pub(super) fn of_end(end: &End<'_>, (own, far): (&Who, &Who), call: Stage) -> Self {
+        let requested = call.is_requested;
+        let reason = EndReason::from_str(end.word).unwrap_or(EndReason::Other);
         let (why, name) = match reason {
             EndReason::HungUp => (USER_REQUESTED, "Terminated"),
             EndReason::Cancelled if requested => (USER_REQUESTED, "Cancelled"),
@@ -118,6 +137,10 @@ impl Reason {
             EndReason::Forbidden => (PERMISSION_DENIED, "PermissionDenied"),
             EndReason::NoCredit => (PERMISSION_DENIED, "InsufficientBalance"),
             EndReason::NoRoute => (SERVICE_ERROR, "NotAvailable"),
+            // Somebody said 408, which is not the silence of a network.
+            EndReason::Timeout if !call.is_answered && end.q850 != NOBODY_RESPONDS => {
+                (NO_ANSWER, "NoAnswer")
+            }
             EndReason::LineDown | EndReason::Timeout | EndReason::ProgramGone => {
                 (NETWORK_ERROR, "NetworkError")
             }
@@ -130,15 +153,17 @@ impl Reason {
         let actor = match reason {
             EndReason::AnsweredElsewhere => own.handle,
             EndReason::Cancelled if requested => own.handle,
+            // At another phone of ours.
+            EndReason::Declined | EndReason::Busy if !requested && !call.is_answered => own.handle,
             EndReason::HungUp
             | EndReason::Cancelled
             | EndReason::Busy
             | EndReason::Declined
             | EndReason::NoAnswer
-            | EndReason::Unavailable => target.handle,
+            | EndReason::Unavailable => far.handle,
             _ => 0,
         };
-        Self { actor, why, error: error(name), words: words.into() }
+        Self { actor, why, error: error(name), words: end.words.into() }
     }
 
     /// The service refused to dial, or to answer.

@@ -2,17 +2,26 @@
 //! What the service says of a leg, and what a call asks of it.
 
 use sipwitch_dbus_interfaces::wire::{EndpointDialOptions, HangUpOptions};
+use sipwitch_media::sdp::Kind;
 
 use super::{
     Around, Call, FORWARDED, Leg, MEMBER_HELD, MEMBER_RINGING, State, Who,
-    reason::{self, Reason},
-    sound::{Remote, agreed},
+    content::{Content, MAX_CONTENTS, Plan},
+    described::agreed,
+    media::{self, Line},
+    reason::{self, End, Reason, Stage},
+    session::{Asked, Turn},
+    stream::{RAW_UDP, Ways},
+    waits::Exchange,
 };
 use crate::service::Answer;
 
+/// The far end answers so when both offered at once.
+const CLASH: u32 = 491;
+
 impl Call {
-    /// Somebody calls. `None` as description: the caller wants ours first, which a handler cannot
-    /// give before it has seen one; the call rings, and the handler is shown an empty offer.
+    /// Somebody calls; none if no handler could have what they describe. Without a description the
+    /// caller wants ours first: the handler is shown an empty offer of sound.
     pub(crate) fn incoming(
         number: u32,
         own: Who,
@@ -20,25 +29,32 @@ impl Call {
         leg: u64,
         description: &[u8],
     ) -> Option<Self> {
-        let mut call = Self::new(number, own, target, false, "audio".into(), State::Initialised);
+        let mut call = Self::new(number, own, target, false, State::Initialised);
         call.leg = Leg::There(leg);
-        let content = call.content.as_mut()?;
         if description.is_empty() {
-            content.show_nothing();
+            call.new_content(Plan::initial(Kind::Audio, "", true)).local_sending = 1;
             return Some(call);
         }
-        let remote = Remote::read(description)?;
-        let candidates = remote.candidates();
-        content.show(remote, true, None, call.target.handle, None);
-        content.reached_first_at(candidates);
-        Some(call)
+        let lines = media::read(description)?;
+        call.take_lines(&lines);
+        for (index, line) in lines.into_iter().enumerate() {
+            let Some(remote) = line.remote.filter(|_| call.contents.len() < MAX_CONTENTS) else {
+                continue;
+            };
+            let mut plan = Plan::initial(line.kind, "", false);
+            plan.transport = remote.transport();
+            let content = call.new_content(plan);
+            content.line = Some(index);
+            content.reached_first_at(&remote);
+            content.show(remote, true, None);
+        }
+        (!call.contents.is_empty()).then_some(call)
     }
 
     /// Asks the service to dial.
     pub(super) fn dial(&mut self, around: &mut Around<'_>) {
-        let Some(content) = &mut self.content else { return };
-        let codecs = content.local.codecs.clone();
-        match content.describe(sipwitch_media::sdp::Direction::SendRecv, &codecs) {
+        self.wants_offer = false;
+        match self.describe(Turn::Offer) {
             Ok(offer) => {
                 self.leg = Leg::Dialling;
                 let options = EndpointDialOptions {
@@ -53,18 +69,35 @@ impl Call {
 
     /// Asks the service to answer the caller.
     pub(super) fn answer(&mut self, leg: u64, around: &mut Around<'_>) {
-        let Some(content) = &mut self.content else { return };
-        let (codecs, direction) = match &content.remote {
-            Some(remote) => (agreed(&content.local.codecs, &remote.codecs), remote.answer(false)),
-            None => (content.local.codecs.clone(), sipwitch_media::sdp::Direction::SendRecv),
-        };
-        if codecs.is_empty() {
+        self.wants_offer = false;
+        self.drop_all(&self.strangers(), &Reason::incompatible(&self.member), around);
+        if self.contents.is_empty() {
             self.hang_up(Reason::incompatible(&self.target), around);
             return;
         }
-        match content.describe(direction, &codecs) {
-            Ok(answer) => around.outbox.answer_leg(around.phone, leg, self.number, &answer),
+        let is_offer = self.slots.is_empty();
+        match self.describe(if is_offer { Turn::Offer } else { Turn::Answer }) {
+            Ok(answer) => {
+                self.is_answered = true;
+                around.outbox.answer_leg(around.phone, leg, self.number, &answer);
+            }
             Err(fault) => self.hang_up(Reason::media(&self.own, &fault.to_string()), around),
+        }
+    }
+
+    /// Contents of which the two ends have no codec in common.
+    fn strangers(&self) -> Vec<u32> {
+        let is_strange = |content: &&Content| {
+            content.remote.as_ref().is_some_and(|remote| {
+                agreed(&content.local.described.codecs, &remote.described.codecs).is_empty()
+            })
+        };
+        self.contents.iter().filter(is_strange).map(|content| content.number).collect()
+    }
+
+    fn drop_all(&mut self, numbers: &[u32], reason: &Reason, around: &mut Around<'_>) {
+        for number in numbers {
+            self.drop_content(*number, reason, around.outbox);
         }
     }
 
@@ -78,7 +111,7 @@ impl Call {
             (Ok(leg), _) => self.leg = Leg::There(leg),
             (Err(refused), _) => {
                 self.leg = Leg::Gone;
-                self.end(Reason::of_refusal(&refused), around.outbox);
+                self.end(Reason::of_refusal(&refused), around);
             }
         }
     }
@@ -104,45 +137,40 @@ impl Call {
             return;
         }
         self.hears(description, false, around);
+        let reason = Reason::by(&self.member, reason::PROGRESS_MADE, "");
         match sip_code {
             180 => {
                 self.change_member(self.member_flags | MEMBER_RINGING, around.outbox);
                 if self.state == State::Initialising {
-                    let reason = Reason::by(&self.target, reason::PROGRESS_MADE, "");
                     self.change(State::Initialised, reason, around.outbox);
                 }
             }
             181 if self.flags & FORWARDED == 0 => {
                 self.flags |= FORWARDED;
-                let reason = Reason::by(&self.target, reason::PROGRESS_MADE, "");
+                let reason = Reason { why: reason::WAS_FORWARDED, ..reason };
                 self.change(self.state, reason, around.outbox);
             }
             182 => {
                 let message = if words.is_empty() { "queued" } else { words };
                 self.details.insert("queue-message".into(), message.to_owned().into());
-                let reason = Reason::by(&self.target, reason::PROGRESS_MADE, "");
                 self.change(self.state, reason, around.outbox);
             }
             _ => {}
         }
+        self.advance(around);
     }
 
     /// Somebody answered.
     pub(crate) fn answered(&mut self, description: &[u8], around: &mut Around<'_>) {
-        if self.is_ended() {
-            return;
-        }
-        if !self.hears(description, true, around) {
+        if self.is_ended() || self.is_confirmed || !self.hears(description, true, around) {
             return;
         }
         self.is_confirmed = true;
         self.change_member(self.member_flags & !MEMBER_RINGING, around.outbox);
         self.details.remove("queue-message");
-        let reason = Reason::by(&self.target, reason::PROGRESS_MADE, "");
+        let reason = Reason::by(&self.member, reason::PROGRESS_MADE, "");
         self.change(State::Accepted, reason, around.outbox);
-        self.want_sending(around.outbox);
-        let sends = self.remote().is_none_or(|remote| remote.direction.sends());
-        self.remote_sends(sends, around.outbox);
+        self.settle(around);
         self.advance(around);
     }
 
@@ -152,39 +180,74 @@ impl Call {
             return;
         }
         self.is_confirmed = true;
+        self.settle(around);
         self.advance(around);
     }
 
-    fn remote(&self) -> Option<&Remote> {
-        self.content.as_ref().and_then(|content| content.remote.as_ref())
+    /// Both ends have agreed on all that was described.
+    fn settle(&mut self, around: &mut Around<'_>) {
+        let own = Reason::by_user(&self.own, reason::USER_REQUESTED, "");
+        for content in self.contents.iter_mut().filter(|content| content.line.is_some()) {
+            content.settle(&own, around.outbox);
+        }
+        self.steer(around.outbox);
+        for content in &mut self.contents {
+            if let Some(remote) = &content.remote {
+                let sends = remote.direction.sends();
+                content.remote_sends(sends, around.outbox);
+            }
+        }
     }
 
-    /// Takes an answer of the far end, early or not. Without sound in it there is no call: false.
+    /// Takes an answer of the far end, early or not. Without a medium in it there is no call: false.
     fn hears(&mut self, description: &[u8], is_final: bool, around: &mut Around<'_>) -> bool {
-        if description.is_empty() {
+        let lines = if description.is_empty() { None } else { media::read(description) };
+        let Some(lines) = lines else {
             // What was said early holds; where nothing was, there is nothing to hear.
-            let is_known = self.remote().is_some();
+            let is_known = description.is_empty()
+                && self.contents.iter().any(|content| content.remote.is_some());
             if is_final && !is_known {
-                self.hang_up(Reason::incompatible(&self.target), around);
+                self.hang_up(Reason::incompatible(&self.member), around);
             }
             return is_known || !is_final;
-        }
-        let Some(remote) = Remote::read(description) else {
-            if is_final {
-                self.hang_up(Reason::incompatible(&self.target), around);
-            }
-            return false;
         };
-        self.reached_at(remote.candidates(), around.outbox);
-        let is_old = self.remote().is_some_and(|before| remote.is_like(before));
-        let target = self.target.handle;
-        let Some(content) = &mut self.content else { return false };
-        if is_old {
-            content.remote = Some(remote);
-        } else {
-            content.show(remote, false, None, target, Some(around.outbox));
+        let refused = self.shows(&lines, false, around);
+        if is_final {
+            let why = Reason::by(&self.member, reason::REJECTED, &reason::error("Rejected"));
+            self.refused(&refused, &why, around);
         }
-        true
+        !self.is_ended()
+    }
+
+    /// Contents that the far end does not have are no more, and without any there is no call.
+    fn refused(&mut self, numbers: &[u32], reason: &Reason, around: &mut Around<'_>) {
+        if !numbers.is_empty() && numbers.len() == self.contents.len() {
+            self.hang_up(Reason::incompatible(&self.member), around);
+            return;
+        }
+        self.drop_all(numbers, reason, around);
+    }
+
+    /// Shows the handler what the far end says of each content; those of which it says nothing.
+    fn shows(&mut self, lines: &[Line], is_answered: bool, around: &mut Around<'_>) -> Vec<u32> {
+        let mut absent = Vec::new();
+        for content in self.contents.iter_mut().filter(|content| content.line.is_some()) {
+            let Some(remote) = Self::remote_at(lines, content.line) else {
+                absent.push(content.number);
+                continue;
+            };
+            content.reached_at(remote, around.outbox);
+            if is_answered {
+                content.before.clone_from(&content.remote);
+            }
+            if content.remote.as_ref().is_some_and(|before| remote.is_like(before)) {
+                // Only the direction differs, which the handler need not agree to.
+                content.remote = Some(remote.clone());
+            } else {
+                content.show(remote.clone(), is_answered, Some(around.outbox));
+            }
+        }
+        absent
     }
 
     /// The far end describes itself anew.
@@ -199,58 +262,119 @@ impl Call {
         let flags = self.member_flags & !MEMBER_HELD;
         self.change_member(if held { flags | MEMBER_HELD } else { flags }, around.outbox);
         if description.is_empty() {
-            self.answer_exchange(exchange, around);
+            self.exchange = Some(Exchange { number: exchange, is_empty: true });
+            self.advance(around);
             return;
         }
-        let Some(remote) = Remote::read(description) else {
+        let Some(lines) = media::read(description) else {
             around.outbox.refuse_description(around.phone, leg, exchange, 488);
             return;
         };
-        self.remote_sends(remote.direction.sends(), around.outbox);
-        self.reached_at(remote.candidates(), around.outbox);
-        let is_old = self.remote().is_some_and(|before| remote.is_like(before));
-        let target = self.target.handle;
-        let Some(content) = &mut self.content else { return };
-        if is_old {
-            // Only the direction differs, which the handler need not agree to.
-            content.shape = remote.shape().clone();
-            content.remote = Some(remote);
-            self.answer_exchange(exchange, around);
-        } else {
-            content.show(remote, true, Some(exchange), target, Some(around.outbox));
+        let left = self.shows(&lines, true, around);
+        let reason = Reason::by(&self.member, reason::USER_REQUESTED, "");
+        let is_any = self.contents.len() > left.len()
+            || lines.iter().enumerate().any(|(index, _)| self.is_new_at(&lines, index));
+        if !is_any {
+            around.outbox.refuse_description(around.phone, leg, exchange, 488);
+            return;
+        }
+        self.drop_all(&left, &reason, around);
+        self.take_lines(&lines);
+        for (index, line) in lines.iter().enumerate() {
+            if self.is_new_at(&lines, index) && self.contents.len() < MAX_CONTENTS {
+                self.added_by_far_end(index, line, around);
+            }
+        }
+        for content in &mut self.contents {
+            if let Some(remote) = &content.remote {
+                let sends = remote.direction.sends();
+                content.remote_sends(sends, around.outbox);
+            }
+        }
+        self.exchange = Some(Exchange { number: exchange, is_empty: false });
+        self.await_handler(around.now);
+        self.advance(around);
+    }
+
+    /// Whether the far end has a medium there that is not among ours.
+    fn is_new_at(&self, lines: &[Line], index: usize) -> bool {
+        lines[index].remote.is_some()
+            && !self.contents.iter().any(|content| content.line == Some(index))
+    }
+
+    /// The far end adds a medium. Whether ours flows too is for the user to say.
+    fn added_by_far_end(&mut self, index: usize, line: &Line, around: &mut Around<'_>) {
+        let Some(remote) = line.remote.clone() else { return };
+        let plan = Plan {
+            kind: line.kind.clone(),
+            name: String::new(),
+            is_initial: false,
+            is_own: false,
+            wants: Ways { sends: false, receives: true },
+            transport: if remote.transport() == RAW_UDP { RAW_UDP } else { self.transport },
+        };
+        let content = self.new_content(plan);
+        content.line = Some(index);
+        content.reached_first_at(&remote);
+        content.show(remote, true, None);
+        let number = content.number;
+        self.tell_added(number, around.outbox);
+    }
+
+    /// Answers an offer that came within the conversation, when the handler has said all to it.
+    pub(super) fn answer_exchange(&mut self, around: &mut Around<'_>) {
+        let (Some(exchange), Leg::There(leg)) = (self.exchange, self.leg) else { return };
+        self.exchange = None;
+        let strangers = if exchange.is_empty { Vec::new() } else { self.strangers() };
+        let is_new = |number: &u32| self.content(*number).is_some_and(|one| !one.is_established);
+        // What was there before is not given up: then it is the offer that is refused.
+        let (new, old): (Vec<u32>, Vec<u32>) = strangers.into_iter().partition(is_new);
+        self.drop_all(&new, &Reason::incompatible(&self.member), around);
+        let turn = if exchange.is_empty { Turn::Offer } else { Turn::Answer };
+        let described = if old.is_empty() { self.describe(turn).ok() } else { None };
+        match described {
+            Some(answer) => {
+                let number = exchange.number;
+                if exchange.is_empty {
+                    self.asked = Some(Asked { exchange: Some(number), holds: None });
+                }
+                around.outbox.answer_description(around.phone, leg, number, &answer);
+                if !exchange.is_empty {
+                    self.settle(around);
+                }
+            }
+            None => around.outbox.refuse_description(around.phone, leg, exchange.number, 488),
         }
     }
 
-    /// Answers an offer that came within the conversation.
-    pub(super) fn answer_exchange(&mut self, exchange: u32, around: &mut Around<'_>) {
-        let Leg::There(leg) = self.leg else { return };
-        let hold = self.hold.holds();
-        let Some(content) = &mut self.content else { return };
-        let (codecs, direction) = match &content.remote {
-            Some(remote) => (agreed(&content.local.codecs, &remote.codecs), remote.answer(hold)),
-            None => return,
-        };
-        let described =
-            if codecs.is_empty() { None } else { content.describe(direction, &codecs).ok() };
-        match described {
-            Some(answer) => {
-                around.outbox.answer_description(around.phone, leg, exchange, &answer);
-            }
-            None => around.outbox.refuse_description(around.phone, leg, exchange, 488),
+    /// The handler did not answer an offer of the far end in time: what it added is no more.
+    pub(super) fn refuse_exchange(&mut self, around: &mut Around<'_>) {
+        let (Some(exchange), Leg::There(leg)) = (self.exchange.take(), self.leg) else { return };
+        around.outbox.refuse_description(around.phone, leg, exchange.number, 488);
+        for content in &mut self.contents {
+            content.remote = content.before.take().or_else(|| content.remote.take());
         }
     }
 
     /// The service names our offer, or refuses to make it.
     pub(crate) fn offer_named(&mut self, answer: Answer<u32>, around: &mut Around<'_>) {
-        match (answer, &mut self.hold.asked) {
+        match (answer, &mut self.asked) {
             (Ok(exchange), Some(asked)) => asked.exchange = Some(exchange),
-            (Err(_), asked) => {
-                if let Some(holds) = asked.take().and_then(|asked| asked.holds) {
-                    self.hold_answered(holds, false, around.outbox);
+            (Err(_), Some(asked)) => {
+                let holds = asked.holds;
+                self.asked = None;
+                match holds {
+                    Some(holds) => self.hold_answered(holds, false, around.outbox),
+                    // An offer of the far end was faster: ours comes after it.
+                    None => {
+                        self.wants_offer = true;
+                        self.await_other_offer(around.now);
+                    }
                 }
             }
-            (Ok(_), None) => {}
+            (_, None) => {}
         }
+        self.advance(around);
     }
 
     /// The far end has answered our offer.
@@ -261,22 +385,48 @@ impl Call {
         description: &[u8],
         around: &mut Around<'_>,
     ) {
+        let Some(asked) = self.asked.filter(|asked| asked.exchange == Some(exchange)) else {
+            return;
+        };
+        self.asked = None;
         let accepted = (200..300).contains(&sip_code);
-        if accepted && !description.is_empty() {
-            self.hears(description, false, around);
-        }
-        if self.hold.asked.is_none_or(|asked| asked.exchange != Some(exchange)) {
+        if accepted && !description.is_empty() && !self.hears(description, true, around) {
             return;
         }
-        if let Some(holds) = self.hold.asked.take().and_then(|asked| asked.holds) {
-            self.hold_answered(holds, accepted, around.outbox);
+        match asked.holds {
+            Some(holds) => self.hold_answered(holds, accepted, around.outbox),
+            None if sip_code == CLASH => {
+                self.wants_offer = true;
+                self.await_other_offer(around.now);
+            }
+            None if !accepted => self.change_refused(around),
+            None => {}
+        }
+        if accepted {
+            self.settle(around);
+        }
+        self.advance(around);
+    }
+
+    /// The far end does not want what we changed: all is as it was before.
+    fn change_refused(&mut self, around: &mut Around<'_>) {
+        let own = Reason::by(&self.member, reason::REJECTED, &reason::error("Rejected"));
+        let new = self.contents.iter().filter(|content| !content.is_established);
+        let new: Vec<u32> = new.map(|content| content.number).collect();
+        self.drop_all(&new, &own, around);
+        for content in &mut self.contents {
+            content.wants = content.agreed;
+            let state = if content.wants.sends { 2 } else { 0 };
+            content.local_sends(state, &own, around.outbox);
         }
     }
 
     /// The leg is no more.
-    pub(crate) fn leg_ended(&mut self, word: &str, words: &str, around: &mut Around<'_>) {
+    pub(crate) fn leg_ended(&mut self, end: &End<'_>, around: &mut Around<'_>) {
         self.leg = Leg::Gone;
-        let reason = Reason::of_end(word, words, &self.own, &self.target, self.is_requested);
-        self.end(reason, around.outbox);
+        let is_answered = self.is_confirmed;
+        let stage = Stage { is_requested: self.is_requested, is_answered };
+        let reason = Reason::of_end(end, (&self.own, &self.member), stage);
+        self.end(reason, around);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! The way of the sound: whether it flows, and between which addresses.
+//! The way of a medium: whether it flows, and between which addresses.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use zbus::{
 };
 
 use super::{
-    Around, Call,
+    Around, Call, State,
     content::Content,
+    media::{Candidate, Remote},
     not_now, not_served,
     reason::{self, Reason},
-    sound::{Candidate, DATA},
 };
 use crate::{
     bridge::path,
@@ -29,12 +29,29 @@ use crate::{
 
 /// Stream_Transport_Type.
 pub(super) const RAW_UDP: u32 = 1;
+pub(super) const ICE: u32 = 2;
 /// The most candidates of a handler.
 const MAX_CANDIDATES: usize = 64;
+/// The longest user fragment and password (RFC 8839 §5.4).
+const MAX_CREDENTIAL: usize = 256;
 
 /// Sending_State.
+const NONE: u32 = 0;
 const PENDING_SEND: u32 = 1;
 pub(super) const SENDING: u32 = 2;
+const PENDING_STOP: u32 = 3;
+
+/// Which ways a medium flows, as this end sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ways {
+    pub(super) sends: bool,
+    pub(super) receives: bool,
+}
+
+impl Ways {
+    pub(super) const BOTH: Self = Self { sends: true, receives: true };
+    pub(super) const NONE: Self = Self { sends: false, receives: false };
+}
 
 /// Stream_Flow_State.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,48 +74,61 @@ enum Way {
 }
 
 /// The far end as an endpoint. There is one, whatever rings behind it: handlers take no second.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Far {
-    pub(super) candidates: Vec<Candidate>,
+    candidates: Vec<Candidate>,
+    credentials: (String, String),
+    transport: u32,
+    is_lite: bool,
     pairs: Vec<(Candidate, Candidate)>,
     states: HashMap<u32, u32>,
     is_controlling: bool,
 }
 
 impl Far {
-    /// The far end can be reached at these.
-    pub(super) fn at(candidates: Vec<Candidate>) -> Self {
-        Self { candidates, ..Self::default() }
+    /// The far end can be reached as it says, by handlers that take this transport.
+    fn at(remote: &Remote, transport: u32, is_controlling: bool) -> Self {
+        Self {
+            candidates: remote.candidates(),
+            credentials: remote.credentials(),
+            // Of handlers that check candidates, a far end that does not is reached without.
+            transport: if transport == ICE { remote.transport() } else { transport },
+            is_lite: remote.is_lite(),
+            pairs: Vec::new(),
+            states: HashMap::new(),
+            is_controlling,
+        }
     }
 }
 
 impl Content {
     pub(super) fn stream_property(
         &self,
-        call: &Call,
         interface: &Interface,
         name: &str,
     ) -> Option<Value<'static>> {
         Some(match (interface.name, name) {
             (_, "Interfaces") => crate::protocol::names(STREAM_INTERFACES).into(),
             (_, "RemoteMembers") => {
-                HashMap::from([(call.target.handle, self.remote_sending)]).into()
+                HashMap::from([(self.member.handle, self.remote_sending)]).into()
             }
-            (_, "RemoteMemberIdentifiers") => call.identifiers().into(),
+            (_, "RemoteMemberIdentifiers") => self.identifiers().into(),
             (_, "LocalSendingState") => self.local_sending.into(),
-            (_, "CanRequestReceiving" | "ICERestartPending") => false.into(),
+            (_, "CanRequestReceiving") => true.into(),
+            (_, "ICERestartPending") => false.into(),
             (_, "SendingState") => (self.sending as u32).into(),
             (_, "ReceivingState") => (self.receiving as u32).into(),
-            (_, "Transport") => RAW_UDP.into(),
+            (_, "Transport") => self.transport.into(),
             (_, "LocalCandidates") => self.local.candidates.clone().into(),
-            (_, "LocalCredentials") => self.credentials.clone().into(),
+            (_, "LocalCredentials") => self.local.credentials.clone().into(),
             (_, "STUNServers") => Vec::<(String, u16)>::new().into(),
             (_, "RelayInfo") => Vec::<Map>::new().into(),
             // There is nothing to wait for: without it, handlers make no stream.
             (_, "HasServerInfo") => true.into(),
             (_, "Endpoints") => {
                 let far = self.far.iter();
-                far.map(|_| path(&Part::Endpoint.path(call.number))).collect::<Vec<_>>().into()
+                let own = Part::Endpoint(self.number).path(self.call);
+                far.map(|_| path(&own)).collect::<Vec<_>>().into()
             }
             _ => return None,
         })
@@ -107,15 +137,137 @@ impl Content {
     pub(super) fn endpoint_property(&self, name: &str) -> Option<Value<'static>> {
         let far = self.far.as_ref()?;
         Some(match name {
-            "RemoteCredentials" => (String::new(), String::new()).into(),
+            "RemoteCredentials" => far.credentials.clone().into(),
             "RemoteCandidates" => far.candidates.clone().into(),
             "SelectedCandidatePairs" => far.pairs.clone().into(),
             "EndpointState" => far.states.clone().into(),
-            "Transport" => RAW_UDP.into(),
+            "Transport" => far.transport.into(),
             "Controlling" => far.is_controlling.into(),
-            "IsICELite" => false.into(),
+            "IsICELite" => far.is_lite.into(),
             _ => return None,
         })
+    }
+
+    fn identifiers(&self) -> HashMap<u32, String> {
+        HashMap::from([(self.member.handle, self.member.id.clone())])
+    }
+
+    fn stream_path(&self) -> String {
+        Part::Stream(self.number).path(self.call)
+    }
+
+    /// The far end of an incoming call, before anybody is told of it.
+    pub(super) fn reached_first_at(&mut self, remote: &Remote) {
+        let is_known = !remote.candidates().is_empty();
+        self.far = is_known.then(|| Far::at(remote, self.transport, false));
+    }
+
+    /// The far end can be reached as it says now.
+    pub(super) fn reached_at(&mut self, remote: &Remote, outbox: &mut Outbox) {
+        let now = Far::at(remote, self.transport, true);
+        let endpoint = Part::Endpoint(self.number).path(self.call);
+        let is_new = self.far.is_none();
+        if now.candidates.is_empty()
+            || self.far.as_ref().is_some_and(|far| far.candidates == now.candidates)
+        {
+            return;
+        }
+        let far = self.far.get_or_insert_with(|| now.clone_empty());
+        if far.credentials != now.credentials {
+            far.credentials.clone_from(&now.credentials);
+            outbox.signal(&endpoint, &ENDPOINT, "RemoteCredentialsSet", now.credentials);
+        }
+        far.candidates.clone_from(&now.candidates);
+        outbox.signal(&endpoint, &ENDPOINT, "RemoteCandidatesAdded", (now.candidates,));
+        if is_new {
+            let values = (vec![path(&endpoint)], Vec::<zbus::zvariant::ObjectPath<'static>>::new());
+            outbox.signal(&self.stream_path(), &STREAM_MEDIA, "EndpointsChanged", values);
+        }
+    }
+
+    fn flow(&self, way: Way) -> Flow {
+        match way {
+            Way::Sending => self.sending,
+            Way::Receiving => self.receiving,
+        }
+    }
+
+    fn set_flow(&mut self, way: Way, flow: Flow, outbox: &mut Outbox) {
+        if self.flow(way) == flow {
+            return;
+        }
+        let member = match way {
+            Way::Sending => {
+                self.sending = flow;
+                "SendingStateChanged"
+            }
+            Way::Receiving => {
+                self.receiving = flow;
+                "ReceivingStateChanged"
+            }
+        };
+        outbox.signal(&self.stream_path(), &STREAM_MEDIA, member, (flow as u32,));
+    }
+
+    /// Has the handler begin or stop.
+    fn steer(&mut self, way: Way, flows: bool, outbox: &mut Outbox) {
+        match (flows, self.flow(way)) {
+            (true, Flow::Stopped) => self.set_flow(way, Flow::PendingStart, outbox),
+            (false, Flow::Started) => self.set_flow(way, Flow::PendingStop, outbox),
+            (false, Flow::PendingStart) => self.set_flow(way, Flow::Stopped, outbox),
+            // Of what is to stop, the end comes first.
+            (true, Flow::PendingStart | Flow::PendingStop | Flow::Started)
+            | (false, Flow::PendingStop | Flow::Stopped) => {}
+        }
+    }
+
+    pub(super) fn local_sends(&mut self, state: u32, reason: &Reason, outbox: &mut Outbox) {
+        if self.local_sending != state {
+            self.local_sending = state;
+            let values = (state, reason.value());
+            outbox.signal(&self.stream_path(), &STREAM, "LocalSendingStateChanged", values);
+        }
+    }
+
+    /// Whether the far end sends, as it says itself.
+    pub(super) fn remote_sends(&mut self, sends: bool, outbox: &mut Outbox) {
+        let state = if sends { SENDING } else { NONE };
+        if self.remote_sending == state {
+            return;
+        }
+        self.remote_sending = state;
+        let reason = Reason::by(&self.member, reason::PROGRESS_MADE, "").value();
+        let members = HashMap::from([(self.member.handle, state)]);
+        let values = (members, self.identifiers(), Vec::<u32>::new(), reason);
+        outbox.signal(&self.stream_path(), &STREAM, "RemoteMembersChanged", values);
+    }
+
+    /// Both ends have agreed on the ways of this content.
+    pub(super) fn settle(&mut self, own: &Reason, outbox: &mut Outbox) {
+        self.is_established = true;
+        self.before = None;
+        self.agreed = self.wants;
+        match (self.local_sending, self.wants.sends) {
+            // What the far end asks for is for the user to allow.
+            (PENDING_SEND | PENDING_STOP | NONE, true) => self.local_sends(SENDING, own, outbox),
+            (PENDING_STOP | SENDING, false) => self.local_sends(NONE, own, outbox),
+            _ => {}
+        }
+    }
+}
+
+impl Far {
+    /// The same without candidates, to which those that are known are added.
+    fn clone_empty(&self) -> Self {
+        Self {
+            candidates: Vec::new(),
+            credentials: (String::new(), String::new()),
+            transport: self.transport,
+            is_lite: self.is_lite,
+            pairs: Vec::new(),
+            states: HashMap::new(),
+            is_controlling: self.is_controlling,
+        }
     }
 }
 
@@ -132,59 +284,129 @@ fn candidate(
 }
 
 impl Call {
+    /// Has the handler begin and stop what is to flow now.
+    pub(super) fn steer(&mut self, outbox: &mut Outbox) {
+        let rests = self.hold.rests();
+        let is_muted = self.mute.is_wanted();
+        let is_accepted = self.state >= State::Accepted && !self.is_ended();
+        let is_wanted = self.state >= State::Initialising
+            && !self.is_ended()
+            && (self.is_requested || is_accepted);
+        let is_new = |content: &Content| !content.is_established && self.is_confirmed;
+        let ways: Vec<Ways> = self
+            .contents
+            .iter()
+            .map(|content| {
+                let is_heard = content.remote.as_ref().is_none_or(|far| far.direction.receives());
+                let may_send = is_accepted
+                    && !is_new(content)
+                    && is_heard
+                    && !(is_muted && content.is_audio());
+                Ways {
+                    sends: content.wants.sends
+                        && content.agreed.sends
+                        && !content.failed.sends
+                        && may_send
+                        && !rests,
+                    receives: content.wants.receives
+                        && !content.failed.receives
+                        && is_wanted
+                        && !rests,
+                }
+            })
+            .collect();
+        for (content, ways) in self.contents.iter_mut().zip(ways) {
+            content.steer(Way::Sending, ways.sends, outbox);
+            content.steer(Way::Receiving, ways.receives, outbox);
+        }
+    }
+
+    /// Whether nothing flows.
+    pub(super) fn is_silent(&self) -> bool {
+        self.contents
+            .iter()
+            .all(|content| content.sending == Flow::Stopped && content.receiving == Flow::Stopped)
+    }
+
     pub(super) fn stream_method(
         &mut self,
+        number: u32,
         name: &str,
         call: &Message,
         around: &mut Around<'_>,
     ) -> Result<Reply, Error> {
-        let own = Part::Stream.path(self.number);
-        let content = self.content.as_mut().ok_or_else(|| not_now("it is over"))?;
+        let own = Reason::by_user(&self.own, reason::USER_REQUESTED, "");
+        let is_confirmed = self.is_confirmed;
+        let content = self.content_mut(number)?;
+        let path = content.stream_path();
         match name {
             "RequestReceiving" => {
-                Err(not_now("whether the far end sends is for the far end to say"))
+                let (contact, receives): (u32, bool) = arguments(call)?;
+                if contact != content.member.handle {
+                    let words = format!("{contact} is not who is at the far end");
+                    return Err(Name::InvalidArgument.because(words));
+                }
+                if content.wants.receives != receives {
+                    content.wants.receives = receives;
+                    content.failed.receives = false;
+                    self.wants_offer = true;
+                }
+                Ok(Reply::Nothing)
             }
-            // Whether sound flows is a matter of holding the call; muting is the handler's own.
-            "SetSending" => match arguments(call)? {
-                true => Ok(Reply::Nothing),
-                false => Err(not_now("hold the call, or mute the microphone")),
-            },
+            "SetSending" => {
+                let sends: bool = arguments(call)?;
+                if content.wants.sends == sends {
+                    return Ok(Reply::Nothing);
+                }
+                content.wants.sends = sends;
+                content.failed.sends = false;
+                let state = match (is_confirmed, sends) {
+                    (true, true) => PENDING_SEND,
+                    (true, false) => PENDING_STOP,
+                    (false, true) => SENDING,
+                    (false, false) => NONE,
+                };
+                content.local_sends(state, &own, around.outbox);
+                self.wants_offer |= is_confirmed;
+                Ok(Reply::Nothing)
+            }
             "AddCandidates" => {
                 let more = candidates(call)?;
                 if content.local.candidates.len() + more.len() > MAX_CANDIDATES {
                     let words = format!("more than {MAX_CANDIDATES} candidates");
                     return Err(Name::InvalidArgument.because(words));
                 }
-                if content.is_gathered {
-                    return Err(not_now("candidates after the end are of no use to plain UDP"));
-                }
-                content.local.candidates.extend(more.clone());
-                around.outbox.signal(&own, &STREAM_MEDIA, "LocalCandidatesAdded", (more,));
+                content.local.candidates.extend(more.iter().cloned());
+                around.outbox.signal(&path, &STREAM_MEDIA, "LocalCandidatesAdded", (more,));
                 Ok(Reply::Nothing)
             }
             "FinishInitialCandidates" => {
-                let is_there = content.local.candidates.iter().any(|one| one.0 == DATA);
-                if !is_there {
-                    return Err(not_now("there is no candidate for the sound itself"));
+                if content.is_gathered {
+                    return Err(not_now("the candidates were finished already"));
                 }
                 content.is_gathered = true;
                 Ok(Reply::Nothing)
             }
             "SetCredentials" => {
-                content.credentials = arguments(call)?;
-                let values = content.credentials.clone();
-                around.outbox.signal(&own, &STREAM_MEDIA, "LocalCredentialsChanged", values);
+                let said: (String, String) = arguments(call)?;
+                if said.0.len() > MAX_CREDENTIAL || said.1.len() > MAX_CREDENTIAL {
+                    return Err(Name::InvalidArgument.because("the credentials are too long"));
+                }
+                content.local.credentials.clone_from(&said);
+                around.outbox.signal(&path, &STREAM_MEDIA, "LocalCredentialsChanged", said);
                 Ok(Reply::Nothing)
             }
-            "CompleteSendingStateChange" => self.complete(Way::Sending, arguments(call)?, around),
-            "CompleteReceivingStateChange" => {
-                self.complete(Way::Receiving, arguments(call)?, around)
+            "CompleteSendingStateChange" => {
+                self.complete(number, Way::Sending, arguments(call)?, around)
             }
-            "ReportSendingFailure" => self.failed(Way::Sending, around),
-            "ReportReceivingFailure" => self.failed(Way::Receiving, around),
+            "CompleteReceivingStateChange" => {
+                self.complete(number, Way::Receiving, arguments(call)?, around)
+            }
+            "ReportSendingFailure" => self.failed(number, Way::Sending, around),
+            "ReportReceivingFailure" => self.failed(number, Way::Receiving, around),
             "Fail" => {
                 let (_, _, _, words): (u32, u32, String, String) = arguments(call)?;
-                self.hang_up(Reason::media(&self.own, &words), around);
+                self.content_fails(number, Reason::media(&self.own, &words), around);
                 Ok(Reply::Nothing)
             }
             _ => Err(not_served(name)),
@@ -192,130 +414,54 @@ impl Call {
     }
 
     /// The handler did what it was asked for.
-    fn complete(&mut self, way: Way, state: u32, around: &mut Around<'_>) -> Result<Reply, Error> {
-        let wanted = match (self.flow(way), state) {
-            (Some(Flow::PendingStart), 3) => Flow::Started,
-            (Some(Flow::PendingStop), 0) => Flow::Stopped,
+    fn complete(
+        &mut self,
+        number: u32,
+        way: Way,
+        state: u32,
+        around: &mut Around<'_>,
+    ) -> Result<Reply, Error> {
+        let content = self.content_mut(number)?;
+        let wanted = match (content.flow(way), state) {
+            (Flow::PendingStart, 3) => Flow::Started,
+            (Flow::PendingStop, 0) => Flow::Stopped,
             _ => {
                 let words = format!("{state} is not what was asked for");
                 return Err(Name::InvalidArgument.because(words));
             }
         };
-        self.set_flow(way, wanted, around.outbox);
-        self.hold_advances(around);
+        content.set_flow(way, wanted, around.outbox);
         Ok(Reply::Nothing)
     }
 
     /// The handler cannot, for want of a microphone or of loudspeakers: the call goes on without.
-    fn failed(&mut self, way: Way, around: &mut Around<'_>) -> Result<Reply, Error> {
-        self.set_flow(way, Flow::Stopped, around.outbox);
-        self.hold_advances(around);
+    fn failed(&mut self, number: u32, way: Way, around: &mut Around<'_>) -> Result<Reply, Error> {
+        let content = self.content_mut(number)?;
+        match way {
+            Way::Sending => content.failed.sends = true,
+            Way::Receiving => content.failed.receives = true,
+        }
+        content.set_flow(way, Flow::Stopped, around.outbox);
         Ok(Reply::Nothing)
     }
 
-    fn flow(&self, way: Way) -> Option<Flow> {
-        let content = self.content.as_ref()?;
-        Some(match way {
-            Way::Sending => content.sending,
-            Way::Receiving => content.receiving,
-        })
-    }
-
-    fn set_flow(&mut self, way: Way, flow: Flow, outbox: &mut Outbox) {
-        if self.flow(way).is_none_or(|before| before == flow) {
-            return;
-        }
-        let Some(content) = &mut self.content else { return };
-        let member = match way {
-            Way::Sending => {
-                content.sending = flow;
-                "SendingStateChanged"
-            }
-            Way::Receiving => {
-                content.receiving = flow;
-                "ReceivingStateChanged"
-            }
-        };
-        let own = Part::Stream.path(self.number);
-        outbox.signal(&own, &STREAM_MEDIA, member, (flow as u32,));
-    }
-
-    /// The handler is to send.
-    pub(super) fn want_sending(&mut self, outbox: &mut Outbox) {
-        self.want(Way::Sending, outbox);
-        let Some(content) = &mut self.content else { return };
-        if content.local_sending == PENDING_SEND {
-            content.local_sending = SENDING;
-            let reason = Reason::by(&self.own, reason::USER_REQUESTED, "").value();
-            let own = Part::Stream.path(self.number);
-            outbox.signal(&own, &STREAM, "LocalSendingStateChanged", (SENDING, reason));
-        }
-    }
-
-    /// The handler is to receive.
-    pub(super) fn want_receiving(&mut self, outbox: &mut Outbox) {
-        self.want(Way::Receiving, outbox);
-    }
-
-    fn want(&mut self, way: Way, outbox: &mut Outbox) {
-        if self.flow(way) != Some(Flow::Started) {
-            self.set_flow(way, Flow::PendingStart, outbox);
-        }
-    }
-
-    /// The handler is to stop both. Whether there was anything to stop.
-    pub(super) fn want_silence(&mut self, outbox: &mut Outbox) {
-        for way in [Way::Sending, Way::Receiving] {
-            match self.flow(way) {
-                Some(Flow::Started) => self.set_flow(way, Flow::PendingStop, outbox),
-                Some(Flow::PendingStart) => self.set_flow(way, Flow::Stopped, outbox),
-                Some(Flow::PendingStop | Flow::Stopped) | None => {}
-            }
-        }
-    }
-
-    /// Whether the far end sends, as it says itself.
-    pub(super) fn remote_sends(&mut self, sends: bool, outbox: &mut Outbox) {
-        let state = if sends { SENDING } else { 0 };
-        let identifiers = self.identifiers();
-        let Some(content) = &mut self.content else { return };
-        if content.remote_sending == state {
-            return;
-        }
-        content.remote_sending = state;
-        let reason = Reason::by(&self.target, reason::PROGRESS_MADE, "").value();
-        let members = HashMap::from([(self.target.handle, state)]);
-        let values = (members, identifiers, Vec::<u32>::new(), reason);
-        outbox.signal(&Part::Stream.path(self.number), &STREAM, "RemoteMembersChanged", values);
-    }
-
-    /// The far end can be reached at these.
-    pub(super) fn reached_at(&mut self, more: Vec<Candidate>, outbox: &mut Outbox) {
-        let Some(content) = &mut self.content else { return };
-        let far = content.far.get_or_insert_with(Far::default);
-        let is_new = far.candidates.is_empty();
-        if more.is_empty() || (far.candidates == more) {
-            return;
-        }
-        far.candidates.clone_from(&more);
-        let endpoint = Part::Endpoint.path(self.number);
-        outbox.signal(&endpoint, &ENDPOINT, "RemoteCandidatesAdded", (more,));
-        if is_new {
-            let values = (vec![path(&endpoint)], Vec::<zbus::zvariant::ObjectPath<'static>>::new());
-            let own = Part::Stream.path(self.number);
-            outbox.signal(&own, &STREAM_MEDIA, "EndpointsChanged", values);
+    /// What the handler could not before, it may try again.
+    pub(super) fn try_again(&mut self) {
+        for content in &mut self.contents {
+            content.failed = Ways::NONE;
         }
     }
 
     pub(super) fn endpoint_method(
         &mut self,
+        number: u32,
         name: &str,
         call: &Message,
         around: &mut Around<'_>,
     ) -> Result<Reply, Error> {
         type Given = (u32, String, u32, HashMap<String, OwnedValue>);
-        let own = Part::Endpoint.path(self.number);
-        let far = self.content.as_mut().and_then(|content| content.far.as_mut());
+        let own = Part::Endpoint(number).path(self.number);
+        let far = self.content_mut(number)?.far.as_mut();
         let far = far.ok_or_else(|| not_now("it is over"))?;
         match name {
             "SetSelectedCandidatePair" | "AcceptSelectedCandidatePair" => {
@@ -333,7 +479,9 @@ impl Call {
                 around.outbox.signal(&own, &ENDPOINT, "CandidatePairSelected", (near, distant));
                 Ok(Reply::Nothing)
             }
-            "RejectSelectedCandidatePair" => Err(not_now("plain UDP has no pairs to reject")),
+            "RejectSelectedCandidatePair" => {
+                Err(not_now("the far end names no pairs that could be rejected"))
+            }
             "SetEndpointState" => {
                 let (component, state): (u32, u32) = arguments(call)?;
                 if !(1..=2).contains(&component) || state > 4 {

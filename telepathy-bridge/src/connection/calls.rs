@@ -12,10 +12,10 @@ use zbus::{
 use super::Connection;
 use crate::{
     bridge::path,
-    call::{Around, Call, Reason, Who},
+    call::{Around, Call, End, Reason, Who, transfer_begun},
     definition::{
         Interface,
-        call::CALL,
+        call::{CALL, TRANSFER},
         connection::{CONNECTION, REQUESTS},
         text::TEXT,
     },
@@ -24,7 +24,7 @@ use crate::{
     object::Part,
     outbox::Outbox,
     password::Password,
-    reply::{Map, Reply},
+    reply::{Map, Reply, arguments},
     service::{Answer, Awaited, read},
     text::Text,
 };
@@ -111,8 +111,29 @@ impl Connection {
         outbox: &mut Outbox,
         now: Instant,
     ) -> Result<Reply, Error> {
+        if interface.name == TRANSFER.name {
+            return self.transfer(number, message, outbox, now);
+        }
         let result = self.with(number, outbox, now, |call, around| {
             call.method(part, interface, name, message, around)
+        });
+        result.unwrap_or_else(|| Err(Name::NotAvailable.because("the call is over")))
+    }
+
+    /// Connects the far end of a call with somebody else: with whom another call talks, if one does.
+    fn transfer(
+        &mut self,
+        number: u32,
+        message: &Message,
+        outbox: &mut Outbox,
+        now: Instant,
+    ) -> Result<Reply, Error> {
+        let (member, destination): (u32, u32) = arguments(message)?;
+        let id = self.handles.inspect(destination)?.to_owned();
+        let mut others = self.calls.values().filter(|call| call.number() != number);
+        let other = others.find_map(|call| call.leg_with(destination));
+        let result = self.with(number, outbox, now, |call, around| {
+            call.transfer(member, (&id, other), message, around)
         });
         result.unwrap_or_else(|| Err(Name::NotAvailable.because("the call is over")))
     }
@@ -154,7 +175,7 @@ impl Connection {
         for number in numbers {
             self.with(number, outbox, now, |call, around| {
                 if let Some(reason) = reason {
-                    call.end(reason.clone(), around.outbox);
+                    call.end(reason.clone(), around);
                 }
                 call.close(around);
             });
@@ -171,8 +192,18 @@ impl Connection {
 
     /// Does what is due.
     pub(crate) fn handle_deadline(&mut self, now: Instant, outbox: &mut Outbox) {
-        for call in self.calls.values_mut() {
-            call.tones_due(now, outbox);
+        let due = |call: &&Call| call.next_deadline().is_some_and(|at| at <= now);
+        let numbers: Vec<u32> = self.calls.values().filter(due).map(Call::number).collect();
+        for number in numbers {
+            self.with(number, outbox, now, |call, around| call.handle_deadline(around));
+        }
+    }
+
+    /// A program has left the bus: calls of which it had the sound end.
+    pub(crate) fn program_gone(&mut self, name: &str, outbox: &mut Outbox, now: Instant) {
+        let numbers: Vec<u32> = self.calls.keys().copied().collect();
+        for number in numbers {
+            self.with(number, outbox, now, |call, around| call.handler_gone(name, around));
         }
     }
 
@@ -197,6 +228,9 @@ impl Connection {
             &Awaited::OfferNamed(number) => {
                 let answer = read(message);
                 self.with(number, outbox, now, |call, around| call.offer_named(answer, around));
+            }
+            Awaited::Transferred(request) => {
+                outbox.answer(&request.header(), transfer_begun(read(message)));
             }
             Awaited::Texted(sent) => self.text_sent(sent, read(message), outbox),
             _ => {}
@@ -264,10 +298,10 @@ impl Connection {
                 });
             }
             "Ended" => {
-                let (leg, word, _, _, words): (u64, String, u32, u32, String) =
+                let (leg, word, _, q850, words): (u64, String, u32, u32, String) =
                     body.deserialize()?;
                 self.with_leg(leg, outbox, now, |call, around| {
-                    call.leg_ended(&word, &words, around);
+                    call.leg_ended(&End { word: &word, q850, words: &words }, around);
                 });
             }
             "MessageReceived" => {
@@ -275,7 +309,17 @@ impl Connection {
                     body.deserialize()?;
                 self.text_received(message, &sender, &kind, &content, outbox);
             }
-            // Telepathy has no place for the others: tones heard, transfers, answering for somebody.
+            "PartyChanged" => {
+                let (leg, _, address, name): (u64, OwnedObjectPath, String, String) =
+                    body.deserialize()?;
+                if let Some(party) = self.party(&address, name, outbox) {
+                    self.with_leg(leg, outbox, now, |call, around| {
+                        call.party_changed(party, around.outbox);
+                    });
+                }
+            }
+            // Telepathy has no place for the others: tones heard by INFO, answering for
+            // somebody, how far a transfer is.
             _ => {}
         }
         Ok(())
@@ -294,22 +338,28 @@ impl Connection {
         }
     }
 
+    /// Who has this address, by this name; none if there are no handles left.
+    fn party(&mut self, address: &str, name: String, outbox: &mut Outbox) -> Option<Who> {
+        // A handle is wanted even for who does not say who it is.
+        let id = self.normal(address).unwrap_or_else(|_| ANONYMOUS.into());
+        let handle = self.handles.of(&id).ok()?;
+        // The service knows the people of the house better than their phones do.
+        let is_known = self.roster.person(handle).is_some_and(|person| !person.name.is_empty());
+        if !name.is_empty() && handle != self.self_handle && !is_known {
+            self.rename(handle, name, outbox);
+        }
+        Some(Who { handle, id })
+    }
+
     /// Somebody calls.
     fn called(&mut self, leg: u64, offer: &[u8], who: IncomingCallInfo, outbox: &mut Outbox) {
         let phone = self.phone.as_ref().map(|(phone, _)| phone.clone()).unwrap_or_default();
-        // A handle is wanted even for who does not say who it is.
-        let id = self.normal(&who.caller).unwrap_or_else(|_| ANONYMOUS.into());
-        let made = self.handles.of(&id).and_then(|handle| Ok((handle, self.next_call()?)));
-        let Ok((handle, number)) = made else {
+        let party = self.party(&who.caller, who.caller_name, outbox);
+        let Some((party, number)) = party.zip(self.next_call().ok()) else {
             outbox.reject(&phone, leg, 480);
             return;
         };
-        // The service knows the people of the house better than their phones do.
-        let is_known = self.roster.person(handle).is_some_and(|person| !person.name.is_empty());
-        if !who.caller_name.is_empty() && handle != self.self_handle && !is_known {
-            self.rename(handle, who.caller_name, outbox);
-        }
-        match Call::incoming(number, self.own(), Who { handle, id }, leg, offer) {
+        match Call::incoming(number, self.own(), party, leg, offer) {
             Some(call) => {
                 self.announce_call(&call, outbox);
                 self.calls.insert(number, call);

@@ -8,20 +8,22 @@ use zbus::{Message, zvariant::OwnedValue};
 use super::Connection;
 use crate::{
     bridge::path,
-    call::{Call, Who},
-    definition::call::{CALL, CHANNEL},
+    call::{Call, Who, Wishes, check_tones},
+    definition::call::{CALL, CALL_DTMF, CHANNEL},
     error::{Error, Name},
     outbox::Outbox,
     protocol::CLASSES,
     reply::{Reply, arguments},
 };
 
+/// The longest name of a content, in bytes.
+const MAX_NAME: usize = 64;
+
 /// What a client asks for.
 struct Request {
-    /// Whether it is a call, or else a conversation in writing.
-    is_call: bool,
+    /// What it asks of a call; nothing of a conversation in writing.
+    call: Option<Wishes>,
     target: Target,
-    audio_name: String,
 }
 
 enum Target {
@@ -58,11 +60,34 @@ impl Request {
                 return Err(Name::InvalidArgument.because(words));
             }
         };
-        let audio_name = take::<String>(&mut asked, &CALL.member("InitialAudioName"))?;
         let kind = take::<String>(&mut asked, &CHANNEL.member("ChannelType"))?;
         let is_call = kind.is_some_and(|kind| kind == CALL.name);
-        Ok(Self { is_call, target, audio_name: audio_name.unwrap_or_default() })
+        let call = if is_call { Some(wishes(&mut asked)?) } else { None };
+        Ok(Self { call, target })
     }
+}
+
+/// What is asked of a call.
+fn wishes(asked: &mut HashMap<String, OwnedValue>) -> Result<Wishes, Error> {
+    let mut medium = |initial: &str, name: &str| -> Result<Option<String>, Error> {
+        let is_there = take::<bool>(asked, &CALL.member(initial))?.unwrap_or(false);
+        let word = take::<String>(asked, &CALL.member(name))?.unwrap_or_default();
+        if word.len() > MAX_NAME || word.chars().any(char::is_control) {
+            let words = format!("{name} is too long, or no text");
+            return Err(Name::InvalidArgument.because(words));
+        }
+        Ok(is_there.then_some(word))
+    };
+    let audio = medium("InitialAudio", "InitialAudioName")?;
+    let video = medium("InitialVideo", "InitialVideoName")?;
+    let transport = take::<u32>(asked, &CALL.member("InitialTransport"))?.unwrap_or_default();
+    if transport > 2 {
+        let words = format!("the transport {transport} is not to be had: only 1, UDP, and 2, ICE");
+        return Err(Name::NotImplemented.because(words));
+    }
+    let tones = take::<String>(asked, &CALL_DTMF.member("InitialTones"))?.unwrap_or_default();
+    check_tones(&tones)?;
+    Ok(Wishes { audio, video, transport, tones })
 }
 
 fn take<T: TryFrom<OwnedValue>>(
@@ -94,9 +119,9 @@ impl Connection {
             Target::Id(id) => self.handle_of(&id)?,
         };
         let is_ensured = name == "EnsureChannel";
-        if !request.is_call {
+        let Some(wishes) = request.call else {
             return self.text_requested(handle, is_ensured, outbox);
-        }
+        };
         if is_ensured {
             let there = self.calls.values().find(|c| c.target().handle == handle && !c.is_ended());
             if let Some(call) = there {
@@ -105,7 +130,7 @@ impl Connection {
         }
         let id = self.handles.inspect(handle)?.to_owned();
         let number = self.next_call()?;
-        let call = Call::outgoing(number, self.own(), Who { handle, id }, request.audio_name);
+        let call = Call::outgoing(number, self.own(), Who { handle, id }, wishes);
         self.announce_call(&call, outbox);
         let (own, properties) = (path(&call.path()), call.immutable());
         self.calls.insert(number, call);

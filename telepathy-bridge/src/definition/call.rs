@@ -36,6 +36,7 @@ pub(crate) const CALL: Interface = Interface {
     signals: &[
         ("CallMembersChanged", "a{uu}a{us}au(uuss)"),
         ("CallStateChanged", "uu(uuss)a{sv}"),
+        ("ContentAdded", "o"),
         ("ContentRemoved", "o(uuss)"),
     ],
     properties: &[
@@ -61,6 +62,32 @@ pub(crate) const HOLD: Interface = Interface {
     methods: &[("GetHoldState", "", "uu"), ("RequestHold", "b", "")],
     signals: &[("HoldStateChanged", "uu")],
     properties: &[],
+};
+
+pub(crate) const CALL_DTMF: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Channel.Interface.DTMF",
+    methods: &[("MultipleTones", "s", ""), ("StartTone", "uy", ""), ("StopTone", "u", "")],
+    signals: &[("SendingTones", "s"), ("StoppedTones", "b"), ("TonesDeferred", "s")],
+    properties: &[
+        read("CurrentlySendingTones", "b"),
+        immutable("InitialTones", "s"),
+        read("DeferredTones", "s"),
+    ],
+};
+
+/// A draft of the specification, under its name in telepathy-glib.
+pub(crate) const TRANSFER: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Channel.Interface.Transfer",
+    methods: &[("Transfer", "uu", "")],
+    signals: &[],
+    properties: &[],
+};
+
+pub(crate) const MUTE: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Call1.Interface.Mute",
+    methods: &[("RequestMuted", "b", "")],
+    signals: &[("MuteStateChanged", "u")],
+    properties: &[read("LocalMuteState", "u")],
 };
 
 pub(crate) const CONTENT: Interface = Interface {
@@ -118,6 +145,35 @@ pub(crate) const MEDIA_DESCRIPTION: Interface = Interface {
         immutable("Codecs", "a(usuuba{ss})"),
         immutable("RemoteContact", "u"),
         immutable("SSRCs", "a{uau}"),
+    ],
+};
+
+pub(crate) const RTCP_FEEDBACK: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Call1.Content.MediaDescription.Interface.RTCPFeedback",
+    methods: &[],
+    signals: &[],
+    properties: &[immutable("FeedbackMessages", "a{u(ua(sss))}"), immutable("DoesAVPF", "b")],
+};
+
+pub(crate) const RTP_EXTENSIONS: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Call1.Content.MediaDescription.Interface.RTPHeaderExtensions",
+    methods: &[],
+    signals: &[],
+    properties: &[immutable("HeaderExtensions", "a(uuss)")],
+};
+
+pub(crate) const RTCP_REPORTS: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Call1.Content.MediaDescription.Interface.RTCPExtendedReports",
+    methods: &[],
+    signals: &[],
+    properties: &[
+        immutable("LossRLEMaxSize", "u"),
+        immutable("DuplicateRLEMaxSize", "u"),
+        immutable("PacketReceiptTimesMaxSize", "u"),
+        immutable("DLRRMaxSize", "u"),
+        immutable("RTTMode", "u"),
+        immutable("StatisticsFlags", "u"),
+        immutable("EnableMetrics", "b"),
     ],
 };
 
@@ -184,6 +240,7 @@ pub(crate) const ENDPOINT: Interface = Interface {
         ("ControllingChanged", "b"),
         ("EndpointStateChanged", "uu"),
         ("RemoteCandidatesAdded", "a(usua{sv})"),
+        ("RemoteCredentialsSet", "ss"),
     ],
     properties: &[
         read("RemoteCredentials", "(ss)"),

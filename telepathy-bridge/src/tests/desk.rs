@@ -107,7 +107,8 @@ impl Desk {
         }
     }
 
-    /// The members that were sent, calls and signals, and `reply` or `error` for answers.
+    /// The members that were sent, calls and signals, and `reply` or `error` for answers; but not
+    /// that a handler is watched, which nobody sees.
     pub(super) fn members(&mut self) -> Vec<String> {
         let member = |message: Message| match message.message_type() {
             Type::MethodReturn => "reply".to_owned(),
@@ -116,7 +117,11 @@ impl Desk {
                 message.header().member().expect("it has one").to_string()
             }
         };
-        self.sent.drain(..).map(member).collect()
+        let is_watch = |sent: &Message| {
+            let rule: Result<String, _> = sent.body().deserialize();
+            rule.is_ok_and(|rule| rule.contains("arg0=':"))
+        };
+        self.sent.drain(..).filter(|sent| !is_watch(sent)).map(member).collect()
     }
 
     /// The service says something of our phone.
@@ -162,10 +167,22 @@ impl Desk {
 
     /// The bus says that the service has left.
     pub(super) fn service_leaves(&mut self) {
+        self.leaves(BUS_NAME, SERVICE);
+    }
+
+    /// Lets pass what the manager waits for.
+    pub(super) fn pass_time(&mut self) {
+        self.now = self.bridge.next_deadline().expect("something is waited for");
+        self.bridge.handle_deadline(self.now);
+        self.drain();
+    }
+
+    /// The bus says that a name has no owner any more.
+    pub(super) fn leaves(&mut self, name: &str, owner: &str) {
         let message =
             Message::signal("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged")
                 .and_then(|builder| builder.sender("org.freedesktop.DBus"))
-                .and_then(|builder| builder.build(&(BUS_NAME, SERVICE, "")))
+                .and_then(|builder| builder.build(&(name, owner, "")))
                 .expect("a message");
         self.receive(&message);
     }
@@ -199,6 +216,19 @@ pub(super) fn play(call: &Message) -> Option<Message> {
         "AcceptMessage" => reply.build(&()),
         "AddMatch" | "RemoveMatch" | "Remove" | "SetAvailable" | "ShowProgress" | "Answer"
         | "Reject" | "HangUp" | "AnswerDescription" | "RefuseDescription" => reply.build(&()),
+        "Transfer" => {
+            let (_, contact, _): (u64, String, HashMap<String, OwnedValue>) =
+                body.deserialize().expect("a transfer");
+            match contact.as_str() {
+                "999" => {
+                    let name = "org.gnutelephony.SipWitch1.Error.NoRoute";
+                    Message::error(&header, name)
+                        .and_then(|b| b.sender(SERVICE))
+                        .and_then(|b| b.build(&"nobody"))
+                }
+                _ => reply.build(&()),
+            }
+        }
         "OfferDescription" => reply.build(&EXCHANGE),
         "Dial" => {
             let call = ObjectPath::from_static_str("/org/gnutelephony/SipWitch1/call/1");

@@ -40,10 +40,23 @@ impl Baresip {
     /// # Errors
     /// It is not installed or does not come up.
     pub fn start_at(account: &Account, at: IpAddr) -> Result<Self> {
+        Self::start_with(account, at, "")
+    }
+
+    /// As [`start`](Self::start), with pictures of its own making beside the sound, as VP8.
+    ///
+    /// # Errors
+    /// It is not installed or does not come up.
+    pub fn start_showing(account: &Account) -> Result<Self> {
+        Self::start_with(account, net::loopback(), PICTURES)
+    }
+
+    fn start_with(account: &Account, at: IpAddr, more: &str) -> Result<Self> {
         let home = new_home()?;
         let control = SocketAddr::new(net::loopback(), net::free_port(net::loopback())?);
         let sip = net::free_place(at)?;
-        std::fs::write(home.path().join("config"), configuration(sip, control))?;
+        let configuration = configuration(sip, control) + more;
+        std::fs::write(home.path().join("config"), configuration)?;
         std::fs::write(home.path().join("accounts"), account_line(account))?;
         std::fs::write(home.path().join("contacts"), "")?;
         let mut command = in_home(foreign("baresip", "baresip-core")?, home.path());
@@ -328,6 +341,15 @@ impl Speech {
         })
     }
 }
+
+const PICTURES: &str = "module fakevideo.so
+module vp8.so
+video_source fakevideo,nil
+video_display fakevideo,nil
+video_size 160x120
+video_fps 15
+video_bitrate 100000
+";
 
 fn configuration(sip: SocketAddr, control: SocketAddr) -> String {
     // ausine makes sound only as 48 kHz stereo; without a sound source baresip does not answer.

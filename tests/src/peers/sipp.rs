@@ -34,13 +34,37 @@ impl Sipp {
     /// # Errors
     /// It is not installed.
     pub fn play(scenario: &str, account: &Account, at: SocketAddr, to: &str) -> Result<Self> {
+        Self::play_and_take(scenario, "callee", account, at, to, 200)
+    }
+
+    /// Registers, and refuses calls with a status of SIP.
+    ///
+    /// # Errors
+    /// It is not installed.
+    pub fn refuse(account: &Account, code: u16) -> Result<Self> {
+        let at = Self::place()?;
+        Self::play_and_take("register-and-stay", "refuse", account, at, &account.number, code)
+    }
+
+    fn play_and_take(
+        scenario: &str,
+        taken_by: &str,
+        account: &Account,
+        at: SocketAddr,
+        to: &str,
+        code: u16,
+    ) -> Result<Self> {
         let home = new_home()?;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         let mut command = in_home(foreign("sipp", "sip-tester")?, home.path());
         command.arg(account.server.to_string());
         command.arg("-sf").arg(folder.join(format!("{scenario}.xml")));
         if scenario == "register-and-stay" {
-            command.arg("-oocsf").arg(folder.join("callee.xml"));
+            // Of a status, it wants the number itself.
+            let scenario = std::fs::read_to_string(folder.join(format!("{taken_by}.xml")))?;
+            let own = home.path().join("taken-by.xml");
+            std::fs::write(&own, scenario.replace("[code]", &code.to_string()))?;
+            command.arg("-oocsf").arg(own);
         }
         command.args(["-i", &at.ip().to_string(), "-p", &at.port().to_string(), "-bind_local"]);
         command.args(["-mi", &at.ip().to_string(), "-mp", &net::free_port(at.ip())?.to_string()]);
