@@ -44,6 +44,7 @@ run: ## the demonstration: two real softphones, one call, each step printed
 test: ## every test, against foreign phones too
 	@.ci/need packages build test
 	@.ci/need tools test
+	@.ci/need unpacked test
 	cargo build --workspace --bins
 	cargo build -p sipwitch-pam --lib --examples
 	cargo nextest run --workspace --no-fail-fast --no-tests=fail
