@@ -357,6 +357,8 @@ fn what_only_the_system_can_use_is_installed_in_usr_alone() {
             let path = room.path().join(&prefix[1..]).join(path);
             assert_eq!(path.is_file(), installed, "{}", path.display());
         }
+        let ignored = room.path().join("etc/etckeeper/update-ignore.d/50sipwitch");
+        assert_eq!(ignored.is_file(), installed);
         let unit = room.path().join("usr/lib/systemd/system/sipwitch-digestd.service");
         if installed {
             assert_eq!(
