@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::entry::{Entry, LONGEST_LINE, Name, Realm, VERSION};
 use crate::error::Error;
+use crate::wiped::Wiped;
 
 const HEADER: &str = "# sipwitch digest db v";
 const OURS: &[u8] = b"# sipwitch digest db v1";
@@ -15,7 +16,7 @@ const REALM: &str = "realm";
 
 /// The contents of the file.
 #[derive(Clone)]
-pub struct Database(Zeroizing<Vec<u8>>);
+pub struct Database(Wiped);
 
 /// A line that is not used, and is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +71,14 @@ impl Line {
 
 impl Default for Database {
     fn default() -> Self {
-        Self(Zeroizing::new([OURS, b"\n"].concat()))
+        Self([OURS, b"\n"].concat().into())
     }
 }
 
 impl Database {
     /// Reads a file. There is none that cannot be read, only one that is none of ours to change.
     #[must_use]
-    pub fn parse(text: Zeroizing<Vec<u8>>) -> Option<Self> {
+    pub fn parse(text: Wiped) -> Option<Self> {
         if text.is_empty() {
             return Some(Self::default());
         }
@@ -88,8 +89,8 @@ impl Database {
 
     /// What to write: a header first, a line end last.
     #[must_use]
-    pub fn bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(self.0.len() + OURS.len() + 2));
+    pub fn bytes(&self) -> Wiped {
+        let mut bytes = Wiped::with_capacity(self.0.len() + OURS.len() + 2);
         if !self.has_header() {
             bytes.extend_from_slice(OURS);
             bytes.push(b'\n');
@@ -99,6 +100,12 @@ impl Database {
             bytes.push(b'\n');
         }
         bytes
+    }
+
+    /// The same, without a copy where none is needed.
+    pub(crate) fn into_bytes(self) -> Wiped {
+        let whole = self.has_header() && self.0.last() == Some(&b'\n');
+        if whole { self.0 } else { self.bytes() }
     }
 
     /// The realm of new digests, if one was made.
@@ -182,7 +189,7 @@ impl Database {
     /// Puts `new` where the first of the chosen lines was, or at the end, and takes the others away.
     fn replace(&mut self, new: Option<&[u8]>, chosen: impl Fn(&[u8]) -> bool) -> bool {
         let length = self.0.len() + new.map_or(0, <[u8]>::len) + 2;
-        let mut text = Zeroizing::new(Vec::with_capacity(length));
+        let mut text = Wiped::with_capacity(length);
         let (mut new, mut found) = (new, false);
         for line in self.lines() {
             let line = if chosen(line) {

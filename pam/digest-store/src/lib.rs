@@ -18,6 +18,7 @@ mod error;
 mod ha1;
 mod place;
 mod store;
+mod wiped;
 
 pub use self::{
     database::{Database, Fault, Problem},
@@ -25,4 +26,5 @@ pub use self::{
     error::{Error, Hazard},
     ha1::{Algorithm, Ha1, UnknownAlgorithm},
     store::{Reading, Store, Written},
+    wiped::Wiped,
 };

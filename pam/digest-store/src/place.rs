@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::error::{Error, Hazard};
+use crate::wiped::Wiped;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use zeroize::Zeroizing;
-
-use crate::error::{Error, Hazard};
 
 const LARGEST_FILE: u64 = 64 << 20;
 const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
@@ -66,7 +65,7 @@ impl Place {
     }
 
     /// What the file holds. There is none: nothing.
-    pub(crate) fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    pub(crate) fn read(&self) -> Result<Option<Wiped>, Error> {
         let file = match self.open_in_it(&self.name, OFlag::O_RDONLY) {
             Ok(file) => file,
             Err(Errno::ENOENT) => return Ok(None),
@@ -80,7 +79,7 @@ impl Place {
         // Room for all and one more, so that it is not reallocated: what was left behind would not
         // be wiped.
         let room = usize::try_from(size).unwrap_or_default() + 1;
-        let mut text = Zeroizing::new(Vec::with_capacity(room));
+        let mut text = Wiped::with_capacity(room);
         file.take(size)
             .read_to_end(&mut text)
             .map_err(|error| Error::io(&self.path, "read", error))?;

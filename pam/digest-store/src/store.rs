@@ -182,7 +182,7 @@ fn change_under(
     let mut database = found.unwrap_or_default();
     let changed = change(&mut database)?;
     if changed {
-        place.replace(&database.bytes(), lock)?;
+        place.replace(&database.into_bytes(), lock)?;
     }
     Ok(Written { path: place.path().to_owned(), changed, instead: None })
 }

@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read as _};
 
+use sipwitch_digest_store::Wiped;
 use zeroize::Zeroizing;
 
 /// As much as is read of a file, in bytes.
@@ -92,12 +93,12 @@ fn line<'a>(text: &'a [u8], name: &[u8]) -> Option<Vec<&'a [u8]>> {
     }
 }
 
-fn read(path: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+fn read(path: &str) -> io::Result<Wiped> {
     let file = File::open(path)?;
     let size = file.metadata()?.len().min(LARGEST_FILE);
     // With room for all, nothing is reallocated and left behind.
     let room = usize::try_from(size).unwrap_or_default() + 1;
-    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    let mut text = Wiped::with_capacity(room);
     file.take(size).read_to_end(&mut text)?;
     Ok(text)
 }

@@ -7,7 +7,7 @@ use crate::{Algorithm, Ha1, Source};
 const MD5: &str = "3d78807defe7de2157e2b0b6573a855f";
 
 fn parse(text: &str) -> Database {
-    Database::parse(Zeroizing::new(text.as_bytes().to_vec())).unwrap()
+    Database::parse(text.as_bytes().to_vec().into()).unwrap()
 }
 
 fn text(database: &Database) -> String {
@@ -114,7 +114,7 @@ fn a_file_of_a_later_version_is_left_alone() {
     for text in
         ["# sipwitch digest db v2\n", "# sipwitch digest db v10", "# sipwitch digest db v1 x\n"]
     {
-        assert!(Database::parse(Zeroizing::new(text.into())).is_none(), "{text}");
+        assert!(Database::parse(Vec::from(text).into()).is_none(), "{text}");
     }
     assert_eq!(parse("").problems(), []);
     assert_eq!(parse("# other\n").problems(), [Problem { line: 1, fault: Fault::Header }]);
@@ -193,7 +193,7 @@ proptest! {
         entry in entries(),
     ) {
         let bytes = bytes.concat();
-        let Some(mut database) = Database::parse(Zeroizing::new(bytes)) else { return Ok(()) };
+        let Some(mut database) = Database::parse(bytes.into()) else { return Ok(()) };
         let before = database.bytes();
         let others = |database: &Database, name: &Name| -> Vec<Entry> {
             database.entries().filter(|entry| entry.name != *name).collect()
