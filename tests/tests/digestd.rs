@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -73,19 +74,48 @@ fn a_user_enrols_with_the_login_password_and_phones_register_with_it() -> Result
 }
 
 #[test]
-fn a_changed_password_counts_at_once_and_the_old_one_no_more() -> Result<()> {
+fn a_password_that_is_changed_by_passwd_counts_at_once_and_the_old_one_no_more() -> Result<()> {
     let machine = DigestMachine::start(&Plan::default())?;
-    let mut anna = machine.client(ANNA)?;
+    let (mut anna, mut bert) = (machine.client(ANNA)?, machine.client(BERT)?);
     let realm = enrolled(&mut anna, "old")?;
-    // As the PAM module writes it, which tests/tests/pam.rs has in real stacks.
-    let store = Store::at(machine.etc().join("sipwitch.db"));
-    store.change(Duration::from_secs(5), |database| {
-        let (name, realm) = ("anna".parse().expect("a name"), realm.parse().expect("a realm"));
-        let new = sipwitch_digest_store::Entry::of_password(&name, ANNA, &realm, &[SHA256], b"new");
-        database.put(&new).map(|()| true)
-    })?;
+    let separate = bert.ask(&json!(["Separate", ""]))?;
+    let separate = separate.as_str().context("a password")?;
+
+    let test = std::env::current_exe()?;
+    let module = test.parent().and_then(Path::parent).context("it is in deps/")?;
+    let module = module.join("libpam_sipwitch.so");
+    ensure!(module.exists(), "cargo build -p sipwitch-pam --lib makes {module:?}");
+    let common = machine.etc().join("pam.d/common-password");
+    let stack = fs::read_to_string(&common)?;
+    fs::write(&common, format!("{stack}password optional {}\n", module.display()))?;
+    machine.run("passwd anna; passwd bert", "new\nnew\nnew\nnew\n")?;
+
     ensure!(anna.verifies(&response("anna", &realm, SHA256, "new")?)?);
     ensure!(!anna.verifies(&response("anna", &realm, SHA256, "old")?)?);
+    ensure!(anna.ask(&json!(["Status", ""]))?["source"] == "login");
+    // Who has a separate one keeps it.
+    ensure!(bert.verifies(&response("bert", &realm, Algorithm::Md5, separate)?)?);
+    ensure!(!bert.verifies(&response("bert", &realm, SHA256, "new")?)?);
+    Ok(())
+}
+
+#[test]
+fn on_a_full_disk_nothing_changes_and_the_caller_is_told() -> Result<()> {
+    let script = "mount -t tmpfs -o size=64k,mode=755 tmpfs /var/lib; \
+                  cp -p /etc/filled /var/lib/sipwitch.db; chmod 600 /var/lib/sipwitch.db; \
+                  head -c 65536 /dev/zero >/var/lib/full || true";
+    let filled = format!(
+        "printf '# sipwitch digest db v1\\nrealm:house\\nv1:anna:{ANNA}:house:SHA-256={}:1:login\\n' \
+         >/etc/filled; {script}",
+        SHA256.ha1(&"anna".parse()?, &"house".parse()?, b"old").reveal()
+    );
+    let arguments = "--db=/var/lib/sipwitch.db";
+    let machine = DigestMachine::start(&Plan { arguments, script: &filled, ..Plan::default() })?;
+    let (mut anna, mut root) = (machine.client(ANNA)?, machine.client(0)?);
+    ensure!(anna.refused(&json!(["Enrol", "", {"pipe": "old"}]))? == "NotStored");
+    ensure!(root.refused(&json!(["Separate", "anna"]))? == "NotStored");
+    ensure!(root.refused(&json!(["SetRealm", "", false]))? == "NotStored");
+    ensure!(anna.verifies(&response("anna", "house", SHA256, "old")?)?, "what was there is there");
     Ok(())
 }
 
@@ -501,7 +531,7 @@ fn system_calls(set: &str) -> Result<BTreeSet<String>> {
 /// Waits until a process has ended.
 fn gone(process: i32) -> Result<()> {
     let deadline = std::time::Instant::now() + sipwitch_tests::PATIENCE;
-    while std::path::Path::new(&format!("/proc/{process}")).exists() {
+    while Path::new(&format!("/proc/{process}")).exists() {
         ensure!(std::time::Instant::now() < deadline, "{process} still runs");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -229,8 +229,11 @@ const FAULTS: [Fault; 13] = [
     },
     Fault {
         name: "full disk",
-        script: "mount -t tmpfs -o size=8k,mode=755 tmpfs /var/lib; \
-                 head -c 8192 /dev/zero >/var/lib/full || true;",
+        // What is on it afterwards is brought back to where it is looked at.
+        script: "mount -t tmpfs -o size=64k,mode=755 tmpfs /var/lib; \
+                 cp -p /etc/sipwitch.db /var/lib; rm /etc/sipwitch.db; \
+                 head -c 65536 /dev/zero >/var/lib/full || true; \
+                 trap 'cp -p /var/lib/sipwitch.db /etc' EXIT;",
         options: "db=/var/lib/sipwitch.db",
         writes: false,
     },
