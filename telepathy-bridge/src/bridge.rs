@@ -74,9 +74,13 @@ impl Bridge {
             Type::MethodReturn | Type::Error => self.answered(message, now),
             Type::Signal => self.signalled(message, now),
         }
-        let is_needed = self.is_needed();
+        self.linger(now);
+    }
+
+    /// Stays for a while when nobody needs it any more.
+    fn linger(&mut self, now: Instant) {
         self.ends_at = match self.ends_at {
-            _ if is_needed => None,
+            _ if self.is_needed() => None,
             Some(at) => Some(at),
             None => Some(now + LINGER),
         };
@@ -110,9 +114,12 @@ impl Bridge {
             // Whoever asks before the name is gone is still answered.
             self.outbox.give_back_name(MANAGER_BUS_NAME, Awaited::ManagerName);
         }
-        for (id, connection) in &mut self.connections {
-            self.outbox.asks_for(*id);
-            connection.handle_deadline(now, &mut self.outbox);
+        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in all {
+            let Some((connection, outbox)) = self.connection(id) else { continue };
+            let outcome = connection.handle_deadline(now, outbox);
+            self.after(id, outcome);
+            self.linger(now);
         }
     }
 

@@ -16,7 +16,7 @@ mod texts;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use sipwitch_dbus_interfaces::ObjectName;
@@ -46,6 +46,10 @@ use crate::{
     text::Text,
 };
 use account::Provider;
+
+/// How long connecting may take: more than a provider has to answer (RFC 3261 §17.1.2.2), at two
+/// of its servers. A service that does not answer at all must not leave a client waiting for ever.
+const PATIENCE: Duration = Duration::from_secs(70);
 
 /// Connection_Status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +122,8 @@ enum Kind {
 pub(crate) struct Connection {
     id: ConnectionId,
     kind: Kind,
+    /// When it has been connecting for too long.
+    gives_up_at: Option<Instant>,
     status: Status,
     handles: Handles,
     self_handle: u32,
@@ -158,6 +164,7 @@ impl Connection {
         Self {
             id,
             kind: Kind::House,
+            gives_up_at: None,
             status: Status::Disconnected,
             handles: Handles::default(),
             self_handle: 0,
@@ -287,8 +294,27 @@ impl Connection {
         }
     }
 
+    /// It has begun to connect, if it does.
+    pub(crate) fn hurries(&mut self, now: Instant) {
+        if self.status == Status::Connecting && self.gives_up_at.is_none() {
+            self.gives_up_at = Some(now + PATIENCE);
+        }
+    }
+
+    /// Gives up what has been connecting for too long.
+    fn overdue(&mut self, now: Instant, outbox: &mut Outbox) -> Outcome {
+        if self.gives_up_at.is_none_or(|at| at > now) {
+            return Outcome::GoesOn;
+        }
+        let words = "the service does not answer";
+        self.fail(&Fault::new(Name::NetworkError, Reason::NetworkError, words), outbox)
+    }
+
     fn change_status(&mut self, status: Status, reason: Reason, outbox: &mut Outbox) {
         self.status = status;
+        if status != Status::Connecting {
+            self.gives_up_at = None;
+        }
         let values = (status as u32, reason as u32);
         outbox.signal(&self.id.path(), &CONNECTION, "StatusChanged", values);
     }

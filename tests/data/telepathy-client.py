@@ -3,6 +3,9 @@
 """A Telepathy client by Telepathy's own library: obeys one word a line, tells what it sees.
 
 connect             makes the account of SIP Witch in Mission Control, and waits until it is connected
+provider ID K=V...  makes an account of the protocol sip with these parameters, and connects it
+secret WORD         gives the password that is asked for
+nosecret            gives none
 await               waits for the account that somebody else has made
 contact ID          what the connection knows of a contact
 people              tells who is in the contact list, and again whenever that changes
@@ -63,6 +66,26 @@ def connect():
     given = GLib.Variant("(sssa{sv}a{sv})", ("sipwitch", "tel", "SIP Witch", {}, properties))
     path = "/" + MANAGER.replace(".", "/")
     made = bus.call_sync(MANAGER, path, MANAGER, "CreateAccount", given, None, 0, -1, None)
+    say("account", made[0])
+    use(made[0])
+
+
+def provider(address, *given):
+    parameters = {"account": GLib.Variant("s", address)}
+    for one in given:
+        key, value = one.split("=", 1)
+        parameters[key] = GLib.Variant("q", int(value)) if key == "port" else GLib.Variant("s", value)
+    properties = {
+        ACCOUNT + ".Enabled": GLib.Variant("b", True),
+        ACCOUNT + ".RequestedPresence": GLib.Variant("(uss)", (2, "available", "")),
+    }
+    given = GLib.Variant("(sssa{sv}a{sv})", ("sipwitch", "sip", address, parameters, properties))
+    path = "/" + MANAGER.replace(".", "/")
+    try:
+        made = bus.call_sync(MANAGER, path, MANAGER, "CreateAccount", given, None, 0, -1, None)
+    except GLib.Error as error:
+        say("no account:", error.message)
+        return
     say("account", made[0])
     use(made[0])
 
@@ -406,15 +429,49 @@ class Writing:
         self.channel.send_message_async(message, flags, lambda c, r: say("sent"))
 
 
+class Asked:
+    """A password that is asked for."""
+
+    SASL = "org.freedesktop.Telepathy.Channel.Interface.SASLAuthentication"
+
+    def __init__(self, name, path):
+        self.name, self.path = name, path
+        bus.signal_subscribe(name, self.SASL, "SASLStatusChanged", path, None, 0, self.changed)
+        user = self.ask("org.freedesktop.DBus.Properties", "Get", "(ss)", self.SASL, "DefaultUsername")
+        say("asked for the password of", user[0])
+
+    def ask(self, interface, method, types=None, *values):
+        given = GLib.Variant(types, values) if types else None
+        return bus.call_sync(self.name, self.path, interface, method, given, None, 0, -1, None)
+
+    def give(self, word):
+        data = word.encode()
+        self.ask(self.SASL, "StartMechanismWithData", "(say)", "X-TELEPATHY-PASSWORD", data)
+
+    def close(self):
+        self.ask("org.freedesktop.Telepathy.Channel", "Close")
+
+    def changed(self, _bus, _sender, _path, _interface, _name, values):
+        say("sasl", values[0], values[1])
+        if values[0] == 2:
+            self.ask(self.SASL, "AcceptSASL")
+        if values[0] == 4:
+            self.close()
+
+
 sound = None
 writing = None
 is_streaming = False
+asked = None
 
 
 def handle(_handler, _account, one, channels, _requests, _time, context, _data):
-    global sound, writing
+    global sound, writing, asked
     context.accept()
     channel = channels[0]
+    if channel.get_channel_type().endswith(".ServerAuthentication"):
+        asked = Asked(one.get_bus_name(), channel.get_object_path())
+        return
     if isinstance(channel, Tp.TextChannel):
         writing = Writing(channel)
         return
@@ -429,7 +486,7 @@ def handle(_handler, _account, one, channels, _requests, _time, context, _data):
 
 
 handler = Tp.SimpleHandler.new_with_am(manager, True, False, "SipWitchTest", False, handle, None)
-for kind in ("Call1", "Text"):
+for kind in ("Call1", "Text", "ServerAuthentication"):
     handler.add_handler_filter_vardict(GLib.Variant("a{sv}", {
         "org.freedesktop.Telepathy.Channel.ChannelType":
             GLib.Variant("s", "org.freedesktop.Telepathy.Channel.Type." + kind)}))
@@ -493,6 +550,14 @@ def die():
 
 def write(identifier):
     ask(Tp.AccountChannelRequest.new_text(account, 0), identifier)
+
+
+def secret(word):
+    asked.give(word)
+
+
+def nosecret():
+    asked.close()
 
 
 def text(word):

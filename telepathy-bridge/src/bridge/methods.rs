@@ -136,7 +136,11 @@ impl Bridge {
                 Ok(Reply::Nothing)
             }
             Object::Connection(id) => match self.connection(id) {
-                Some((connection, outbox)) => connection.method(interface, name, call, outbox),
+                Some((connection, outbox)) => {
+                    let result = connection.method(interface, name, call, outbox);
+                    connection.hurries(now);
+                    result
+                }
                 None => Err(disconnected()),
             },
             Object::Text(number) => match self.connection(ConnectionId::of_channel(number)) {

@@ -186,6 +186,8 @@ impl Connection {
         let old = (path(&asked.path()), SERVER_AUTHENTICATION.name.to_owned(), 0u32, 0u32, false);
         outbox.signal(&connection, &CONNECTION, "NewChannel", old);
         provider.password = Some(asked);
+        // The user takes as long as he takes.
+        self.gives_up_at = None;
     }
 
     /// A method of the channel that asks for the password.

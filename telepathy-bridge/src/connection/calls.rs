@@ -9,7 +9,7 @@ use zbus::{
     zvariant::{ObjectPath, OwnedObjectPath},
 };
 
-use super::Connection;
+use super::{Connection, Outcome};
 use crate::{
     bridge::path,
     call::{Around, Call, End, Reason, Who, transfer_begun},
@@ -187,16 +187,18 @@ impl Connection {
 
     /// When [`Self::handle_deadline`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.calls.values().filter_map(Call::next_deadline).min()
+        let of_calls = self.calls.values().filter_map(Call::next_deadline);
+        of_calls.chain(self.gives_up_at).min()
     }
 
     /// Does what is due.
-    pub(crate) fn handle_deadline(&mut self, now: Instant, outbox: &mut Outbox) {
+    pub(crate) fn handle_deadline(&mut self, now: Instant, outbox: &mut Outbox) -> Outcome {
         let due = |call: &&Call| call.next_deadline().is_some_and(|at| at <= now);
         let numbers: Vec<u32> = self.calls.values().filter(due).map(Call::number).collect();
         for number in numbers {
             self.with(number, outbox, now, |call, around| call.handle_deadline(around));
         }
+        self.overdue(now, outbox)
     }
 
     /// A program has left the bus: calls of which it had the sound end.

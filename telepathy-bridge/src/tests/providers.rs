@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Connections of the protocol `sip`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use zbus::{
     message::Type,
@@ -192,6 +192,29 @@ fn a_password_that_nobody_gives_ends_the_connection_and_is_not_tried_again() {
     let mut desk = connecting(&[("password", "right".into())]);
     desk.account_is("refused", "the provider refuses this account (404)");
     assert_eq!(statuses(&desk), [(1, 1), (2, 3)]);
+}
+
+#[test]
+fn a_service_that_does_not_answer_leaves_nobody_connecting_for_ever() {
+    let mut desk = Desk::new();
+    request(&mut desk, &alice(&[])).expect("a connection");
+    desk.is_served = false;
+    desk.call::<_, ()>(PATH, CONNECTION, "Connect", &()).expect("it connects");
+    desk.now = desk.bridge.next_deadline().expect("its patience ends");
+    desk.bridge.handle_deadline(desk.now);
+    desk.drain();
+    assert_eq!(statuses(&desk), [(1, 1), (2, 2)]);
+    assert_eq!(desk.bridge.next_deadline(), Some(desk.now + Duration::from_secs(5)));
+
+    // A user who is asked for a password may take as long as he likes, and what stands needs no
+    // waking up.
+    let mut desk = connecting(&[]);
+    assert!(desk.bridge.next_deadline().is_some());
+    desk.account_is("needs-password", "");
+    assert_eq!(desk.bridge.next_deadline(), None);
+    let mut desk = connecting(&[]);
+    desk.account_is("online", "");
+    assert_eq!(desk.bridge.next_deadline(), None);
 }
 
 #[test]

@@ -3,14 +3,20 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::program::{in_home, ours};
-use crate::{House, Program};
+use crate::{House, PATIENCE, Program};
 
 const MISSION_CONTROL: &str = "/usr/lib/telepathy/mission-control-5";
+const ACCOUNT_MANAGER: &str = "org.freedesktop.Telepathy.AccountManager";
+/// The name of our connection manager.
+const BRIDGE: &str = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
 /// Debian's own: others have no bindings for GObject.
 const PYTHON: &str = "/usr/bin/python3";
 
@@ -19,7 +25,9 @@ const PYTHON: &str = "/usr/bin/python3";
 pub struct Telepathy {
     /// The client; it tells one event a line, and obeys one word a line.
     pub client: Program,
-    _mission_control: Program,
+    mission_control: Program,
+    home: PathBuf,
+    bus: String,
 }
 
 impl Telepathy {
@@ -35,9 +43,8 @@ impl Telepathy {
         );
         let home = house.home();
         let bridge = ours("telepathy-sipwitch", "sipwitch-telepathy-bridge")?;
-        let name = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
-        let file = format!("[D-BUS Service]\nName={name}\nExec={}\n", bridge.display());
-        fs::write(home.join("dbus-services").join(format!("{name}.service")), file)?;
+        let file = format!("[D-BUS Service]\nName={BRIDGE}\nExec={}\n", bridge.display());
+        fs::write(home.join("dbus-services").join(format!("{BRIDGE}.service")), file)?;
         // Mission Control would wait for a way out into the world.
         let settings = home.join(".config/glib-2.0/settings");
         fs::create_dir_all(&settings)?;
@@ -56,24 +63,58 @@ impl Telepathy {
         );
         desk.wait("the bus", reload)??;
 
-        let environment = |program: &str| {
-            let mut command = in_home(program, home);
-            command
-                .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
-                .env("GSETTINGS_BACKEND", "keyfile")
-                // No client of the machine is to take part.
-                .env("XDG_DATA_DIRS", "/usr/share")
-                .env("MC_CLIENTS_DIR", home.join("clients"))
-                .env("PYTHONUNBUFFERED", "1");
-            command
-        };
-        let mut command = environment(MISSION_CONTROL);
+        let mut command = environment(MISSION_CONTROL, home, &bus.address);
         let mission_control = Program::start("mission-control-5", &mut command)?;
-        desk.wait("Mission Control", desk.name_comes("org.freedesktop.Telepathy.AccountManager"))??;
-        let mut command = environment(PYTHON);
+        desk.wait("Mission Control", desk.name_comes(ACCOUNT_MANAGER))??;
+        let mut command = environment(PYTHON, home, &bus.address);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/data/telepathy-client.py"));
         let mut client = Program::start("telepathy-client", &mut command)?;
         client.wait_for("ready").context("install gir1.2-telepathyglib-0.12 and python3-gi")?;
-        Ok(Self { client, _mission_control: mission_control })
+        let (home, bus) = (home.to_owned(), bus.address.clone());
+        Ok(Self { client, mission_control, home, bus })
     }
+
+    /// Kills Mission Control, and starts it again.
+    ///
+    /// # Errors
+    /// It does not end, or does not come up.
+    pub fn restart_mission_control(&mut self, house: &House) -> Result<()> {
+        self.mission_control.signal(Signal::SIGKILL)?;
+        self.mission_control.wait_for_end(PATIENCE)?;
+        let mut command = environment(MISSION_CONTROL, &self.home, &self.bus);
+        self.mission_control = Program::start("mission-control-5", &mut command)?;
+        let desk = house.desk();
+        desk.wait("Mission Control", desk.name_comes(ACCOUNT_MANAGER))??;
+        Ok(())
+    }
+
+    /// Kills the connection manager.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn kill_bridge(&self, house: &House) -> Result<()> {
+        let desk = house.desk();
+        let asked = desk.connection().call_method(
+            Some("org.freedesktop.DBus"),
+            "/org/freedesktop/DBus",
+            Some("org.freedesktop.DBus"),
+            "GetConnectionUnixProcessID",
+            &BRIDGE,
+        );
+        let pid: u32 = desk.wait("its process", asked)??.body().deserialize()?;
+        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?;
+        Ok(())
+    }
+}
+
+fn environment(program: &str, home: &Path, bus: &str) -> Command {
+    let mut command = in_home(program, home);
+    command
+        .env("DBUS_SESSION_BUS_ADDRESS", bus)
+        .env("GSETTINGS_BACKEND", "keyfile")
+        // No client of the machine is to take part.
+        .env("XDG_DATA_DIRS", "/usr/share")
+        .env("MC_CLIENTS_DIR", home.join("clients"))
+        .env("PYTHONUNBUFFERED", "1");
+    command
 }
