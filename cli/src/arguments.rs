@@ -196,6 +196,8 @@ pub(crate) struct OneCall {
 pub(crate) enum Telepathy {
     /// Make it, or enable the one there is, and let clients offer it for telephone numbers.
     Setup,
+    /// Make it where Telepathy is installed and this was never done: at each login.
+    FirstUse,
     /// Show whether it is there and connected.
     Status,
     /// Remove it.

@@ -196,6 +196,7 @@ impl Connection {
         // The first handle is never refused.
         connection.self_handle = connection.handles.of(&own).unwrap_or_default();
         if !given.alias.is_empty() {
+            connection.own_name.clone_from(&given.alias);
             connection.aliases.insert(connection.self_handle, given.alias.clone());
         }
         connection.kind = Kind::Provider(Box::new(Provider::new(given)));

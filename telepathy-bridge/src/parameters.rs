@@ -24,7 +24,7 @@ const SECRET: u32 = 8;
 /// The longest value, in bytes.
 const MAX_VALUE: usize = 255;
 /// How often a way is kept open where only how was said.
-const USUAL_INTERVAL: u32 = 30;
+const USUAL_INTERVAL: i64 = 30;
 /// The port that stands for none being said.
 const USUAL_PORT: u16 = 5060;
 
@@ -71,6 +71,19 @@ impl Parameter {
             Usual::NoPort | Usual::Port(_) => "q",
             Usual::Number(_) => "u",
             Usual::Flag(_) => "b",
+        }
+    }
+
+    /// Whether it can have this value. A number of any type will do that fits: Mission Control knows
+    /// no small ones, and sends all as `u` or `i`.
+    fn takes(&self, value: &OwnedValue) -> bool {
+        match self.usual {
+            Usual::NoText | Usual::Text(_) => value.downcast_ref::<&str>().is_ok(),
+            Usual::Flag(_) => value.downcast_ref::<bool>().is_ok(),
+            Usual::NoPort | Usual::Port(_) => {
+                number(value).is_some_and(|n| u16::try_from(n).is_ok())
+            }
+            Usual::Number(_) => number(value).is_some_and(|n| u32::try_from(n).is_ok()),
         }
     }
 
@@ -155,8 +168,8 @@ impl Protocol {
                 return wrong(format!("{name:?} is no parameter of the protocol {}", self.name()));
             };
             let value = &given[name];
-            let signature = value.value_signature().to_string();
-            if signature != known.signature() {
+            if !known.takes(value) {
+                let signature = value.value_signature();
                 return wrong(format!("{name} is of type {}, not {signature}", known.signature()));
             }
             if value
@@ -221,7 +234,7 @@ impl ProviderAccount {
         }
         let proxy = text(given, "proxy-host").map(|proxy| Place::read("proxy-host", proxy));
         let proxy = proxy.transpose()?;
-        let port = given.get("port").and_then(|port| port.downcast_ref::<u16>().ok());
+        let port = given.get("port").and_then(number).and_then(|port| u16::try_from(port).ok());
         let port = port.filter(|port| *port != 0);
         let port = match &proxy {
             Some(proxy) => proxy.port.or(port),
@@ -247,8 +260,7 @@ impl ProviderAccount {
         if address.is_secure {
             set("server.tls-scheme", "sips".into());
         }
-        let interval = given.get("keepalive-interval");
-        let interval = interval.and_then(|interval| interval.downcast_ref::<u32>().ok());
+        let interval = given.get("keepalive-interval").and_then(number);
         let interval = interval.filter(|seconds| *seconds > 0).map(|s| s.clamp(5, 3600));
         let mechanism = text(given, "keepalive-mechanism").unwrap_or("auto");
         let method = match mechanism {
@@ -357,6 +369,19 @@ fn without_scheme(text: &str) -> (bool, &str) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => (false, rest),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sips") => (true, rest),
         _ => (false, text),
+    }
+}
+
+fn number(value: &OwnedValue) -> Option<i64> {
+    match **value {
+        Value::U8(number) => Some(number.into()),
+        Value::I16(number) => Some(number.into()),
+        Value::U16(number) => Some(number.into()),
+        Value::I32(number) => Some(number.into()),
+        Value::U32(number) => Some(number.into()),
+        Value::I64(number) => Some(number),
+        Value::U64(number) => i64::try_from(number).ok(),
+        _ => None,
     }
 }
 

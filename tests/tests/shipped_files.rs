@@ -136,6 +136,15 @@ fn systemd_finds_the_digest_service_confined() {
 }
 
 #[test]
+fn a_session_makes_the_account_of_telepathy_at_its_first_login() {
+    let entry = filled_in("autostart/sipwitch-telepathy.desktop.in", Path::new("/usr/bin"));
+    let entry = group(&entry, "Desktop Entry");
+    assert_eq!((&*entry["Type"], &*entry["NoDisplay"]), ("Application", "true"));
+    assert_eq!(entry["TryExec"], "/usr/bin/sipwitch");
+    assert_eq!(entry["Exec"], "/usr/bin/sipwitch telepathy first-use");
+}
+
+#[test]
 fn systemd_finds_no_fault_in_the_units() {
     for (unit, program) in
         [(UNIT, "sipwitchd"), ("telepathy-sipwitch.service", "telepathy-sipwitch")]
@@ -281,6 +290,7 @@ fn what_is_installed_is_removed_again_and_nothing_else() {
         "bin/sipwitch",
         "bin/sipwitchd",
         "lib/security/pam_sipwitch.so",
+        "etc/xdg/autostart/sipwitch-telepathy.desktop",
         "bin/telepathy-sipwitch",
         "share/bash-completion/completions/sipwitch",
         "share/dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.sipwitch.service",

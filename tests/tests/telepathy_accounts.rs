@@ -37,7 +37,7 @@ fn an_account_at_kamailio_calls_and_is_called_without_an_extension() -> Result<(
     let mut bert = outside(&operator, "bert", "b")?;
     let client = &mut telepathy.client;
     client.type_line(&anna(&operator, &format!("alias=Anna password={PASSWORD}")))?;
-    client.wait_for(&format!("connected as sip:anna@{} called Anna", Operator::DOMAIN))?;
+    client.wait_for(&format!("connected as sip:anna@{}", Operator::DOMAIN))?;
 
     client.type_line(&format!("call {NUMBER}"))?;
     ensure!(bert.incoming()?.contains("anna"), "the account is shown");
@@ -112,7 +112,7 @@ fn parameters_that_cannot_be_make_no_account_that_connects() -> Result<()> {
     client.type_line("provider anna@operator.example no-such=1")?;
     client.wait_for("no account:")?;
     client.type_line("provider nobody password=x")?;
-    client.wait_for("no account:")?;
+    client.wait_for("status 2 reason 0")?;
     // The domain leads nowhere.
     client.type_line("provider anna@nowhere.invalid password=x")?;
     client.wait_for("status 2 reason 2")?;
@@ -176,6 +176,26 @@ fn when_mission_control_is_killed_calls_go_on_and_the_next_one_has_the_account()
     client.wait_for("state 6 flags 0 reason 2 org.freedesktop.Telepathy.Error.Terminated")?;
     let (_, said) = house.sipwitch(&["telepathy"])?;
     ensure!(said.contains("connected"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_account_is_made_at_the_first_login_and_not_again_when_it_was_removed() -> Result<()> {
+    let house = House::plan().extensions(&["101"]).build()?;
+    let (status, said) = house.sipwitch(&["telepathy", "first-use"])?;
+    ensure!(status.success() && said.contains("not installed"), "{said}");
+    let mut telepathy = Telepathy::start(&house)?;
+    let (status, said) = house.sipwitch(&["telepathy", "first-use"])?;
+    ensure!(status.success() && said.contains("the account is made"), "{said}");
+    telepathy.client.type_line("await")?;
+    telepathy.client.wait_for("schemes sip sips tel")?;
+    telepathy.client.wait_for("connected as 101 called")?;
+    let (status, said) = house.sipwitch(&["telepathy", "remove"])?;
+    ensure!(status.success(), "{said}");
+    let (status, said) = house.sipwitch(&["telepathy", "first-use"])?;
+    ensure!(status.success() && said.contains("done before"), "{said}");
+    let (_, said) = house.sipwitch(&["telepathy"])?;
+    ensure!(said.contains("no account"), "{said}");
     Ok(())
 }
 

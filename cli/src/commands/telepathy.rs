@@ -3,7 +3,7 @@
 //!
 //! It is kept by Mission Control, Telepathy's account manager, and made with its own means.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs, os::unix::fs::DirBuilderExt as _, path::PathBuf};
 
 use serde_json::json;
 use zbus::{
@@ -52,6 +52,7 @@ pub(crate) async fn run(command: &Telepathy, output: &Output) -> Result<(), Fail
     let desk = Desk { bus };
     match command {
         Telepathy::Setup => desk.set_up(*output).await,
+        Telepathy::FirstUse => desk.first_use(*output).await,
         Telepathy::Status => desk.show(*output).await,
         Telepathy::Remove => desk.remove(*output).await,
     }
@@ -105,6 +106,36 @@ impl Desk {
         Ok(accounts)
     }
 
+    /// Makes the account, unless that was done before: whoever removed it does not want it back.
+    async fn first_use(&self, output: Output) -> Result<(), Failure> {
+        let made = Made::of_user()?;
+        if made.is_noted() {
+            output.line("this was done before: `sipwitch telepathy setup` does it again");
+        } else if !self.has_mission_control().await? {
+            output.line("Mission Control, which keeps Telepathy's accounts, is not installed");
+        } else if !self.accounts().await?.is_empty() {
+            made.note()?;
+            output.line("there is an account");
+        } else {
+            self.set_up(output).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the bus knows Mission Control, without starting it.
+    async fn has_mission_control(&self) -> Result<bool, Failure> {
+        let bus = "org.freedesktop.DBus";
+        let path = "/org/freedesktop/DBus";
+        for method in ["ListNames", "ListActivatableNames"] {
+            let reply = self.bus.call_method(Some(bus), path, Some(bus), method, &()).await?;
+            let names: Vec<String> = reply.body().deserialize()?;
+            if names.iter().any(|name| name == MANAGER) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn set_up(&self, output: Output) -> Result<(), Failure> {
         let there = self.accounts().await?;
         let (path, words) = match there.into_iter().next() {
@@ -125,6 +156,7 @@ impl Desk {
             let values = (scheme, true);
             self.call::<_, ()>(&path, ADDRESSING, "SetURISchemeAssociation", &values).await?;
         }
+        Made::of_user()?.note()?;
         output.value(&json!({ "account": path.as_str() }));
         output.line(format!("{words}; it connects by itself, and `sipwitch telepathy` tells how"));
         Ok(())
@@ -185,6 +217,37 @@ impl Desk {
         }
         output.line("removed");
         Ok(())
+    }
+}
+
+/// The note that the account was made once.
+struct Made {
+    file: PathBuf,
+}
+
+impl Made {
+    fn of_user() -> Result<Self, Failure> {
+        let folder = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        };
+        let state = folder("XDG_STATE_HOME")
+            .or_else(|| folder("HOME").map(|home| home.join(".local/state")))
+            .ok_or_else(|| Failure::new("neither HOME nor XDG_STATE_HOME is set", ""))?;
+        Ok(Self { file: state.join("sipwitch/telepathy-account-made") })
+    }
+
+    fn is_noted(&self) -> bool {
+        self.file.exists()
+    }
+
+    fn note(&self) -> Result<(), Failure> {
+        let mut folders = fs::DirBuilder::new();
+        folders.recursive(true).mode(0o700);
+        let noted = self.file.parent().map_or(Ok(()), |folder| folders.create(folder));
+        noted.and_then(|()| fs::write(&self.file, "")).map_err(|error| {
+            let file = self.file.display();
+            Failure::new(format!("{file} cannot be written: {error}"), "see whose the folder is")
+        })
     }
 }
 

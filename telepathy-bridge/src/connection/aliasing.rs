@@ -61,6 +61,9 @@ impl Connection {
                     }
                 }
                 for (handle, alias) in wanted {
+                    // Mission Control gives an account without a nickname its identifier for one.
+                    let is_none = alias == self.self_id();
+                    let alias = if is_none { self.own_name.clone() } else { alias };
                     self.rename(handle, alias, outbox);
                 }
                 Ok(Reply::Nothing)

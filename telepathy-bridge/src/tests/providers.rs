@@ -19,6 +19,7 @@ use crate::{
 const PATH: &str = "/org/freedesktop/Telepathy/Connection/sipwitch/sip/account1";
 const ASKED: &str = "/org/freedesktop/Telepathy/Connection/sipwitch/sip/account1/password1";
 const CHANNEL: &str = "org.freedesktop.Telepathy.Channel";
+const ALIASING: &str = "org.freedesktop.Telepathy.Connection.Interface.Aliasing";
 const ERROR: &str = "org.freedesktop.Telepathy.Error.";
 
 fn alice<'a>(more: &[(&'a str, Value<'a>)]) -> HashMap<&'a str, Value<'a>> {
@@ -63,7 +64,7 @@ fn a_connection_stands_when_its_account_is_registered_and_not_before() {
         ("alias", "Alice".into()),
         ("registrar", "sip:reg.example.org".into()),
         ("proxy-host", "proxy.example.org".into()),
-        ("port", 5070u16.into()),
+        ("port", 5070u32.into()),
         ("transport", "tcp".into()),
         ("keepalive-mechanism", "options".into()),
         ("keepalive-interval", 60u32.into()),
@@ -103,6 +104,17 @@ fn a_connection_stands_when_its_account_is_registered_and_not_before() {
     let own: OwnedValue =
         desk.call(PATH, PROPERTIES, "Get", &(CONNECTION, "SelfID")).expect("known");
     assert_eq!(own.downcast_ref::<String>(), Ok("sip:alice@example.org".into()));
+
+    let own: u32 = desk.call(PATH, CONNECTION, "GetSelfHandle", &()).expect("known");
+    // Mission Control gives an account without a nickname its identifier for one.
+    for (chosen, shown) in [("sip:alice@example.org", "Alice"), ("Alice at work", "Alice at work")]
+    {
+        let wanted = HashMap::from([(own, chosen)]);
+        desk.call::<_, ()>(PATH, ALIASING, "SetAliases", &wanted).expect("ours");
+        let all: HashMap<u32, String> =
+            desk.call(PATH, ALIASING, "GetAliases", &vec![own]).expect("known");
+        assert_eq!(all[&own], shown);
+    }
 
     // Refreshed, it stays; once it is lost, it ends.
     desk.account_is("registering", "");
@@ -225,7 +237,9 @@ fn parameters_that_cannot_be_are_named() {
         ("account", Value::from("@example.org")),
         ("account", Value::from(7u32)),
         ("password", Value::from(true)),
-        ("port", Value::from(5060u32)),
+        ("port", Value::from(65_536u32)),
+        ("port", Value::from(-1i32)),
+        ("keepalive-interval", Value::from(1u64 << 32)),
         ("port", Value::from("5060")),
         ("transport", Value::from("pigeon")),
         ("keepalive-mechanism", Value::from("pigeon")),
