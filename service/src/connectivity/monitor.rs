@@ -116,6 +116,8 @@ impl Monitor {
                     Heard::Lock(lock) => self.lock = Some(lock),
                     Heard::Sleeps if self.sleep.comes(Instant::now()) => {
                         tracing::info!("the machine is about to sleep");
+                        // It is looked at anyhow when it wakes up.
+                        self.settling = Settling::default();
                         return News::Sleeps;
                     }
                     Heard::Sleeps => {}

@@ -8,6 +8,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
+use bytes::Bytes;
 use sipwitch_core::{
     call::{CallId, LegId, QueryId, RouteReason, leg::Invitation},
     cause::Cause,
@@ -19,7 +20,7 @@ use sipwitch_sip::{resolver::NUMBER_DEADLINE, wire::Uri};
 
 use super::{
     Switchboard,
-    ask::{DialOptions, Refusal, Reply, RouteLine},
+    ask::{DialOptions, EndpointDial, Refusal, Reply, RouteLine},
     errand::{ErrandId, Errands, Waiter},
     notice::PeerView,
     world::House,
@@ -101,6 +102,17 @@ pub(super) struct RouteQuestion {
     pub(super) by: Option<Target>,
 }
 
+/// A program that dials as a phone.
+#[derive(Debug)]
+pub(super) struct EndpointDialling {
+    pub(super) phone: u64,
+    pub(super) contact: String,
+    /// The program's description.
+    pub(super) offer: Bytes,
+    pub(super) options: EndpointDial,
+    pub(super) reply: Reply<(LegId, CallId)>,
+}
+
 /// What is done once the numbers are known.
 #[derive(Debug)]
 pub(super) enum Then {
@@ -112,6 +124,8 @@ pub(super) enum Then {
     Dial { contact: String, options: DialOptions, owner: Option<String>, reply: Reply<CallId> },
     /// Somebody wants to know what `Dial` would do.
     Explain { contact: String, options: DialOptions, reply: Reply<Vec<RouteLine>> },
+    /// A program dials as a phone.
+    EndpointDial(Box<EndpointDialling>),
     /// A call is connected to somebody else.
     Transfer { call: CallId, contact: String, reply: Reply<()> },
 }
@@ -316,6 +330,10 @@ impl Switchboard {
                     done => tell(done, reply),
                 }
             }
+            Then::EndpointDial(dialling) => match self.program_dials(&dialling, published) {
+                Err(Halt::Unknown(unknown)) => self.look_up(unknown, Then::EndpointDial(dialling)),
+                done => tell(done, dialling.reply),
+            },
             Then::Transfer { call, contact, reply } => {
                 match self.transfer(call, &contact, published) {
                     Err(Halt::Unknown(unknown)) => {

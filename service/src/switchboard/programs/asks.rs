@@ -18,8 +18,9 @@ use sipwitch_media::relay::End;
 use super::{
     super::{
         Switchboard,
-        ask::{EndpointAsk, EndpointDial, Leaving, Refusal, Reply},
+        ask::{EndpointAsk, Leaving, Refusal, Reply},
         directory,
+        lookup::{EndpointDialling, Halt, Published, Then},
         notice::Told,
         steering::{all_of, no_call, parse, refusal},
     },
@@ -43,9 +44,11 @@ impl Switchboard {
                 answer(reply, allowed.and_then(|()| self.set_available(phone, available)));
             }
             EndpointAsk::Dial { contact, offer, options, reply } => {
-                let dialled =
-                    allowed.and_then(|()| self.program_dials(phone, &contact, offer, options));
-                answer(reply, dialled);
+                let dialling = EndpointDialling { phone, contact, offer, options, reply };
+                match allowed {
+                    Ok(()) => self.go_on(Then::EndpointDial(Box::new(dialling)), Published::NONE),
+                    Err(refusal) => answer(dialling.reply, Err(refusal)),
+                }
             }
             EndpointAsk::Release { leg } => self.programs.release(leg),
             EndpointAsk::ShowProgress { leg, sip_code, description, reply } => {
@@ -135,21 +138,21 @@ impl Switchboard {
         }
     }
 
-    fn program_dials(
+    /// Dials. The program may have left while a number was looked up; then nothing is done.
+    pub(in super::super) fn program_dials(
         &mut self,
-        phone: u64,
-        contact: &str,
-        offer: Bytes,
-        options: EndpointDial,
-    ) -> Result<(LegId, CallId), Refusal> {
+        dialling: &EndpointDialling,
+        published: &Published,
+    ) -> Result<(LegId, CallId), Halt> {
+        let EndpointDialling { phone, ref contact, ref offer, ref options, .. } = *dialling;
         let parsed = parse(contact)?;
         let contacts = all_of(&parsed, &options.also)?;
-        let mut body = description_of(offer, true)?;
+        let mut body = description_of(offer.clone(), true)?;
         let display = options.display.as_deref().map(|name| words("display", name)).transpose()?;
         let house = self.house(None);
         let is_emergency = contacts.iter().any(|one| emergency::is_emergency(one, &house));
         if self.is_stopping {
-            return Err(Refusal::Stopping);
+            return Err(Refusal::Stopping.into());
         }
         let legs = self.programs.legs.values().filter(|leg| leg.phone == phone).count();
         if !is_emergency && (legs >= MOST_LEGS || self.begun() >= self.settings.max_calls) {
@@ -157,7 +160,8 @@ impl Switchboard {
                 "{legs} calls of the program and {} in all are under way, as many as are allowed: \
                  end some",
                 self.begun()
-            )));
+            ))
+            .into());
         }
         let whose = self.programs.whose(phone).ok_or_else(|| no_phone(phone))?.clone();
         let caller = Caller {
@@ -166,15 +170,16 @@ impl Switchboard {
             by: if is_emergency { None } else { self.bound_to(phone)? },
             ..Caller::default()
         };
-        let house = self.house(None);
-        let mut route = routing::route_any(&contacts, &caller, &house);
+        let mut route = self
+            .find_route(None, published, |house| routing::route_any(&contacts, &caller, house))?;
         if route.attempts.is_empty() {
             let words = route.refusal().sentence();
-            return Err(if is_emergency {
+            let refusal = if is_emergency {
                 Refusal::EmergencyUnavailable(words)
             } else {
                 Refusal::NoRoute(format!("{contact}: {words}"))
-            });
+            };
+            return Err(refusal.into());
         }
         if let Some(seconds) = options.ring_seconds {
             let ring = Duration::from_secs(seconds.clamp(1, directory::MAX_RING).into());

@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
-use sipwitch_core::call::CallId;
+use sipwitch_core::call::{CallId, LegId};
 
 use super::{
     super::{
-        ask::{Ask, DialOptions, Refusal, RouteLine},
+        ask::{
+            Ask, DialOptions, EndpointAsk, EndpointDial, NewEndpoint, Refusal, Reply, RouteLine,
+        },
         settings::Settings,
     },
     house::{Asked, Plan, settings},
+    text::sdp,
     town::{Phone, Town},
 };
 
@@ -175,4 +178,47 @@ fn what_is_published_comes_before_the_lines_and_addresses_of_this_house_are_left
     let tried: Vec<_> = told.iter().filter(|line| line.attempt > 0).collect();
     assert_eq!(tried.len(), 1, "{told:?}");
     assert_eq!(tried[0].destination, format!("{FRIEND} directly"));
+}
+
+/// A program that is a phone of 101: what it says when it dials.
+fn program(town: &mut Town) -> impl FnOnce(Reply<(LegId, CallId)>) -> Ask + use<> {
+    let endpoint = NewEndpoint {
+        account: None,
+        extension: Some("101".into()),
+        name: "softphone".into(),
+        all_calls: false,
+        anchored: false,
+    };
+    let owner = Some(":1.42".to_owned());
+    let asked = town.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply });
+    let phone = asked.answer().unwrap();
+    move |reply| {
+        let (contact, options) = (NUMBER.to_owned(), EndpointDial::default());
+        let offer = sdp("program", 4000, "sendrecv").into_bytes().into();
+        let ask = EndpointAsk::Dial { contact, offer, options, reply };
+        Ask::Endpoint { phone, owner: Some(":1.42".to_owned()), ask }
+    }
+}
+
+#[test]
+fn a_program_that_dials_as_a_phone_reaches_who_published_his_number_as_well() {
+    let (mut town, _, friend) = curious();
+    let dial = program(&mut town);
+    town.wish(dial).answer().unwrap();
+    assert_eq!(town.rung(friend).invite.uri(), FRIEND);
+    assert_eq!(town.looked_up, [NUMBER]);
+}
+
+#[test]
+fn a_program_that_leaves_while_its_number_is_looked_up_calls_nobody() {
+    let (mut town, _, friend) = curious();
+    town.is_dns_silent = true;
+    let dial = program(&mut town);
+    let asked = town.wish(dial);
+    town.ask(Ask::OwnerLeft { owner: ":1.42".into() });
+    town.collect();
+    town.pass_seconds(60);
+    assert!(matches!(asked.answer(), Err(Refusal::NotFound { .. })));
+    town.assert_silent(friend);
+    town.assert_empty();
 }

@@ -184,3 +184,21 @@ fn calls_from_outside_cost_nothing() {
     town.ended(&mut inside);
     assert_eq!(town.order(NUMBER), ["a-first"]);
 }
+
+#[test]
+fn a_file_of_rules_that_forbids_everything_stops_no_emergency_call() {
+    let (mut town, phone, first, _) = two_lines(Plan::usual());
+    let rules = "[extension.101]\nmay-call = \"internal\"\n\
+                 [[rule]]\nname = \"nothing\"\naction = \"bar\"\n\
+                 [[rule]]\nname = \"nowhere\"\nnever = [\"a-first\", \"b-second\"]\n";
+    let now = town.time();
+    town.board.set_rules(now, crate::rules::parse(rules).unwrap(), None);
+    town.collect();
+    assert_eq!(town.order(NUMBER), [""; 0]);
+    let refused = town.dial(phone, NUMBER);
+    assert!(town.refused(&refused).status().unwrap() >= 400);
+    assert_eq!(town.order("112"), ["a-first", "b-second"]);
+    town.dial(phone, "112");
+    let rung = town.rung(first);
+    assert!(rung.invite.uri().starts_with("sip:112@"), "{:?}", rung.invite);
+}
