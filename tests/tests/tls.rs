@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use sipwitch_dbus_interfaces::wire::AccountState;
 use sipwitch_sip::driver::{Driver, DriverSettings, Incoming, TlsSettings};
 use sipwitch_sip::flow::{Flow, Transmit, Transport};
 use sipwitch_sip::resolver::Place;
 use sipwitch_sip::wire::{Draft, Message, Method, Uri, name};
 use sipwitch_tests::peers::Kamailio;
-use sipwitch_tests::{PATIENCE, net};
+use sipwitch_tests::program::{foreign, in_home, new_home};
+use sipwitch_tests::{CommandLine, House, PATIENCE, Program, net};
 
 /// Kamailio says nothing to what is no SIP, and is not waited for for long.
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -93,5 +95,62 @@ async fn what_is_no_tls_is_told_so() -> Result<()> {
     ask(&mut driver, &kamailio, "kamailio.example", 1)?;
     let told = next(&mut driver, &mut came).await?;
     ensure!(matches!(told, Incoming::FlowFailed { .. }), "{told:?}");
+    Ok(())
+}
+
+/// What an account says of itself whose provider, an OpenSSL, shows this certificate. The house
+/// believes it as far as it goes, or does not know it.
+fn what_an_account_says(
+    name: &str,
+    last_day: Option<(i32, u8, u8)>,
+    is_known: bool,
+) -> Result<String> {
+    let home = new_home()?;
+    let (certificate, key) = (home.path().join("certificate.pem"), home.path().join("key.pem"));
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()])?;
+    if let Some((year, month, day)) = last_day {
+        params.not_before = rcgen::date_time_ymd(year - 1, month, day);
+        params.not_after = rcgen::date_time_ymd(year, month, day);
+    }
+    let pair = rcgen::KeyPair::generate()?;
+    std::fs::write(&certificate, params.self_signed(&pair)?.pem())?;
+    std::fs::write(&key, pair.serialize_pem())?;
+    let at = net::free_place(net::other_loopback())?;
+    let mut command = in_home(foreign("openssl", "openssl")?, home.path());
+    command.args(["s_server", "-accept", &at.to_string(), "-cert"]).arg(&certificate);
+    command.arg("-key").arg(&key);
+    let mut provider = Program::start("openssl s_server", &mut command)?;
+    provider.wait_for("ACCEPT")?;
+
+    let mut settings = "[accounts]\npasswords = \"memory\"\n".to_owned();
+    if is_known {
+        settings.push_str(&format!("[sip]\ntls-authorities = [{certificate:?}]"));
+    }
+    let house = House::plan().settings(&settings).build()?;
+    let (host, port) = (at.ip().to_string(), format!("server.port={}", at.port()));
+    let mut command = vec!["accounts", "add", "--domain", &host, "--id", "work"];
+    command.extend(["--answer", "user=alice", "--set", &port]);
+    command.extend(["--set", "server.transports=tls", "--no-wait", "--password-stdin"]);
+    CommandLine::of(&house).run_with(&command, "wonder land 7\n")?.done()?;
+    let desk = house.desk();
+    desk.account_is("work", &[AccountState::Unreachable])?;
+    let account = desk.account("work")?;
+    let words = desk.wait("what it says", account.state_reason())??;
+    let heard = provider.said.all().join("\n");
+    ensure!(!heard.contains("REGISTER"), "it was told who we are:\n{heard}");
+    Ok(words)
+}
+
+#[test]
+fn an_account_says_what_is_wrong_with_the_certificate_of_its_provider() -> Result<()> {
+    let address = net::other_loopback().to_string();
+    for (name, last_day, is_known, words) in [
+        (&*address, None, false, "is self-signed; if you know it, name its file"),
+        ("other.example", None, true, "is for other.example and not for"),
+        (&*address, Some((2020, 3, 1)), true, "expired on"),
+    ] {
+        let said = what_an_account_says(name, last_day, is_known)?;
+        ensure!(said.contains(words), "{words}: {said}");
+    }
     Ok(())
 }
