@@ -31,10 +31,10 @@ SINKS = {
 ENOUGH = {Farstream.MediaType.AUDIO: 25, Farstream.MediaType.VIDEO: 5}
 
 Gst.init(None)
-# Of GStreamer 1.22, this one does not start without keys, with which farstream fails where it finds it.
-encoder = Gst.Registry.get().lookup_feature("srtpenc")
-if encoder is not None:
-    Gst.Registry.get().remove_feature(encoder)
+# Of GStreamer 1.22, its encoder does not start without keys, with which farstream fails where it finds it.
+plugin = Gst.Registry.get().find_plugin("srtp")
+if plugin is not None:
+    Gst.Registry.get().remove_plugin(plugin)
 
 
 class Media:
@@ -45,6 +45,7 @@ class Media:
         self.count = 0
         self.pipeline = Gst.Pipeline()
         self.decoded = {}
+        self.sources = {}
         watched = self.pipeline.get_bus()
         watched.add_signal_watch()
         watched.connect("message", self.message)
@@ -54,7 +55,7 @@ class Media:
         self.channel.connect("fs-conference-added", self.conference_added)
         self.channel.connect("fs-conference-removed", self.conference_removed)
         self.channel.connect("content-added", self.content_added)
-        self.channel.connect("content-removed", lambda _channel, _content: say("media removed"))
+        self.channel.connect("content-removed", self.content_removed)
 
     def message(self, _bus, message):
         if message.type == Gst.MessageType.ERROR:
@@ -79,7 +80,15 @@ class Media:
         self.pipeline.add(source)
         source.get_static_pad("src").link(content.get_property("sink-pad"))
         source.set_state(Gst.State.PLAYING)
+        self.sources[content.get_property("object-path")] = source
         self.say("media added", kind.value_nick)
+
+    def content_removed(self, _channel, content):
+        source = self.sources.pop(content.get_property("object-path"))
+        source.set_locked_state(True)
+        source.set_state(Gst.State.NULL)
+        self.pipeline.remove(source)
+        self.say("media removed")
 
     def pad_added(self, content, _handle, _stream, pad, codec):
         kind = content.get_property("media-type")

@@ -273,8 +273,10 @@ class Call:
             if values[2]:
                 say("member instead", *values[1].values())
         if name == "CallStateChanged":
-            state, flags, (_actor, why, error, _words), _details = values
+            state, flags, (_actor, why, error, words), _details = values
             say("state", state, "flags", flags, "reason", why, error)
+            if words:
+                say("words", words)
 
     def heard_of(self, path, name, values):
         """Something more about a signal."""

@@ -110,6 +110,9 @@ impl Latch {
         scope: Scope,
     ) -> Entry {
         let described = self.described == Some(source);
+        // A program that describes an address of the network may send from a loopback one: whoever
+        // signals from there is there, whatever the scope of what is described.
+        let is_possible = scope.has(source) || self.signalling == Some(source.ip());
         match &mut self.state {
             State::Locked(lock) if lock.source == source => {
                 lock.heard = now;
@@ -126,7 +129,7 @@ impl Latch {
                     _ => false,
                 };
                 let rested = now.saturating_duration_since(lock.since) >= RELATCH;
-                if lock.loose && allowed && carries_on && rested && scope.has(source) {
+                if lock.loose && allowed && carries_on && rested && is_possible {
                     self.lock(now, source, packet.mark);
                     Entry::Latched
                 } else {
@@ -140,7 +143,7 @@ impl Latch {
             State::Open { probe } => {
                 let of_companion =
                     packet.mark.is_some_and(|mark| companion == Some((source.ip(), mark.ssrc)));
-                if !scope.has(source) || !(of_companion || self.signalling == Some(source.ip())) {
+                if !is_possible || !(of_companion || self.signalling == Some(source.ip())) {
                     return Entry::Stranger;
                 }
                 let count = match probe {

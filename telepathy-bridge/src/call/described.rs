@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A medium as one end describes it: Telepathy's MediaDescription, to SDP and back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sipwitch_media::sdp::{self, Direction, Fault, Feedback, HeaderExtension, Stream};
 use zbus::zvariant::{OwnedValue, Type, Value};
@@ -172,17 +172,16 @@ impl Described {
         all
     }
 
-    /// The profile in which a medium like this is offered.
-    pub(super) const fn profile(&self) -> &'static str {
-        if self.has_feedback_profile { "RTP/AVPF" } else { "RTP/AVP" }
-    }
-
     /// Says this of a medium in SDP, of those codecs.
     ///
     /// # Errors
     /// The handler gave what no description can hold.
     pub(super) fn write(&self, codecs: &[Codec], stream: &mut Stream) -> Result<(), Fault> {
-        stream.codecs = codecs.iter().map(to_sdp).collect::<Result<_, Fault>>()?;
+        // Farstream gives one payload type to two codecs at times: of these the first holds, as it
+        // does when a description is read.
+        let mut seen = BTreeSet::new();
+        let firsts = codecs.iter().filter(|codec| seen.insert(codec.0));
+        stream.codecs = firsts.map(to_sdp).collect::<Result<_, Fault>>()?;
         stream.packet_ms = milliseconds(codecs, PACKET);
         stream.max_packet_ms = milliseconds(codecs, MAX_PACKET);
         for (number, (least, messages)) in &self.feedback {

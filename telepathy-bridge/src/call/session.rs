@@ -57,7 +57,9 @@ impl Call {
     /// Gives each content a place: one that was freed, or a new one.
     fn place_contents(&mut self) {
         for content in self.contents.iter_mut().filter(|content| content.line.is_none()) {
-            let profile = content.local.described.profile().to_owned();
+            // With feedback or without: many phones refuse the profile that says so (RFC 4585), and
+            // understand the attributes all the same.
+            let profile = "RTP/AVP".to_owned();
             let slot = Slot { kind: content.kind.clone(), profile, is_free: false };
             let free = self.slots.iter().position(|slot| slot.is_free);
             content.line = Some(free.unwrap_or(self.slots.len()));

@@ -153,7 +153,11 @@ fn what_the_handler_says_of_pictures_is_described_whole() {
     handler.accept(&mut desk);
     handler.agrees(&mut desk, 0);
     handler.gathers(&mut desk);
-    let codecs: Vec<Codec> = vec![(96, "VP8", 90000, 0, false, HashMap::new())];
+    // Two of one payload type, as farstream has them at times.
+    let codecs: Vec<Codec> = vec![
+        (96, "VP8", 90000, 0, false, HashMap::new()),
+        (96, "H264", 90000, 0, false, HashMap::new()),
+    ];
     let feedback = HashMap::from([(96u32, (200u32, vec![("ccm", "tmmbr", "smaxpr=120")]))]);
     let extensions = vec![(3u32, 3u32, "urn:ietf:params:rtp-hdrext:toffset", "")];
     let own = "org.freedesktop.Telepathy.Call1.Content.MediaDescription.Interface";
@@ -174,7 +178,7 @@ fn what_the_handler_says_of_pictures_is_described_whole() {
     handler.gathers_for(&mut desk, 2);
     let offer = handler.description(&desk, "Dial");
     for line in [
-        "m=video 5006 RTP/AVPF 96",
+        "m=video 5006 RTP/AVP 96",
         "a=rtcp-fb:96 trr-int 200",
         "a=rtcp-fb:96 ccm tmmbr smaxpr=120",
         "a=extmap:3 urn:ietf:params:rtp-hdrext:toffset",

@@ -115,6 +115,7 @@ fn environment(program: &str, home: &Path, bus: &str) -> Command {
         // No client of the machine is to take part.
         .env("XDG_DATA_DIRS", "/usr/share")
         .env("MC_CLIENTS_DIR", home.join("clients"))
-        .env("PYTHONUNBUFFERED", "1");
+        .env("PYTHONUNBUFFERED", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }

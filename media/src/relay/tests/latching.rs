@@ -185,3 +185,16 @@ fn an_address_can_be_an_ends_own_or_not() {
         assert_eq!(ends.map(|scope| scope.has(address(text))), of, "{text}");
     }
 }
+
+#[test]
+fn a_program_that_describes_the_network_may_send_from_a_loopback_address() {
+    let now = Instant::now();
+    let loopback = address(PROGRAM).ip();
+    let near = Terms { signalling: Some(loopback), ..terms("192.0.2.2:4000", Scope::House) };
+    let mut bench = Bench { relay: Relay::new(now, near, terms(PHONE, Scope::Internet)), now };
+    for sequence in 1..=3 {
+        bench.rtp(End::Near, PROGRAM, 1, sequence);
+    }
+    assert_eq!(bench.relay.source(End::Near, Component::Rtp), Some(address(PROGRAM)));
+    assert_eq!(bench.rtp(End::Near, STRANGER, 1, 4), REFUSED);
+}

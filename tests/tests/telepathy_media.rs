@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//! Calls of Telepathy whose media are telepathy-farstream's, as in Empathy and KDE: real sound and
+//! pictures, decoded at both ends.
+
+use anyhow::ensure;
+use sipwitch_tests::peers::{Account, Baresip, Telepathy};
+use sipwitch_tests::{House, Result};
+
+#[test]
+fn farstream_talks_holds_and_sends_tones() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected(Baresip::start)?;
+    let client = &mut telepathy.client;
+    client.type_line("call 102")?;
+    client.wait_for("media added audio")?;
+    bert.incoming()?;
+    client.wait_for("state 3")?;
+    bert.answer()?;
+    bert.established()?;
+    client.wait_for("state 5")?;
+    client.wait_for("decoded audio")?;
+    bert.hears_more_than(50)?;
+    client.type_line("press 5")?;
+    ensure!(bert.heard_dtmf()? == '5');
+    client.wait_for("signal StoppedTones")?;
+    client.type_line("hold yes")?;
+    client.wait_for("hold 1 reason 1")?;
+    client.type_line("again")?;
+    client.type_line("hold no")?;
+    client.wait_for("hold 0 reason 1")?;
+    client.wait_for("decoded audio")?;
+    client.type_line("mute yes")?;
+    client.wait_for("mute 1")?;
+    client.type_line("mute no")?;
+    client.wait_for("mute 0")?;
+    let heard = bert.speech()?.received;
+    bert.hears_more_than(heard + 20)?;
+    bert.hang_up()?;
+    client.wait_for("state 6 flags 0 reason 2 org.freedesktop.Telepathy.Error.Terminated")?;
+    Ok(())
+}
+
+#[test]
+fn farstream_is_called_and_shows_pictures() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected(Baresip::start_showing)?;
+    let client = &mut telepathy.client;
+    bert.call("101")?;
+    client.wait_for("rings from 102")?;
+    client.type_line("accept")?;
+    client.wait_for("media added audio")?;
+    bert.established()?;
+    client.wait_for("state 5")?;
+    client.wait_for_all(&["decoded audio", "decoded video"])?;
+    bert.hears_more_than(50)?;
+    client.type_line("hangup 2")?;
+    bert.closed()?;
+    Ok(())
+}
+
+#[test]
+fn farstream_calls_with_pictures_takes_them_away_and_adds_them_again() -> Result<()> {
+    let (_house, mut bert, mut telepathy) = connected(Baresip::start_showing)?;
+    let client = &mut telepathy.client;
+    client.type_line("show 102")?;
+    bert.incoming()?;
+    bert.answer()?;
+    bert.established()?;
+    client.wait_for_all(&["decoded audio", "decoded video"])?;
+    client.type_line("remove")?;
+    client.wait_for("media removed")?;
+    client.type_line("again")?;
+    client.type_line("add")?;
+    client.wait_for("added ")?;
+    client.wait_for("decoded video")?;
+    client.type_line("hangup 2")?;
+    bert.closed()?;
+    Ok(())
+}
+
+/// A house with a phone, 102, with or without pictures, and a client with farstream that is connected
+/// as 101.
+fn connected(phone: fn(&Account) -> Result<Baresip>) -> Result<(House, Baresip, Telepathy)> {
+    let settings = "[dial]\nfrom = \"101\"\n";
+    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
+    let mut bert = phone(&Account::new("102", house.at))?;
+    bert.registered()?;
+    let mut telepathy = Telepathy::start(&house)?;
+    telepathy.client.type_line("farstream")?;
+    telepathy.client.type_line("connect")?;
+    telepathy.client.wait_for("connected as 101 called")?;
+    Ok((house, bert, telepathy))
+}
