@@ -134,6 +134,8 @@ fn nobody_asks_for_another_and_root_neither() -> Result<()> {
         let of_nobody = response("nobody at all", &realm, SHA256, "old")?;
         ensure!(other.refused(&json!(["VerifyResponse", of_nobody]))? == "NotAuthorized");
     }
+    let said = machine.bus.said.all().join("\n");
+    ensure!(said.contains("user number 2002 was refused a response of another user"), "{said}");
     for call in [
         json!(["Status", "anna"]),
         json!(["Enrol", "anna", {"pipe": "old"}]),

@@ -150,7 +150,8 @@ impl Caller {
         }
     }
 
-    fn is_refused(&self, action: &str, books: &Books) {
+    /// Logs it.
+    pub(crate) fn is_refused(&self, action: &str, books: &Books) {
         if books.is_to_be_told(self.uid, std::time::Instant::now()) {
             tracing::warn!("user number {} was refused {action}", self.uid);
         }

@@ -41,7 +41,11 @@ impl Digest {
         let caller = Caller::of(&header, connection).await?;
         let response =
             Response::read(&response).map_err(|bad| Error::BadResponse(bad.to_string()))?;
-        self.verify(&caller, &response)
+        let verified = self.verify(&caller, &response);
+        if let Err(Error::NotAuthorized(_)) = &verified {
+            caller.is_refused("a response of another user", &self.books);
+        }
+        verified
     }
 
     #[zbus(out_args("status"))]
