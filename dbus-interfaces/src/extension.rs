@@ -6,7 +6,7 @@ use zbus::{proxy, zvariant::OwnedObjectPath};
 
 use crate::{
     Error,
-    wire::{ExtensionKind, ExtensionProperties},
+    wire::{Authentication, ExtensionKind, ExtensionProperties, LoginState},
 };
 
 /// Calls `org.gnutelephony.SipWitch1.Extension`; the XML tells what each member does.
@@ -46,6 +46,18 @@ pub trait Extension {
     /// Whether a password is set.
     #[zbus(property)]
     fn has_password(&self) -> zbus::Result<bool>;
+
+    /// Whose password its phones register with.
+    #[zbus(property)]
+    fn authentication(&self) -> zbus::Result<Authentication>;
+
+    /// Whether phones can register with the login password.
+    #[zbus(property)]
+    fn login_state(&self) -> zbus::Result<LoginState>;
+
+    /// The same for people.
+    #[zbus(property)]
+    fn login_words(&self) -> zbus::Result<String>;
 
     /// How long its phones ring.
     #[zbus(property)]

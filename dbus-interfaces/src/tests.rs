@@ -14,9 +14,9 @@ use zbus::{
 use crate::{
     Error, contract, digest, names,
     wire::{
-        AccountState, CallState, DigestProblem, DigestSource, EmergencyAbility, EmergencyState,
-        EndReason, ExtensionKind, LegRole, LegState, LineKind, LineUsable, MessageState, Origin,
-        PasswordKept, ProviderKind, Severity,
+        AccountState, Authentication, CallState, DigestProblem, DigestSource, EmergencyAbility,
+        EmergencyState, EndReason, ExtensionKind, LegRole, LegState, LineKind, LineUsable,
+        LoginState, MessageState, Origin, PasswordKept, ProviderKind, Severity,
     },
 };
 
@@ -63,6 +63,8 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(LegRole::ALL);
     round_trip(Origin::ALL);
     round_trip(ExtensionKind::ALL);
+    round_trip(Authentication::ALL);
+    round_trip(LoginState::ALL);
     round_trip(MessageState::ALL);
     round_trip(ProviderKind::ALL);
     round_trip(EmergencyAbility::ALL);
@@ -93,6 +95,8 @@ fn every_word_is_documented() {
         (crate::xml::ACCOUNT, AccountState::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::ACCOUNT, PasswordKept::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::LINE, LineKind::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::EXTENSION, Authentication::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::EXTENSION, LoginState::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::ENDPOINT, EndReason::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::LINE, LineUsable::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::DIGEST, DigestProblem::ALL.iter().map(ToString::to_string).collect()),

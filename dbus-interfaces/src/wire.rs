@@ -261,6 +261,34 @@ pub struct ExtensionProperties {
     pub ring_seconds: Option<u32>,
     /// With which its phones register.
     pub password: Option<String>,
+    /// Whose password its phones register with.
+    pub authentication: Option<Authentication>,
+}
+
+words! {
+    /// Whose password phones of an extension register with.
+    Authentication, "way to authenticate" {
+        /// That of the user's login, or the separate one that the digest service keeps.
+        Login = "login",
+        /// The extension's own.
+        Password = "password",
+    }
+}
+
+words! {
+    /// Whether phones of an extension can register with the login password.
+    LoginState, "state of the login password" {
+        /// They register with another.
+        None = "none",
+        /// It was not looked at yet.
+        Unknown = "unknown",
+        /// They can.
+        Ready = "ready",
+        /// The digest service keeps nothing of the user that phones could use.
+        NotEnrolled = "not-enrolled",
+        /// The digest service cannot be asked.
+        Unavailable = "unavailable",
+    }
 }
 
 words! {

@@ -9,10 +9,13 @@ use sipwitch_sip::{
 };
 use tokio::sync::mpsc;
 
-use crate::switchboard::{
-    Inner,
-    ask::{NamesChecked, Refusal, Reply},
-    errand::{Errand, ErrandId, Way, Ways},
+use crate::{
+    digest_service::DigestService,
+    switchboard::{
+        Inner,
+        ask::{NamesChecked, Refusal, Reply},
+        errand::{Errand, ErrandId, Way, Ways},
+    },
 };
 
 /// What a task brought, to be finished by the loop.
@@ -27,14 +30,17 @@ pub(crate) enum Brought {
 /// The errands under way. The switchboard bounds them: each has somebody who waits for it.
 pub(crate) struct Errands {
     names: Names,
+    digests: DigestService,
     brought_in: mpsc::UnboundedSender<Brought>,
     brought: mpsc::UnboundedReceiver<Brought>,
 }
 
 impl Errands {
-    pub(crate) fn new(names: NamesSettings) -> Self {
+    /// What needs nothing of the loop goes straight to `inner`.
+    pub(crate) fn new(names: NamesSettings, inner: mpsc::UnboundedSender<Inner>) -> Self {
         let (brought_in, brought) = mpsc::unbounded_channel();
-        Self { names: Names::new(names), brought_in, brought }
+        let digests = DigestService::new(inner);
+        Self { names: Names::new(names), digests, brought_in, brought }
     }
 
     /// Looks names up anew from now on: the network or the settings changed.
@@ -46,6 +52,8 @@ impl Errands {
     pub(crate) fn begin(&mut self, driver: &mut Driver, errand: Errand) {
         match errand {
             Errand::Close(connection) => driver.close(connection),
+            Errand::JudgeLogin(inquiry) => self.digests.judge(*inquiry),
+            Errand::LookAtLogin => self.digests.look(),
             // The loop keeps secrets itself.
             Errand::FetchSecret { .. } => {}
             Errand::FindWays { errand, wanted } => {

@@ -4,9 +4,10 @@
 //! The first line names the columns, in any order; only `number` must be there:
 //!
 //! ```csv
-//! number,name,kind,members,ring-seconds,password
-//! 101,Ada,person,,20,correct horse battery
-//! 600,Kitchen,group,101 102,,
+//! number,name,kind,members,ring-seconds,authentication,password
+//! 101,Ada,person,,20,,correct horse battery
+//! 102,Grace,,,,login,
+//! 600,Kitchen,group,101 102,,,
 //! ```
 //!
 //! An empty cell changes nothing in an extension that exists. Columns are separated by commas, or by
@@ -20,7 +21,7 @@ use std::{collections::HashMap, fmt, ops::RangeInclusive};
 use csv::{ByteRecord, ReaderBuilder};
 use sipwitch_core::extension::{ExtensionNumber, MAX_DISPLAY, MAX_MEMBERS};
 
-use crate::store::{ExtensionKind, Ha1Pair};
+use crate::store::{Authentication, ExtensionKind, Ha1Pair};
 
 /// The largest text taken.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -48,6 +49,8 @@ pub struct Row {
     pub members: Option<Vec<String>>,
     /// Seconds its phones ring.
     pub ring_seconds: Option<u32>,
+    /// How its phones prove that they belong to it.
+    pub authentication: Option<Authentication>,
     /// The digests of the password.
     pub digests: Option<Ha1Pair>,
 }
@@ -79,7 +82,7 @@ pub enum ImportError {
     /// The first line has no number.
     #[error(
         "the first line names no column \"number\": it must name the columns, as in \
-         number,name,kind,members,ring-seconds,password"
+         number,name,kind,members,ring-seconds,authentication,password"
     )]
     NoNumber,
     /// A column twice.
@@ -88,7 +91,7 @@ pub enum ImportError {
     /// A column we do not know.
     #[error(
         "the first line names a column \"{0}\": known are number, name, kind, members, \
-         ring-seconds and password"
+         ring-seconds, authentication and password"
     )]
     UnknownColumn(String),
     /// Too much text.
@@ -102,6 +105,8 @@ pub enum ImportError {
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
+    /// `login` or `password`.
+    Authentication,
     /// What the extension is.
     Kind,
     /// Members of a group, separated by blanks.
@@ -117,11 +122,19 @@ pub enum Column {
 }
 
 impl Column {
-    const ALL: [Self; 6] =
-        [Self::Kind, Self::Members, Self::Name, Self::Number, Self::Password, Self::RingSeconds];
+    const ALL: [Self; 7] = [
+        Self::Authentication,
+        Self::Kind,
+        Self::Members,
+        Self::Name,
+        Self::Number,
+        Self::Password,
+        Self::RingSeconds,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
+            Self::Authentication => "authentication",
             Self::Kind => "kind",
             Self::Members => "members",
             Self::Name => "name",
@@ -269,14 +282,18 @@ fn read_row(
         return Err("it has members but is no group".into());
     }
     let ring_seconds = cell(Column::RingSeconds)?.map(ring_seconds).transpose()?;
+    let authentication = cell(Column::Authentication)?.map(authentication).transpose()?;
     let digests = match cell(Column::Password)? {
         None => None,
+        Some(_) if authentication == Some(Authentication::Login) => {
+            return Err("it authenticates by the login password, and has one of its own".into());
+        }
         Some(password) => {
             check_password(password)?;
             Some(digest(&number, password))
         }
     };
-    Ok(Row { line, number, name, kind, members, ring_seconds, digests })
+    Ok(Row { line, number, name, kind, members, ring_seconds, authentication, digests })
 }
 
 fn extension(text: &str) -> Result<String, String> {
@@ -297,6 +314,13 @@ fn kind(text: &str) -> Result<ExtensionKind, String> {
     ExtensionKind::from_word(&text.to_ascii_lowercase()).ok_or_else(|| {
         let text: String = text.escape_debug().take(40).collect();
         format!("\"{text}\" is no kind: use person, group or service")
+    })
+}
+
+fn authentication(text: &str) -> Result<Authentication, String> {
+    Authentication::from_word(&text.to_ascii_lowercase()).ok_or_else(|| {
+        let text: String = text.escape_debug().take(40).collect();
+        format!("\"{text}\" is no way to authenticate: use login or password")
     })
 }
 

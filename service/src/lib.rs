@@ -15,6 +15,7 @@ pub mod arguments;
 pub mod bus;
 pub mod config;
 pub mod connectivity;
+mod digest_service;
 mod errands;
 pub mod import;
 pub mod lifecycle;

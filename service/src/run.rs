@@ -131,6 +131,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let (notices, _) = broadcast::channel(NOTICES);
     let (asks_in, asks) = mpsc::channel(ASKS);
     let is_watched = !matches!(arguments.bus, BusKind::None);
+    let errands = Errands::new(names_settings(&config), inner_in.clone());
     let switchboard = Switchboard::new(
         now(),
         Parts {
@@ -150,7 +151,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         asks,
         reports: opened.reports,
         inner,
-        errands: Errands::new(names_settings(&config)),
+        errands,
         accounts: accounts(&directories, &config),
         notices: notices.clone(),
         lifecycle,

@@ -133,6 +133,8 @@ fn sample(name: &str, signature: &str) -> Value<'static> {
         "State" => return "dialing".into(),
         "Origin" => return "phone".into(),
         "Kind" => return "person".into(),
+        "Authentication" => return "login".into(),
+        "LoginState" => return "not-enrolled".into(),
         "Emergency" => return "unsure".into(),
         "PasswordKept" => return "memory".into(),
         "Usable" => return "emergency-only".into(),

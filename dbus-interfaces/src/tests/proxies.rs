@@ -14,11 +14,11 @@ use crate::{
     AccountProxy, CallProxy, DigestProxy, EndpointProxy, ExtensionProxy, LineProxy, ObjectName,
     PhoneProxy, ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
     wire::{
-        AccountProperties, AccountState, CallState, CheckOptions, DialOptions, DigestSource,
-        EndReason, EndpointDialOptions, EndpointOptions, EndpointTransferOptions, ExtensionKind,
-        ExtensionProperties, HangUpOptions, IncomingCallInfo, LanguageOptions, MessageOptions,
-        NoOptions, OfferInfo, PasswordKept, ProviderFilter, ProviderKind, RejectOptions, RuleInfo,
-        RuleOptions, TextInfo,
+        AccountProperties, AccountState, Authentication, CallState, CheckOptions, DialOptions,
+        DigestSource, EndReason, EndpointDialOptions, EndpointOptions, EndpointTransferOptions,
+        ExtensionKind, ExtensionProperties, HangUpOptions, IncomingCallInfo, LanguageOptions,
+        MessageOptions, NoOptions, OfferInfo, PasswordKept, ProviderFilter, ProviderKind,
+        RejectOptions, RuleInfo, RuleOptions, TextInfo,
     },
 };
 
@@ -76,6 +76,7 @@ async fn call_everything(client: &Connection) {
         members: Some(vec!["101".into()]),
         ring_seconds: Some(20),
         password: Some("secret".into()),
+        authentication: Some(Authentication::Password),
     };
 
     let account = AccountProperties {
@@ -199,6 +200,9 @@ async fn call_everything(client: &Connection) {
         extension.kind(),
         extension.members(),
         extension.has_password(),
+        extension.authentication(),
+        extension.login_state(),
+        extension.login_words(),
         extension.ring_seconds(),
         extension.phones(),
     }

@@ -33,6 +33,9 @@ pub(super) const CHANGING: &[Property<ExtensionView>] = &[
     ("Kind", |extension| extension.kind.into()),
     ("Members", |extension| extension.members.clone().into()),
     ("HasPassword", |extension| extension.has_password.into()),
+    ("Authentication", |extension| extension.authentication.into()),
+    ("LoginState", |extension| extension.login.state.into()),
+    ("LoginWords", |extension| extension.login.words.clone().into()),
     ("RingSeconds", |extension| extension.ring_seconds.into()),
     ("Phones", |extension| phones(extension).into()),
 ];
@@ -121,6 +124,21 @@ impl Extension {
     #[zbus(property)]
     fn has_password(&self) -> bool {
         self.view.borrow().has_password
+    }
+
+    #[zbus(property)]
+    fn authentication(&self) -> &'static str {
+        self.view.borrow().authentication
+    }
+
+    #[zbus(property)]
+    fn login_state(&self) -> &'static str {
+        self.view.borrow().login.state
+    }
+
+    #[zbus(property)]
+    fn login_words(&self) -> String {
+        self.view.borrow().login.words.clone()
     }
 
     #[zbus(property)]

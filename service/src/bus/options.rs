@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sipwitch_core::number::Region;
 use sipwitch_dbus_interfaces::{
     Error, ObjectName,
-    wire::{ExtensionKind, ProviderKind, RuleInfo},
+    wire::{Authentication, ExtensionKind, ProviderKind, RuleInfo},
 };
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 
@@ -215,6 +215,9 @@ pub(super) fn extension(of: &'static str, entries: Dictionary) -> Result<Extensi
         members: options.take("members")?,
         ring_seconds: options.take("ring-seconds")?,
         password: options.take::<String>("password")?.map(Secret::new),
+        authentication: options
+            .take::<Authentication>("authentication")?
+            .map(|way| way.to_string()),
     };
     options.finish().map(|()| change)
 }

@@ -125,6 +125,9 @@ pub struct Registrar {
     pub nonce_lifetime_seconds: Seconds<5, 86_400>,
     /// Whether a phone of the same user on the same machine registers without a password.
     pub trust_own_loopback: bool,
+    /// Whether phones on other machines may prove the login password without TLS: whoever reads the
+    /// network can guess at it then.
+    pub login_password_without_tls: bool,
 }
 
 impl Default for Registrar {
@@ -138,6 +141,7 @@ impl Default for Registrar {
             digest_algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             nonce_lifetime_seconds: Seconds::literal(300),
             trust_own_loopback: true,
+            login_password_without_tls: false,
         }
     }
 }

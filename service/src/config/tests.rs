@@ -201,6 +201,7 @@ fn everything_else() -> (Config, Difference) {
         digest-algorithms = ["MD5"]
         nonce-lifetime-seconds = 301
         trust-own-loopback = false
+        login-password-without-tls = true
         [peers]
         call-directly = false
         accept-calls = true

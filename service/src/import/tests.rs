@@ -29,6 +29,7 @@ fn row(line: u32, number: &str) -> Row {
         kind: None,
         members: None,
         ring_seconds: None,
+        authentication: None,
         digests: None,
     }
 }

@@ -37,8 +37,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::OpenError;
 pub use self::records::{
-    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, MeterRecord,
-    Settings,
+    Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
+    MessageRecord, MeterRecord, Settings,
 };
 
 /// Something to keep or to forget. Each change says all there is to say about its record, so that

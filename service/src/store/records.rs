@@ -46,6 +46,33 @@ impl ExtensionKind {
     }
 }
 
+/// How phones of an extension prove that they belong to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// By the password of the user's login, which the digest service knows and we do not.
+    Login,
+    /// By a password of the extension's own.
+    #[default]
+    Password,
+}
+
+impl Authentication {
+    /// The word used on the bus, in files and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Password => "password",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Login, Self::Password].into_iter().find(|way| way.as_str() == word)
+    }
+}
+
 /// The two digests of a password, H(user:realm:password) as RFC 7616 §3.4.2 has it. The password
 /// itself is never kept.
 #[derive(Debug, Clone)]
@@ -79,6 +106,8 @@ pub struct ExtensionRecord {
     pub ring_seconds: Option<u32>,
     /// The digests of its password, if it has one.
     pub digests: Option<Ha1Pair>,
+    /// How its phones prove that they belong to it.
+    pub authentication: Authentication,
 }
 
 /// One registered phone: a binding of RFC 3261 §10, with what RFC 3327, 5626 and 5627 add.

@@ -75,6 +75,9 @@ const STEPS: &[&str] = &[
         milliseconds INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE extensions ADD COLUMN authentication TEXT NOT NULL DEFAULT 'password';
+",
 ];
 
 /// The version this program writes.

@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::records::{
-    BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair, MessageRecord, MeterRecord,
-    TraceRecord,
+    Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
+    MessageRecord, MeterRecord, TraceRecord,
 };
 use super::{Bounds, Change};
 use crate::secret::Secret;
@@ -91,8 +91,9 @@ fn put_binding(connection: &Connection, binding: &BindingRecord) -> rusqlite::Re
 }
 
 fn put_extension(connection: &Connection, extension: &ExtensionRecord) -> rusqlite::Result<()> {
-    let mut statement = connection
-        .prepare_cached("INSERT OR REPLACE INTO extensions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO extensions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
     let digests = extension.digests.as_ref();
     statement.execute(params![
         extension.number,
@@ -102,6 +103,7 @@ fn put_extension(connection: &Connection, extension: &ExtensionRecord) -> rusqli
         extension.ring_seconds,
         digests.map(|digests| digests.md5.expose().as_slice()),
         digests.map(|digests| digests.sha256.expose().as_slice()),
+        extension.authentication.as_str(),
     ])?;
     Ok(())
 }
@@ -279,6 +281,11 @@ fn read_extension(row: &Row<'_>) -> rusqlite::Result<ExtensionRecord> {
     let kind = ExtensionKind::from_word(&kind).ok_or_else(|| {
         rusqlite::Error::FromSqlConversionFailure(2, Type::Text, format!("kind {kind}").into())
     })?;
+    let authentication: String = row.get(7)?;
+    let authentication = Authentication::from_word(&authentication).ok_or_else(|| {
+        let words = format!("authentication {authentication}");
+        rusqlite::Error::FromSqlConversionFailure(7, Type::Text, words.into())
+    })?;
     let members: String = row.get(3)?;
     let digests = match (row.get::<_, Option<[u8; 16]>>(5)?, row.get::<_, Option<[u8; 32]>>(6)?) {
         (Some(md5), Some(sha256)) => {
@@ -293,6 +300,7 @@ fn read_extension(row: &Row<'_>) -> rusqlite::Result<ExtensionRecord> {
         members: members.lines().map(str::to_owned).collect(),
         ring_seconds: row.get(4)?,
         digests,
+        authentication,
     })
 }
 

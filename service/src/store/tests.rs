@@ -48,6 +48,7 @@ fn extension(number: &str) -> ExtensionRecord {
         members: vec!["101".into(), "102".into()],
         ring_seconds: Some(20),
         digests: Some(Ha1Pair { md5: Secret::new([5; 16]), sha256: Secret::new([6; 32]) }),
+        authentication: Authentication::Login,
     }
 }
 
@@ -117,6 +118,27 @@ fn committed(opened: &mut Opened, ticket: Ticket) {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_database_from_before_there_were_ways_to_authenticate_is_taken_over() {
+    let folder = TempDir::new().unwrap();
+    let path = path_in(&folder.path().join("state"));
+    let mut opened = open(&folder);
+    let last = opened.store.submit(Change::PutExtension(Box::new(extension("600")))).unwrap();
+    committed(&mut opened, last);
+    opened.store.close().unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "ALTER TABLE extensions DROP COLUMN authentication; PRAGMA user_version = 3;",
+        )
+        .unwrap();
+    drop(connection);
+    let opened = open(&folder);
+    assert!(opened.loaded.aside.is_none(), "{:?}", opened.loaded.aside);
+    let before = ExtensionRecord { authentication: Authentication::Password, ..extension("600") };
+    assert_eq!(opened.loaded.extensions, [before]);
 }
 
 #[test]

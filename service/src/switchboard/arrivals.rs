@@ -6,17 +6,22 @@ use sipwitch_sip::{
     wire::{Method, name},
 };
 
-use super::Switchboard;
+use super::{Switchboard, login::Stage};
 
 impl Switchboard {
     pub(super) fn arrived(&mut self, arrival: Arrival) {
         if !self.pass_gate(&arrival) {
             return;
         }
+        self.attend(arrival, &Stage::New);
+    }
+
+    /// Does what a request wants whose sender is known as far as the stage says.
+    pub(super) fn attend(&mut self, arrival: Arrival, stage: &Stage) {
         match arrival.request.method() {
-            Method::Invite => self.invited(&arrival),
-            Method::Register => self.register(arrival),
-            Method::Message => self.text_arrived(&arrival),
+            Method::Invite => self.invited(&arrival, stage),
+            Method::Register => self.register(arrival, stage),
+            Method::Message => self.text_arrived(&arrival, stage),
             Method::Options => self.asked_for_options(&arrival),
             // Presence and dialog state are not kept here, and of messages that wait phones are told
             // unasked (RFC 6665 §4.2.1.2).

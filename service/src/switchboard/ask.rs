@@ -99,6 +99,8 @@ pub struct ExtensionChange {
     pub ring_seconds: Option<u32>,
     /// A new password; kept only as digests.
     pub password: Option<Secret<String>>,
+    /// `password` or `login`: how its phones prove that they belong to it.
+    pub authentication: Option<String>,
 }
 
 /// What an account is to become. What is none stays as it is.

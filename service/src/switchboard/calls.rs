@@ -24,15 +24,16 @@ use sipwitch_sip::{
 
 use super::{
     Switchboard,
-    door::Identity,
+    door::{Identity, Turned},
     entry::{CallEntry, LegEntry, tone_of},
+    login::Stage,
     lookup::{Beginning, Published, RouteQuestion, Then},
     notice::{Notice, PeerView},
     programs::Whose,
 };
 impl Switchboard {
     /// An INVITE outside any dialog.
-    pub(super) fn invited(&mut self, arrival: &Arrival) {
+    pub(super) fn invited(&mut self, arrival: &Arrival, stage: &Stage) {
         let uri = arrival.request.uri();
         let contact = uri.to_string().parse::<Contact>();
         // Emergency calls come before every other rule: nobody need prove who he is.
@@ -43,9 +44,10 @@ impl Switchboard {
         let identity = if is_emergency {
             Identity::Unproven
         } else {
-            match self.identify(arrival) {
+            match self.identify(arrival, stage) {
                 Ok(identity) => identity,
-                Err(response) => {
+                Err(Turned::Later) => return,
+                Err(Turned::Away(response)) => {
                     let now = self.now.instant;
                     self.endpoint.respond(now, arrival.transaction, &response);
                     return;

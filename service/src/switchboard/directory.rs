@@ -9,9 +9,9 @@ use sipwitch_core::extension::{
 
 use super::{
     ask::{ExtensionChange, Refusal},
-    notice::ExtensionView,
+    notice::{ExtensionView, LoginView},
 };
-use crate::store::records::{ExtensionKind, ExtensionRecord, Ha1Pair};
+use crate::store::records::{Authentication, ExtensionKind, ExtensionRecord, Ha1Pair};
 
 /// The shortest password taken from a person. Digests can be guessed at off line by whoever
 /// overhears one, so less is no protection at all.
@@ -28,6 +28,8 @@ pub struct Entry {
     pub extension: Extension,
     /// The digests of its password.
     pub digests: Option<Ha1Pair>,
+    /// How phones prove that they belong to it.
+    pub authentication: Authentication,
 }
 
 /// All extensions, by number.
@@ -69,6 +71,14 @@ impl Directory {
         self.entries.values()
     }
 
+    /// Those whose phones prove themselves by the login password.
+    pub fn by_login(&self) -> impl Iterator<Item = &ExtensionNumber> {
+        self.entries
+            .values()
+            .filter(|entry| entry.authentication == Authentication::Login)
+            .map(|entry| &entry.extension.number)
+    }
+
     /// How an extension would look after a change; for a new one, `number` is what it starts from.
     ///
     /// # Errors
@@ -82,6 +92,7 @@ impl Directory {
         let mut entry = self.entries.get(number).cloned().unwrap_or_else(|| Entry {
             extension: Extension::person(number.clone()),
             digests: None,
+            authentication: Authentication::default(),
         });
         if !self.entries.contains_key(number) && self.entries.len() >= MAX_EXTENSIONS {
             return Err(Refusal::TooMany(format!(
@@ -105,6 +116,14 @@ impl Directory {
             entry.extension.ring_time = Some(Duration::from_secs(seconds.into()));
         }
         entry.extension.kind = kind_after(number, &entry.extension.kind, change)?;
+        let authentication = authentication_of(change)?;
+        if authentication == Some(Authentication::Login) {
+            entry.authentication = Authentication::Login;
+            // What is not used is not kept.
+            entry.digests = None;
+        } else if authentication.is_some() || change.password.is_some() {
+            entry.authentication = Authentication::Password;
+        }
         if let Some(password) = &change.password {
             let password = password.expose();
             if password.chars().count() < MIN_PASSWORD {
@@ -136,6 +155,22 @@ impl Directory {
             }
         }
         changed
+    }
+}
+
+/// How phones are to prove themselves from now on, if that was said.
+fn authentication_of(change: &ExtensionChange) -> Result<Option<Authentication>, Refusal> {
+    let Some(word) = change.authentication.as_deref() else { return Ok(None) };
+    match Authentication::from_word(word) {
+        Some(Authentication::Login) if change.password.is_some() => Err(Refusal::BadValue(
+            "an extension that authenticates by the login password has none of its own: leave \
+             the password out"
+                .into(),
+        )),
+        Some(authentication) => Ok(Some(authentication)),
+        None => {
+            Err(Refusal::BadValue(format!("authentication {word:?} is none of login and password")))
+        }
     }
 }
 
@@ -220,6 +255,7 @@ pub fn record_of(entry: &Entry) -> ExtensionRecord {
             .ring_time
             .map(|time| u32::try_from(time.as_secs()).unwrap_or(MAX_RING)),
         digests: entry.digests.clone(),
+        authentication: entry.authentication,
     }
 }
 
@@ -241,12 +277,18 @@ fn entry_of(record: &ExtensionRecord) -> Result<Entry, String> {
             ring_time: record.ring_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         },
         digests: record.digests.clone(),
+        authentication: record.authentication,
     })
 }
 
 /// How an extension looks from outside.
 #[must_use]
-pub fn view_of(entry: &Entry, phones: Vec<u64>, usual_ring: Duration) -> ExtensionView {
+pub fn view_of(
+    entry: &Entry,
+    phones: Vec<u64>,
+    usual_ring: Duration,
+    login: &LoginView,
+) -> ExtensionView {
     let record = record_of(entry);
     let ring = entry.extension.ring_time.unwrap_or(usual_ring);
     ExtensionView {
@@ -255,6 +297,11 @@ pub fn view_of(entry: &Entry, phones: Vec<u64>, usual_ring: Duration) -> Extensi
         kind: record.kind.as_str(),
         members: record.members,
         has_password: entry.digests.is_some(),
+        authentication: entry.authentication.as_str(),
+        login: match entry.authentication {
+            Authentication::Login => login.clone(),
+            Authentication::Password => LoginView::default(),
+        },
         ring_seconds: u32::try_from(ring.as_secs()).unwrap_or(MAX_RING),
         phones,
     }

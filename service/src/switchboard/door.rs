@@ -11,7 +11,7 @@ use sipwitch_sip::{
     wire::{Draft, NameAddr, name},
 };
 
-use super::Switchboard;
+use super::{Switchboard, login::Stage};
 
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,22 @@ pub(super) enum Identity {
     Peer(Arc<str>),
     /// Nobody in particular. Only emergency calls get so far.
     Unproven,
+}
+
+/// Why somebody does not come in.
+#[derive(Debug)]
+pub(super) enum Turned {
+    /// He is told so: a challenge, or a refusal.
+    Away(Box<Draft>),
+    /// It is not known yet: the request is kept, and comes again
+    /// ([`attend`](Switchboard::attend)).
+    Later,
+}
+
+impl From<Draft> for Turned {
+    fn from(response: Draft) -> Self {
+        Self::Away(Box::new(response))
+    }
 }
 
 impl Switchboard {
@@ -60,26 +76,33 @@ impl Switchboard {
     /// Who sent the request.
     ///
     /// # Errors
-    /// The answer to give instead: a challenge, or a refusal.
-    pub(super) fn identify(&mut self, arrival: &Arrival) -> Result<Identity, Draft> {
+    /// Why not, or not yet.
+    pub(super) fn identify(
+        &mut self,
+        arrival: &Arrival,
+        stage: &Stage,
+    ) -> Result<Identity, Turned> {
         if let Some(line) = self.lines.of_request(arrival) {
             return Ok(Identity::Line(line));
         }
         if let Some(domain) = self.foreign_domain(arrival) {
-            return self.judge_stranger(arrival, domain);
+            return self.judge_stranger(arrival, domain).map_err(Turned::from);
         }
+        let named = arrival.request.from().ok().and_then(|from| self.extension_in(from, arrival));
         if self.is_own_program(arrival) {
-            let named =
-                arrival.request.from().ok().and_then(|from| self.extension_in(from, arrival));
             return Ok(named.map_or(Identity::OwnProgram, Identity::Extension));
         }
-        let user = self.authenticate(arrival)?;
+        let user = self.authenticate(arrival, named.as_ref(), stage)?;
         match user.parse::<ExtensionNumber>() {
             Ok(number) if self.directory.entry(&number).is_some() => {
                 Ok(Identity::Extension(number))
             }
-            _ => Err(self.endpoint.response_to(&arrival.request, 403, "")),
+            _ => Err(self.turned_away(arrival, 403)),
         }
+    }
+
+    pub(super) fn turned_away(&mut self, arrival: &Arrival, status: u16) -> Turned {
+        self.endpoint.response_to(&arrival.request, status, "").into()
     }
 
     /// Whether the request comes from a socket on this machine that belongs to our user.
@@ -92,11 +115,19 @@ impl Switchboard {
                 .is_some_and(|uid| uid == self.settings.uid)
     }
 
-    /// The user whose password the request proves.
+    /// The user whose password the request proves, which says that it is of an extension.
     ///
     /// # Errors
-    /// The answer to give instead.
-    pub(super) fn authenticate(&mut self, arrival: &Arrival) -> Result<String, Draft> {
+    /// Why it does not, or not yet.
+    pub(super) fn authenticate(
+        &mut self,
+        arrival: &Arrival,
+        named: Option<&ExtensionNumber>,
+        stage: &Stage,
+    ) -> Result<String, Turned> {
+        if let Some(number) = self.authenticates_by_login(arrival, named) {
+            return self.authenticate_by_login(arrival, number, stage);
+        }
         let now = self.now.unix_seconds();
         let source = arrival.flow.remote.ip();
         let directory = &self.directory;
@@ -112,7 +143,7 @@ impl Switchboard {
             verdict => {
                 note_refusal(arrival, &verdict);
                 let tag = self.endpoint.stateless_tag(&arrival.request);
-                Err(self.authenticator.answer(now, &arrival.request, source, &verdict, &tag))
+                Err(self.authenticator.answer(now, &arrival.request, source, &verdict, &tag).into())
             }
         }
     }
@@ -145,10 +176,10 @@ impl Switchboard {
 
 /// Says in the log whose credentials were not taken: who guesses passwords, and who mistyped one.
 /// A first request has none, and a stale nonce is nobody's fault.
-fn note_refusal(arrival: &Arrival, verdict: &Verdict) {
+pub(super) fn note_refusal(arrival: &Arrival, verdict: &Verdict) {
     let source = &arrival.flow;
     match verdict {
-        Verdict::Accepted { .. } | Verdict::Challenge { stale: true } => {}
+        Verdict::Accepted { .. } | Verdict::Asked(_) | Verdict::Challenge { stale: true } => {}
         Verdict::Challenge { stale: false } => {
             if arrival.request.headers().count(&name::AUTHORIZATION) > 0 {
                 tracing::info!(%source, "a wrong password, or a user that does not exist");
@@ -156,6 +187,12 @@ fn note_refusal(arrival: &Arrival, verdict: &Verdict) {
         }
         Verdict::Refused(Refusal::TooManyFailures { retry_after_seconds }) => {
             tracing::info!(%source, "too many wrong passwords: held off for {retry_after_seconds} s");
+        }
+        Verdict::Refused(Refusal::Busy) => {
+            tracing::info!(%source, "too many phones wait for the digest service");
+        }
+        Verdict::Refused(Refusal::NoAnswer { .. }) => {
+            tracing::info!(%source, "a phone was told to try later: the digest service is silent");
         }
         Verdict::Refused(Refusal::WithoutQop) => {
             tracing::info!(%source, "a digest without qop was refused");

@@ -12,6 +12,7 @@ use std::{
 
 use sipwitch_core::{call::LegId, number::E164};
 use sipwitch_sip::{
+    auth::elsewhere::Inquiry,
     flow::{ConnectionId, Flow},
     resolver::{Place, Wanted},
     wire::Uri,
@@ -53,6 +54,12 @@ pub enum Errand {
         /// The places.
         places: Vec<Place>,
     },
+    /// Ask the digest service whether a phone knows the password. Answered by
+    /// [`Inner::LoginJudged`](super::Inner::LoginJudged).
+    JudgeLogin(Box<Inquiry>),
+    /// Ask the digest service what it keeps of our user. Answered by
+    /// [`Inner::LoginKept`](super::Inner::LoginKept).
+    LookAtLogin,
     /// Fetch the password of an account. Answered by [`Inner::Secret`](super::Inner::Secret).
     FetchSecret {
         /// Which account.

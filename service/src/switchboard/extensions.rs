@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     secret::Secret,
-    store::{Change, records::Ha1Pair},
+    store::{
+        Change,
+        records::{Authentication, Ha1Pair},
+    },
 };
 
 impl Switchboard {
@@ -113,6 +116,7 @@ impl Switchboard {
         };
         let phones = self.registrar.remove_extension(number.as_str());
         let groups = self.directory.remove(&number);
+        self.login_configured();
         self.messages.forget(number.as_str());
         self.phones_changed(&phones);
         self.remove_programs_of(number.as_str());
@@ -149,6 +153,7 @@ impl Switchboard {
                 members: row.members,
                 ring_seconds: row.ring_seconds,
                 password: None,
+                authentication: row.authentication.map(|way| way.as_str().to_owned()),
             };
             let made = parse(&row.number)
                 .and_then(|number| self.put_extension_with(&number, &change, row.digests));
@@ -192,9 +197,15 @@ impl Switchboard {
             .changed(number, change, |password| digests(realm, number.as_str(), password))?;
         if given.is_some() {
             entry.digests = given;
+            entry.authentication = Authentication::Password;
         }
         let record = directory::record_of(&entry);
+        let was_by_login = self.is_by_login(number);
+        let is_by_login = entry.authentication == Authentication::Login;
         self.directory.put(entry);
+        if was_by_login != is_by_login {
+            self.look_at_login();
+        }
         self.tell_extension(number.as_str());
         Ok(Change::PutExtension(Box::new(record)))
     }

@@ -21,6 +21,7 @@
 //! | `calls` | the table of calls, and what their state machines want done |
 //! | `steering` | what programs ask of calls |
 //! | `extensions`, [`directory`] | what programs ask of extensions, and the extensions |
+//! | [`login`] | phones that prove themselves by the login password |
 //! | `lines` | calls that leave by lines, and requests that come by them |
 //! | `lookup` | routes that wait for what was published for a number |
 //! | `mailbox` | what waits in mailboxes at providers |
@@ -45,6 +46,7 @@ mod entry;
 pub mod errand;
 mod extensions;
 mod lines;
+pub mod login;
 mod lookup;
 mod mailbox;
 mod messages;
@@ -77,7 +79,11 @@ use sipwitch_core::{
     routing::{Rules, emergency},
 };
 use sipwitch_sip::{
-    auth::{Authenticator, client::Secret},
+    auth::{
+        Authenticator,
+        client::Secret,
+        elsewhere::{Answer, InquiryId},
+    },
     endpoint::{Endpoint, Event},
     flow::{ConnectionId, Flow, Transmit},
     gate::Gate,
@@ -96,6 +102,7 @@ use self::{
     entry::CallEntry,
     errand::{ErrandId, Errands, Ways},
     lines::Starting,
+    login::{Kept, Login},
     lookup::{Lookups, Published, Then},
     mailbox::Mailboxes,
     messages::Messages,
@@ -154,6 +161,15 @@ pub enum Inner {
         errand: ErrandId,
         /// What was found; the first is to be tried first.
         addresses: Result<Vec<Uri>, String>,
+    },
+    /// What the digest service keeps of our user, or why it does not tell, in words with what to do.
+    LoginKept(Result<Kept, String>),
+    /// The digest service judged a phone.
+    LoginJudged {
+        /// About which it was asked.
+        inquiry: InquiryId,
+        /// What it said.
+        answer: Answer,
     },
     /// Nothing comes from either end of a leg whose media go through us.
     MediaLost {
@@ -217,6 +233,7 @@ pub struct Switchboard {
     queries: Queries,
     errands: Errands,
     lines: Lines,
+    login: Login,
     lookups: Lookups,
     /// Legs whose ways are being looked for.
     starting: HashMap<LegId, Starting>,
@@ -283,6 +300,7 @@ impl Switchboard {
             queries: Queries::default(),
             errands: Errands::default(),
             lines: Lines::new(&key, seed, &settings.product),
+            login: Login::default(),
             lookups: Lookups::default(),
             starting: HashMap::new(),
             raw: VecDeque::new(),
@@ -303,6 +321,7 @@ impl Switchboard {
         switchboard.lines.remember(month, loaded.meters);
         switchboard.region_known();
         switchboard.look_for_help();
+        switchboard.look_at_login();
         switchboard
     }
 
@@ -340,6 +359,7 @@ impl Switchboard {
     ) {
         self.now = now;
         self.peers.remove(&connection);
+        self.login.connection_closed(connection);
         let changes = self.registrar.connection_closed(connection);
         self.phones_changed(&changes);
         self.endpoint.flow_failed(now.instant, flow);
@@ -368,6 +388,8 @@ impl Switchboard {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
             Inner::Secret { account, secret } => self.secret_came(&account, secret),
             Inner::Published { errand, addresses } => self.published_found(errand, addresses),
+            Inner::LoginKept(kept) => self.login_kept(kept),
+            Inner::LoginJudged { inquiry, answer } => self.login_judged(inquiry, answer),
             Inner::MediaLost { leg } => self.media_lost(leg),
             Inner::Ways { errand, ways } => self.ways_found(errand, ways),
         }
@@ -380,6 +402,7 @@ impl Switchboard {
         self.endpoint.handle_deadline(now.instant);
         self.lines.handle_deadline(now.instant);
         self.programs_overdue();
+        self.login_overdue();
         self.drain();
         let changes = self.registrar.handle_deadline(now.instant);
         self.phones_changed(&changes);
@@ -407,7 +430,8 @@ impl Switchboard {
         let (text, lookup) = (self.messages.next_deadline(), self.lookups.next_deadline());
         let (phone, line) = (self.registrar.next_deadline(), self.lines.next_deadline());
         let (sip, program) = (self.endpoint.next_deadline(), self.programs.next_deadline());
-        [sip, program, phone, call, text, line, lookup].into_iter().flatten().min()
+        let (judged, login) = (self.authenticator.next_deadline(), self.login.next_deadline());
+        [sip, program, judged, login, phone, call, text, line, lookup].into_iter().flatten().min()
     }
 
     /// The next message to send.
@@ -429,6 +453,7 @@ impl Switchboard {
         self.outside_gate.set(settings.outside.clone());
         self.authenticator.set_rules(settings.auth_rules(&self.service.realm));
         self.settings = settings;
+        self.login_settings_changed();
         self.service.addresses =
             self.settings.listening.iter().map(settings::Listening::words).collect();
         self.settings.domain().clone_into(&mut self.service.domain);
@@ -601,8 +626,8 @@ impl Switchboard {
         while let Some(event) = self.endpoint.poll_event() {
             match event {
                 Event::Request(arrival) => self.arrived(arrival),
-                // An INVITE is answered at once or made a leg of, so that there is nothing to undo.
-                Event::Withdrawn { .. } => {}
+                // Otherwise an INVITE is answered at once or made a leg of.
+                Event::Withdrawn { transaction } => self.login.withdrawn(transaction),
                 Event::Leg { leg, event } => self.leg_event(leg, event),
                 Event::Answered { request, response, flow } => {
                     self.answered(request, &response, &flow);

@@ -197,10 +197,29 @@ pub struct ExtensionView {
     pub members: Vec<ExtensionId>,
     /// Whether a password is set.
     pub has_password: bool,
+    /// `password`, `login`.
+    pub authentication: &'static str,
+    /// How it stands with the login password.
+    pub login: LoginView,
     /// Seconds its phones ring.
     pub ring_seconds: u32,
     /// Its registered phones.
     pub phones: Vec<PhoneId>,
+}
+
+/// Whether phones can prove themselves by the login password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginView {
+    /// `none`, `unknown`, `ready`, `not-enrolled`, `unavailable`.
+    pub state: &'static str,
+    /// The same for people, with what to do about it; empty where there is nothing to say.
+    pub words: String,
+}
+
+impl Default for LoginView {
+    fn default() -> Self {
+        Self { state: "none", words: String::new() }
+    }
 }
 
 /// An account, and the line it is.

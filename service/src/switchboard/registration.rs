@@ -12,6 +12,8 @@ use sipwitch_sip::{
 use super::{
     Switchboard,
     ask::{Refusal, Reply},
+    door::Turned,
+    login::Stage,
     notice::Notice,
     storing::Waiting,
     world::phone_view,
@@ -32,19 +34,20 @@ impl Switchboard {
     }
 
     /// RFC 3261 §10.3.
-    pub(super) fn register(&mut self, arrival: Arrival) {
-        let extension = match self.registering(&arrival) {
+    pub(super) fn register(&mut self, arrival: Arrival, stage: &Stage) {
+        let extension = match self.registering(&arrival, stage) {
             Ok(extension) => extension,
+            Err(Turned::Later) => return,
             // Who brings no credentials is challenged without being remembered (RFC 3261 §8.2.7):
             // a repetition gets another challenge, which is as good, and thousands of phones that
             // come back at once leave no transaction each.
-            Err(challenge)
+            Err(Turned::Away(challenge))
                 if arrival.request.headers().all(&name::AUTHORIZATION).next().is_none() =>
             {
                 self.endpoint.dismiss(arrival.transaction, Some(&challenge));
                 return;
             }
-            Err(response) => {
+            Err(Turned::Away(response)) => {
                 self.turn_away(&arrival, &response);
                 return;
             }
@@ -68,19 +71,16 @@ impl Switchboard {
     }
 
     /// The extension that the request registers a phone for, if its sender may.
-    fn registering(
-        &mut self,
-        arrival: &Arrival,
-    ) -> Result<ExtensionNumber, sipwitch_sip::wire::Draft> {
+    fn registering(&mut self, arrival: &Arrival, stage: &Stage) -> Result<ExtensionNumber, Turned> {
         let named = arrival.request.to().ok().and_then(|to| self.extension_in(to, arrival));
         if self.is_own_program(arrival) {
-            return named.ok_or_else(|| self.endpoint.response_to(&arrival.request, 404, ""));
+            return named.ok_or_else(|| self.turned_away(arrival, 404));
         }
         // Whoever does not prove a password learns nothing about which extensions exist.
-        let user = self.authenticate(arrival)?;
+        let user = self.authenticate(arrival, named.as_ref(), stage)?;
         match named {
             Some(number) if number.as_str().eq_ignore_ascii_case(&user) => Ok(number),
-            _ => Err(self.endpoint.response_to(&arrival.request, 403, "")),
+            _ => Err(self.turned_away(arrival, 403)),
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Settings {
     pub registrar: registrar::Rules,
     /// Digest algorithms offered, in order.
     pub algorithms: Vec<auth::Algorithm>,
+    /// Whether digests of the login password are taken without TLS from other machines.
+    pub login_without_tls: bool,
     /// How long a nonce serves.
     pub nonce_seconds: u64,
     /// What one source may ask.
@@ -221,6 +223,7 @@ impl Settings {
                     word::Algorithm::Sha256 => auth::Algorithm::Sha256,
                 })
                 .collect(),
+            login_without_tls: registrar.login_password_without_tls,
             nonce_seconds: registrar.nonce_lifetime_seconds.value().into(),
             gate,
             outside: outside_gate(config.peers.requests_per_minute.value()),

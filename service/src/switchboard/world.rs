@@ -129,7 +129,7 @@ impl Switchboard {
             .chain(self.programs.belonging_to(entry.extension.number.as_str()))
             .collect();
         phones.sort_unstable();
-        directory::view_of(entry, phones, self.settings.ring)
+        directory::view_of(entry, phones, self.settings.ring, &self.login.view())
     }
 }
 

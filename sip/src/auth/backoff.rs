@@ -141,7 +141,7 @@ fn keys(source: IpAddr, user: u64) -> impl Iterator<Item = (Key, u32)> {
     std::iter::once((Key { net, user }, 1)).chain(sprayed)
 }
 
-fn net(source: IpAddr) -> u128 {
+pub(super) fn net(source: IpAddr) -> u128 {
     let bits = as_v6(source).to_bits();
     if source.to_canonical().is_ipv4() { bits } else { bits >> 64 << 64 }
 }

@@ -3,7 +3,9 @@
 //! client's side is [`client`].
 //!
 //! [`Authenticator::check`] judges the credentials of a request; [`Authenticator::answer`] makes
-//! the response to whatever was not accepted. Time is the wall clock's, in seconds since 1970.
+//! the response to whatever was not accepted. Time is the wall clock's, in seconds since 1970. Where
+//! somebody else keeps the digests, [`Authenticator::check_elsewhere`] has him asked
+//! ([`elsewhere`]).
 //!
 //! What it holds to:
 //! - No credentials are accepted twice (nonce counts, RFC 7616 §3.4.5).
@@ -17,6 +19,7 @@ mod backoff;
 pub mod client;
 mod credentials;
 mod defects;
+pub mod elsewhere;
 mod ha1;
 mod nonce;
 #[cfg(test)]
@@ -30,8 +33,9 @@ use subtle::ConstantTimeEq;
 
 use self::{
     backoff::Backoff,
+    elsewhere::{Inquiries, InquiryId},
     ha1::{Output, read_hex},
-    nonce::Nonces,
+    nonce::{Nonce, Nonces},
 };
 pub use self::{
     backoff::Patience,
@@ -147,6 +151,9 @@ pub enum Verdict {
         /// The user, without domain.
         user: String,
     },
+    /// Who keeps the digests is being asked: the verdict comes later
+    /// ([`Authenticator::answered_elsewhere`]).
+    Asked(InquiryId),
     /// There are no credentials for us, or they are not right: ask for some.
     Challenge {
         /// Whether only the nonce was at fault, so that the client need not ask its user.
@@ -161,6 +168,13 @@ pub enum Verdict {
 /// Why credentials were refused unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// Too many others wait for who keeps the digests.
+    Busy,
+    /// Who keeps the digests does not answer.
+    NoAnswer {
+        /// When it may try again.
+        retry_after_seconds: u64,
+    },
     /// Too many wrong passwords came from there.
     TooManyFailures {
         /// When it may try again.
@@ -176,6 +190,7 @@ pub struct Authenticator {
     mac: Hmac<Sha256>,
     nonces: Nonces,
     backoff: Backoff,
+    inquiries: Inquiries,
     opaque: String,
 }
 
@@ -191,6 +206,7 @@ impl Authenticator {
         Self {
             nonces: Nonces::new(mac.clone(), run, rules.nonce_seconds, rules.nonces_remembered),
             backoff: Backoff::new(rules.patience),
+            inquiries: Inquiries::default(),
             opaque: String::from_utf8_lossy(&opaque).into_owned(),
             mac,
             rules,
@@ -221,17 +237,9 @@ impl Authenticator {
         source: IpAddr,
         lookup: impl FnOnce(Username<'_>, Hash) -> Option<Ha1>,
     ) -> Verdict {
-        for value in request.headers().all(&name::AUTHORIZATION).take(MOST_CREDENTIALS) {
-            match Credentials::parse(&value) {
-                // Credentials for another realm are somebody else's (RFC 3261 §22.3).
-                Ok(Some(found)) if found.realm.as_ref() == self.rules.realm.as_bytes() => {
-                    return self.judge(now, request, source, &found, lookup);
-                }
-                Ok(_) => {}
-                Err(malformed) => return Verdict::Malformed(malformed),
-            }
-        }
-        Verdict::Challenge { stale: false }
+        with_credentials(request, &self.rules.realm.clone(), |found| {
+            self.judge(now, request, source, found, lookup)
+        })
     }
 
     fn judge(
@@ -242,61 +250,81 @@ impl Authenticator {
         found: &Credentials<'_>,
         lookup: impl FnOnce(Username<'_>, Hash) -> Option<Ha1>,
     ) -> Verdict {
-        let Some(algorithm) = self.algorithm_of(found) else {
-            return Verdict::Challenge { stale: false };
-        };
-        let count = match self.count_of(found) {
-            Ok(count) => count,
+        let offer = Offer { realm: &self.rules.realm, algorithms: &self.rules.algorithms };
+        let shown = match self.shown(now, request, source, found, &offer) {
+            Ok(shown) => shown,
             Err(verdict) => return verdict,
         };
-        let hash = algorithm.hash();
-        let mut response = [0; 32];
-        let response = &mut response[..hash.length()];
-        if read_hex(&found.response, response).is_none() {
-            return malformed("the response in Authorization has the wrong length or digits");
-        }
-        if !is_about(&found.uri, request) {
-            return malformed("the uri in Authorization is not the Request-URI");
-        }
-        let Ok(username) = std::str::from_utf8(&found.username) else {
-            return malformed("the username in Authorization is no UTF-8");
-        };
-        let Some(nonce) = self.nonces.read(now, &found.nonce, source, &self.rules.realm) else {
-            return Verdict::Challenge { stale: true };
-        };
-        // From here on the sender is known to receive at its address.
-        let unknown = purpose(&self.mac, b"unknown user", &found.username);
-        let mut user_digest = [0; 8];
-        user_digest.copy_from_slice(&unknown[..8]);
-        // 0 is the count of the source alone.
-        let user_digest = u64::from_be_bytes(user_digest) | 1;
+        let Shown { algorithm, count, username, nonce, ref proof, ref disguise } = shown;
+        let user_digest = disguise.user_digest();
         if let Some(wait) = self.backoff.wait(now, source, user_digest) {
             return Verdict::Refused(Refusal::TooManyFailures { retry_after_seconds: wait });
         }
 
+        let hash = algorithm.hash();
         let username = Username::of(username);
         let known = lookup(username, hash).filter(|ha1| ha1.hash() == hash);
         let is_known = known.is_some();
-        let ha1 = known.unwrap_or_else(|| fake(hash, &unknown));
+        let ha1 = known.unwrap_or_else(|| fake(hash, &disguise.0));
         let expected = expected_response(algorithm, &ha1, found, request.method().as_bytes());
-        if !(bool::from(expected.as_bytes().ct_eq(response)) && is_known) {
+        let is_right = expected.as_bytes().ct_eq(&proof[..hash.length()]);
+        if !(bool::from(is_right) && is_known) {
             self.backoff.failed(now, source, user_digest);
             return Verdict::Challenge { stale: false };
         }
+        self.admit(now, source, nonce, count, user_digest, username.user)
+    }
+
+    /// What credentials show, as far as it can be said without the password.
+    ///
+    /// # Errors
+    /// The verdict, where they show too little or too much.
+    fn shown<'a>(
+        &self,
+        now: u64,
+        request: &Request,
+        source: IpAddr,
+        found: &'a Credentials<'_>,
+        offer: &Offer<'_>,
+    ) -> Result<Shown<'a>, Verdict> {
+        let Some(algorithm) = algorithm_of(found, offer.algorithms) else {
+            return Err(Verdict::Challenge { stale: false });
+        };
+        let count = self.count_of(found)?;
+        let mut proof = [0; 32];
+        if read_hex(&found.response, &mut proof[..algorithm.hash().length()]).is_none() {
+            return Err(malformed("the response in Authorization has the wrong length or digits"));
+        }
+        if !is_about(&found.uri, request) {
+            return Err(malformed("the uri in Authorization is not the Request-URI"));
+        }
+        let Ok(username) = std::str::from_utf8(&found.username) else {
+            return Err(malformed("the username in Authorization is no UTF-8"));
+        };
+        let Some(nonce) = self.nonces.read(now, &found.nonce, source, offer.realm) else {
+            return Err(Verdict::Challenge { stale: true });
+        };
+        // From here on the sender is known to receive at its address.
+        let disguise = Disguise::of(&self.mac, &self.rules.realm, offer.realm, &found.username);
+        Ok(Shown { algorithm, count, username, nonce, proof, disguise })
+    }
+
+    /// The password was right.
+    fn admit(
+        &mut self,
+        now: u64,
+        source: IpAddr,
+        nonce: Nonce,
+        count: u32,
+        user_digest: u64,
+        user: &str,
+    ) -> Verdict {
         if !self.nonces.admit(now, nonce, count) {
             // A replay, or a client that lost count; the latter does better with a new nonce.
             return Verdict::Challenge { stale: true };
         }
         self.backoff.succeeded(source, user_digest);
-        Verdict::Accepted { user: username.user.to_owned() }
-    }
-
-    fn algorithm_of(&self, found: &Credentials<'_>) -> Option<Algorithm> {
-        let algorithm = match &found.algorithm {
-            None => Algorithm::Md5,
-            Some(name) => Algorithm::from_name(std::str::from_utf8(name).ok()?)?,
-        };
-        self.rules.algorithms.contains(&algorithm).then_some(algorithm)
+        Verdict::Accepted { user: user.to_owned() }
     }
 
     /// The nonce count. Without `qop` there is none, so that the nonce serves once.
@@ -334,20 +362,26 @@ impl Authenticator {
         verdict: &Verdict,
         to_tag: &str,
     ) -> Draft {
+        if let Verdict::Challenge { stale } = verdict {
+            let challenges = self.challenges(now, request, source, *stale);
+            return challenging(request, to_tag, challenges);
+        }
         let tag = Some(to_tag);
+        let later = |phrase: &str, seconds: u64| {
+            let mut draft = Draft::response_to(request, 503, phrase, tag);
+            draft.push(&name::RETRY_AFTER, seconds.to_string());
+            draft
+        };
         match verdict {
             Verdict::Accepted { .. } => Draft::response_to(request, 200, "", tag),
-            Verdict::Challenge { stale } => {
-                let mut draft = Draft::response_to(request, 401, "", tag);
-                for challenge in self.challenges(now, request, source, *stale) {
-                    draft.push(&name::WWW_AUTHENTICATE, challenge);
-                }
-                draft
+            Verdict::Asked(_) => Draft::response_to(request, 100, "", None),
+            Verdict::Challenge { .. } => Draft::response_to(request, 401, "", tag),
+            Verdict::Refused(Refusal::Busy) => later("", 1),
+            Verdict::Refused(Refusal::NoAnswer { retry_after_seconds }) => {
+                later("Passwords Cannot Be Checked Now", *retry_after_seconds)
             }
             Verdict::Refused(Refusal::TooManyFailures { retry_after_seconds }) => {
-                let mut draft = Draft::response_to(request, 503, "Too Many Wrong Passwords", tag);
-                draft.push(&name::RETRY_AFTER, retry_after_seconds.to_string());
-                draft
+                later("Too Many Wrong Passwords", *retry_after_seconds)
             }
             Verdict::Refused(Refusal::WithoutQop) => {
                 Draft::response_to(request, 403, "Digest Without qop Is Not Accepted", tag)
@@ -367,23 +401,8 @@ impl Authenticator {
         source: IpAddr,
         stale: bool,
     ) -> Vec<String> {
-        let nonce = self.nonces.issue(now, source, &self.rules.realm);
-        let realm = Quoted(&self.rules.realm);
-        let opaque = &self.opaque;
-        let stale = if stale { ", stale=true" } else { "" };
-        let challenge = |algorithm: &Algorithm| {
-            // Phones from before RFC 7616 know neither SHA-256 nor charset.
-            let charset = match algorithm.hash() {
-                Hash::Md5 => "",
-                Hash::Sha256 => ", charset=UTF-8",
-            };
-            format!(
-                "Digest realm={realm}, nonce=\"{nonce}\", opaque=\"{opaque}\"{stale}, \
-                 algorithm={}, qop=\"auth\"{charset}",
-                algorithm.name(),
-            )
-        };
-        defects::algorithms_for(request, &self.rules.algorithms).map(challenge).collect()
+        let offer = Offer { realm: &self.rules.realm, algorithms: &self.rules.algorithms };
+        offer.challenges(&mut self.nonces, &self.opaque, now, request, source, stale)
     }
 
     /// The value of an Authentication-Info field that spares a client the next challenge (RFC 7615
@@ -397,6 +416,105 @@ impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticator").field("rules", &self.rules).finish_non_exhaustive()
     }
+}
+
+/// A realm, and the algorithms that are taken there.
+struct Offer<'a> {
+    realm: &'a str,
+    algorithms: &'a [Algorithm],
+}
+
+impl Offer<'_> {
+    fn challenges(
+        &self,
+        nonces: &mut Nonces,
+        opaque: &str,
+        now: u64,
+        request: &Request,
+        source: IpAddr,
+        stale: bool,
+    ) -> Vec<String> {
+        let nonce = nonces.issue(now, source, self.realm);
+        let realm = Quoted(self.realm);
+        let stale = if stale { ", stale=true" } else { "" };
+        let challenge = |algorithm: &Algorithm| {
+            // Phones from before RFC 7616 know neither SHA-256 nor charset.
+            let charset = match algorithm.hash() {
+                Hash::Md5 => "",
+                Hash::Sha256 => ", charset=UTF-8",
+            };
+            format!(
+                "Digest realm={realm}, nonce=\"{nonce}\", opaque=\"{opaque}\"{stale}, \
+                 algorithm={}, qop=\"auth\"{charset}",
+                algorithm.name(),
+            )
+        };
+        defects::algorithms_for(request, self.algorithms).map(challenge).collect()
+    }
+}
+
+/// What credentials show before anybody looks at the password.
+struct Shown<'a> {
+    algorithm: Algorithm,
+    count: u32,
+    username: &'a str,
+    nonce: Nonce,
+    /// The response, in as many bytes as the hash has.
+    proof: [u8; 32],
+    disguise: Disguise,
+}
+
+/// A value that stands for a user, whether he exists or not, and that nobody can guess.
+struct Disguise([u8; 32]);
+
+impl Disguise {
+    /// A user of another realm is somebody else, also under the same name.
+    fn of(mac: &Hmac<Sha256>, own_realm: &str, realm: &str, username: &[u8]) -> Self {
+        if realm == own_realm {
+            return Self(purpose(mac, b"unknown user", username));
+        }
+        Self(purpose(mac, b"user elsewhere", username))
+    }
+
+    /// Under which his failures are counted; 0 is the count of a source alone.
+    fn user_digest(&self) -> u64 {
+        let mut digest = [0; 8];
+        digest.copy_from_slice(&self.0[..8]);
+        u64::from_be_bytes(digest) | 1
+    }
+}
+
+/// Judges the credentials that a request has for a realm.
+fn with_credentials(
+    request: &Request,
+    realm: &str,
+    judge: impl FnOnce(&Credentials<'_>) -> Verdict,
+) -> Verdict {
+    for value in request.headers().all(&name::AUTHORIZATION).take(MOST_CREDENTIALS) {
+        match Credentials::parse(&value) {
+            // Credentials for another realm are somebody else's (RFC 3261 §22.3).
+            Ok(Some(found)) if found.realm.as_ref() == realm.as_bytes() => return judge(&found),
+            Ok(_) => {}
+            Err(malformed) => return Verdict::Malformed(malformed),
+        }
+    }
+    Verdict::Challenge { stale: false }
+}
+
+fn challenging(request: &Request, to_tag: &str, challenges: Vec<String>) -> Draft {
+    let mut draft = Draft::response_to(request, 401, "", Some(to_tag));
+    for challenge in challenges {
+        draft.push(&name::WWW_AUTHENTICATE, challenge);
+    }
+    draft
+}
+
+fn algorithm_of(found: &Credentials<'_>, offered: &[Algorithm]) -> Option<Algorithm> {
+    let algorithm = match &found.algorithm {
+        None => Algorithm::Md5,
+        Some(name) => Algorithm::from_name(std::str::from_utf8(name).ok()?)?,
+    };
+    offered.contains(&algorithm).then_some(algorithm)
 }
 
 /// A request has one set of credentials for each proxy on its way, and not more of those.

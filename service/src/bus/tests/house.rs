@@ -21,8 +21,8 @@ use crate::{
     switchboard::{
         ask::Ask,
         notice::{
-            AccountStanding, AccountView, CallView, ExtensionView, LegView, LineView, Notice,
-            PeerView, PhoneView, ProgramView, ServiceView, TraceLine, World,
+            AccountStanding, AccountView, CallView, ExtensionView, LegView, LineView, LoginView,
+            Notice, PeerView, PhoneView, ProgramView, ServiceView, TraceLine, World,
         },
     },
 };
@@ -228,6 +228,8 @@ pub(super) fn extension(number: &str) -> ExtensionView {
         kind: "person",
         members: Vec::new(),
         has_password: true,
+        authentication: "password",
+        login: LoginView::default(),
         ring_seconds: 30,
         phones: vec![3],
     }

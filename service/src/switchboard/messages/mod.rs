@@ -28,7 +28,8 @@ use self::outward::Leaves;
 use super::{
     Switchboard,
     ask::{Refusal, Reply},
-    door::Identity,
+    door::{Identity, Turned},
+    login::Stage,
     steering::parse,
 };
 
@@ -160,10 +161,11 @@ impl Messages {
 
 impl Switchboard {
     /// Somebody sends a text.
-    pub(super) fn text_arrived(&mut self, arrival: &Arrival) {
-        let identity = match self.identify(arrival) {
+    pub(super) fn text_arrived(&mut self, arrival: &Arrival, stage: &Stage) {
+        let identity = match self.identify(arrival, stage) {
             Ok(identity) => identity,
-            Err(response) => {
+            Err(Turned::Later) => return,
+            Err(Turned::Away(response)) => {
                 self.endpoint.respond(self.now.instant, arrival.transaction, &response);
                 return;
             }

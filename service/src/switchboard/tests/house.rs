@@ -28,7 +28,7 @@ use super::super::{
     notice::{CallEnd, CallView, Notice},
     settings::{Circumstances, Listening, Settings},
 };
-use super::anchors::FakeAnchors;
+use super::{anchors::FakeAnchors, keeper::Keeper};
 use crate::{
     accounts::NoSecret,
     config::Config,
@@ -114,6 +114,8 @@ pub(super) struct House {
     pub(super) is_dns_silent: bool,
     /// The passwords in the keyring; what is not here is not kept.
     pub(super) keyring: HashMap<String, Result<client::Secret, NoSecret>>,
+    /// The digest service.
+    pub(super) keeper: Keeper,
     /// Our address towards everybody, if it is no longer that of the beginning.
     pub(super) moved_to: Option<SocketAddr>,
     /// Those to whom a tunnel leads, and our end of it.
@@ -161,6 +163,7 @@ impl House {
             looked_up: Vec::new(),
             is_dns_silent: false,
             keyring: HashMap::new(),
+            keeper: Keeper::default(),
             moved_to: None,
             tunnels: HashMap::new(),
             errands: VecDeque::new(),
@@ -258,6 +261,17 @@ impl House {
                         None => Err("nobody published anything".to_owned()),
                     };
                     self.come_in(Inner::Published { errand, addresses });
+                }
+                Errand::LookAtLogin => {
+                    if let Some(kept) = self.keeper.look() {
+                        self.come_in(Inner::LoginKept(kept));
+                    }
+                }
+                Errand::JudgeLogin(inquiry) => {
+                    let id = inquiry.id;
+                    if let Some(answer) = self.keeper.judge(*inquiry) {
+                        self.come_in(Inner::LoginJudged { inquiry: id, answer });
+                    }
                 }
                 Errand::FetchSecret { account } => {
                     let secret = self.keyring.get(&*account).cloned();
@@ -413,6 +427,7 @@ impl House {
         assert!(board.messages.requests.is_empty(), "requests with texts are remembered");
         assert!(board.queries.requests.is_empty(), "queries are under way");
         assert!(board.errands.is_empty(), "errands are under way");
+        assert!(board.login.is_empty(), "somebody waits for the digest service");
         assert!(self.anchors.are_closed(), "ports are open");
         assert!(board.storing.waiting.is_empty(), "somebody waits for the store");
     }

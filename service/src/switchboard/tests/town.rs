@@ -26,6 +26,8 @@ pub(super) struct Phone(pub(super) usize);
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) number: String,
+    /// With what name it proves itself.
+    pub(super) login: String,
     pub(super) password: String,
     /// The digest algorithm it knows.
     pub(super) algorithm: &'static str,
@@ -94,6 +96,7 @@ impl Town {
         let phone = Phone(self.devices.len());
         self.devices.push(Device {
             number: number.to_owned(),
+            login: number.to_owned(),
             password: password_of(number),
             algorithm: "MD5",
             flow: House::flow(Transport::Udp, address),
@@ -258,7 +261,7 @@ impl Town {
     ) -> Option<String> {
         let device = &mut self.devices[phone.0];
         let challenge = device.challenge.as_mut()?;
-        let answer = challenge.answer(&device.number, &device.password, method, uri);
+        let answer = challenge.answer(&device.login, &device.password, method, uri);
         Some(format!("Authorization: {answer}"))
     }
 
