@@ -2,12 +2,14 @@
 //! What can be said on the command line.
 
 mod accounts;
+mod digest;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use accounts::{AccountArguments, Accounts, Add};
+pub(crate) use digest::{Digest, OfWhom};
 
 /// Make, watch and end calls, and look after phones and extensions.
 #[derive(Debug, Parser)]
@@ -129,6 +131,12 @@ pub(crate) enum Command {
         /// What to do with them; without it they are listed.
         #[command(subcommand)]
         command: Option<Rules>,
+    },
+    /// The login password for phones: what is kept of it, and a separate one in its place.
+    Digest {
+        /// What to do with it; without it its state is shown.
+        #[command(subcommand)]
+        command: Option<Digest>,
     },
     /// The configuration file.
     Config {
@@ -290,7 +298,7 @@ pub(crate) enum Extensions {
     },
     /// Make and change many from a CSV file (`-` for standard input).
     Import {
-        /// Columns: number, name, kind, password, members, ring-seconds.
+        /// Columns: number, name, kind, password, authentication, members, ring-seconds.
         file: PathBuf,
     },
 }
@@ -341,6 +349,10 @@ pub(crate) struct ExtensionArguments {
     /// How long its phones ring.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) ring: Option<u32>,
+    /// Whose password its phones register with: its own, or that of your login (see `sipwitch
+    /// digest`).
+    #[arg(long, value_parser = ["password", "login"])]
+    pub(crate) authentication: Option<String>,
 }
 
 /// What to do with rules.

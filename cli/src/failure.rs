@@ -3,7 +3,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use sipwitch_dbus_interfaces::{Error, names::ERROR_PREFIX};
+use sipwitch_dbus_interfaces::{Error, digest, names::ERROR_PREFIX};
 use zbus::DBusError;
 
 /// Why a command failed: the cause and the next step.
@@ -71,6 +71,42 @@ impl Failure {
     /// The exit code: 1 refused, 2 wrong usage, 3 unreachable.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
+    }
+
+    /// What the digest service says, or the bus in its place.
+    pub(crate) fn of_digests(error: &digest::Error) -> Self {
+        const SEE: &str = "look at `systemctl status sipwitch-digestd`";
+        let bus = match error {
+            digest::Error::ZBus(zbus::Error::MethodError(name, message, _)) => {
+                Some((name.to_string(), message.clone()))
+            }
+            digest::Error::ZBus(zbus::Error::FDO(error)) => {
+                Some((error.name().to_string(), error.description().map(ToOwned::to_owned)))
+            }
+            digest::Error::ZBus(other) => return Self::of_bus(other),
+            _ => None,
+        };
+        let Some((name, message)) = bus else {
+            let name = error.name();
+            let short = name.as_str().rsplit('.').next().unwrap_or_default();
+            let message = error.description().unwrap_or("the digest service gave no reason");
+            return Self::refused(short, message);
+        };
+        let message = message.unwrap_or_else(|| "no reason was given".into());
+        match name.strip_prefix("org.freedesktop.DBus.Error.").unwrap_or(&name) {
+            "ServiceUnknown" | "NameHasNoOwner" => Self::unreachable(
+                "the digest service is not installed",
+                "install sipwitch-digestd (make install), which keeps login passwords for phones",
+            ),
+            "NoReply" | "Timeout" | "TimedOut" => {
+                Self::unreachable("the digest service did not answer in time", SEE)
+            }
+            spawn if spawn.starts_with("Spawn.") => Self::unreachable(
+                format!("the digest service could not be started: {message}"),
+                SEE,
+            ),
+            other => Self::refused(other, &message),
+        }
     }
 
     fn refused(name: &str, message: &str) -> Self {

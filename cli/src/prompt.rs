@@ -8,6 +8,8 @@ use nix::sys::{
     termios::{LocalFlags, SetArg, SpecialCharacterIndices, tcgetattr, tcsetattr},
 };
 
+use zeroize::Zeroizing;
+
 use crate::{failure::Failure, output::clean};
 
 /// No answer is longer.
@@ -31,6 +33,22 @@ pub(crate) fn line(prompt: &str) -> Result<String, Failure> {
         return Err(Failure::new("nothing was answered", ""));
     }
     Ok(line.trim().to_owned())
+}
+
+/// A password, wiped when it is dropped.
+pub(crate) type Password = Zeroizing<String>;
+
+/// Asks for a password on a terminal, without showing it; else takes one line of standard input, so
+/// that it never stands on a command line.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn password(prompt: &str) -> Result<Password, Failure> {
+    let given = if somebody_is_there() { hidden(prompt)? } else { piped()? };
+    if given.is_empty() {
+        return Err(Failure::usage("no password was given", "type it, or pipe one line of it in"));
+    }
+    Ok(Zeroizing::new(given))
 }
 
 /// Asks for a line that is not shown while it is typed.

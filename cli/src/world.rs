@@ -120,6 +120,12 @@ pub(crate) struct Extension {
     pub(crate) members: Vec<String>,
     /// Whether a password is set.
     pub(crate) has_password: bool,
+    /// `password`, `login`.
+    pub(crate) authentication: String,
+    /// How it stands with the login password.
+    pub(crate) login_state: String,
+    /// The same for people.
+    pub(crate) login_words: String,
     /// How long its phones ring.
     pub(crate) ring_seconds: u64,
     /// Its registered phones.
@@ -285,6 +291,9 @@ pub(crate) fn object_of(path: &str, interface: &str, properties: &Properties) ->
                 kind: properties.text("Kind"),
                 members: properties.take("Members").unwrap_or_default(),
                 has_password: properties.take("HasPassword").unwrap_or_default(),
+                authentication: properties.text("Authentication"),
+                login_state: properties.text("LoginState"),
+                login_words: properties.text("LoginWords"),
                 ring_seconds: properties.take::<u32>("RingSeconds").map_or(0, u64::from),
                 phones: properties
                     .take::<Vec<OwnedObjectPath>>("Phones")

@@ -167,7 +167,8 @@ fn extensions_are_made_changed_and_removed() -> Result<()> {
         list[0]
             == json!({
                 "number": "101", "name": "Anna", "kind": "person", "members": [], "ring-seconds": 20,
-                "has-password": false, "phones": [],
+                "has-password": false, "authentication": "password", "login-state": "none",
+                "login-words": "", "phones": [],
             }),
         "{list}"
     );

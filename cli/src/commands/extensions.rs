@@ -4,13 +4,17 @@
 use std::{
     io::{self, IsTerminal, Read},
     path::Path,
+    time::Duration,
 };
+
+use futures_util::StreamExt;
 
 use serde_json::json;
 use sipwitch_dbus_interfaces::{
     Error, ExtensionProxy, ObjectName,
-    wire::{ExtensionKind, ExtensionProperties, NoOptions},
+    wire::{Authentication, ExtensionKind, ExtensionProperties, LoginState, NoOptions},
 };
+use tokio::time::timeout;
 
 use crate::{
     arguments::{ExtensionArguments, Extensions},
@@ -32,19 +36,22 @@ pub(crate) async fn run(
     match command.unwrap_or(Extensions::List) {
         Extensions::List => list(service, output).await,
         Extensions::Add { number, properties } => {
-            service.proxy.add_extension(&number, &of(properties)?).await?;
-            done(output, &number, "made")
+            let properties = of(properties)?;
+            service.proxy.add_extension(&number, &properties).await?;
+            done(output, &number, "made")?;
+            mind_login(service, output, &number, &properties).await
         }
         Extensions::Change { number, properties } => {
             let properties = of(properties)?;
             if properties == ExtensionProperties::default() {
                 return Err(Failure::usage(
                     format!("nothing that could change about {number} was named"),
-                    "name it: --name, --kind, --member, --ring",
+                    "name it: --name, --kind, --member, --ring, --authentication",
                 ));
             }
             proxy(service, &number).await?.update(&properties).await?;
-            done(output, &number, "changed")
+            done(output, &number, "changed")?;
+            mind_login(service, output, &number, &properties).await
         }
         Extensions::Remove { number } => {
             proxy(service, &number).await?.remove().await?;
@@ -80,7 +87,12 @@ async fn list(service: &Service, output: &Output) -> Result<(), Failure> {
                 } else {
                     extension.kind.clone()
                 },
-                if extension.has_password { "set" } else { "none" }.into(),
+                match (extension.authentication.as_str(), extension.has_password) {
+                    ("login", _) if extension.login_state == "ready" => "login".into(),
+                    ("login", _) => format!("login ({})", extension.login_state),
+                    (_, true) => "set".into(),
+                    (_, false) => "none".into(),
+                },
                 extension.phones.len().to_string(),
             ]
         })
@@ -106,7 +118,49 @@ fn of(arguments: ExtensionArguments) -> Result<ExtensionProperties, Failure> {
         members: (!arguments.members.is_empty()).then_some(arguments.members),
         ring_seconds: arguments.ring,
         password: None,
+        authentication: match arguments.authentication {
+            None => None,
+            Some(word) => {
+                let parsed = word.parse::<Authentication>();
+                Some(parsed.map_err(|error| Failure::usage(error.to_string(), ""))?)
+            }
+        },
     })
+}
+
+/// How long the digest service may take until it is known how it stands.
+const LOOKING: Duration = Duration::from_secs(5);
+
+/// Says what is still to be done where phones are to register with the login password.
+async fn mind_login(
+    service: &Service,
+    output: &Output,
+    number: &str,
+    properties: &ExtensionProperties,
+) -> Result<(), Failure> {
+    if properties.authentication != Some(Authentication::Login) {
+        return Ok(());
+    }
+    let proxy = proxy(service, number).await?;
+    let known = async {
+        let mut changes = proxy.receive_login_state_changed().await;
+        while proxy.login_state().await? == LoginState::Unknown {
+            if changes.next().await.is_none() {
+                break;
+            }
+        }
+        zbus::Result::Ok(())
+    };
+    // Whether it came or not, what stands there is shown.
+    let _ = output.waiting("asking the digest service", timeout(LOOKING, known)).await;
+    match proxy.login_state().await? {
+        LoginState::Ready => output.line("its phones register with your login name and password"),
+        LoginState::None => {}
+        LoginState::Unknown | LoginState::NotEnrolled | LoginState::Unavailable => {
+            output.line(format!("its phones cannot register yet: {}", proxy.login_words().await?));
+        }
+    }
+    Ok(())
 }
 
 fn done(output: &Output, number: &str, what: &str) -> Result<(), Failure> {

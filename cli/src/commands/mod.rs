@@ -5,6 +5,7 @@ mod accounts;
 mod calls;
 mod config;
 mod dial;
+mod digest;
 mod doctor;
 mod extensions;
 mod generate;
@@ -33,6 +34,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
     match command {
         Command::Generate { command } => return generate::run(&command),
         Command::Config { command } => return config::run(&command, system, output).await,
+        Command::Digest { command } => return digest::run(output, command).await,
         Command::Doctor => return doctor::run(system, output).await,
         Command::Telepathy { command } => {
             return telepathy::run(&command.unwrap_or(Telepathy::Status), output).await;
@@ -66,6 +68,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Rules { command } => rules::run(&service, output, command).await,
         Command::Query { uri } => query::run(&service, output, &uri).await,
         Command::Config { .. }
+        | Command::Digest { .. }
         | Command::Doctor
         | Command::Generate { .. }
         | Command::Telepathy { .. } => Ok(()),

@@ -137,13 +137,18 @@ async fn add(
     if new_password {
         account.password = Some(extensions::generate(service, extension).await?);
     }
+    let extensions = service.world().await?.extensions;
+    let by_login = extensions
+        .iter()
+        .any(|known| known.number == account.extension && known.authentication == "login");
+    let user = if by_login { super::digest::own_name() } else { account.extension.clone() };
     output.value(&json!({
         "extension": account.extension,
         "address": account.address(),
         "server": account.server,
         "transport": account.transport,
         "domain": account.domain,
-        "user": account.extension,
+        "user": user,
         "password": account.password,
         "uri": account.uri(),
     }));
@@ -156,6 +161,12 @@ async fn add(
     output.line(format!("  server     {} (registrar and outbound proxy)", account.server));
     output.line(format!("  transport  {}", account.transport.to_uppercase()));
     match &account.password {
+        None if by_login => {
+            output.line(format!("  authentication user name  {user}"));
+            output
+                .line("  password   that of your login, or the separate one of `sipwitch digest`;");
+            output.line("             on other machines that of your login needs TLS");
+        }
         Some(password) => output.line(format!("  password   {password}   (shown only now)")),
         None => {
             output.line("  password   none for a program of yours on this machine;");

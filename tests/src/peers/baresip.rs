@@ -386,7 +386,7 @@ fn account_line(account: &Account) -> String {
     let password = account
         .password
         .as_ref()
-        .map(|p| format!(";auth_user={};auth_pass={p}", account.number))
+        .map(|p| format!(";auth_user={};auth_pass={p}", account.login))
         .unwrap_or_default();
     let transport = account.transport.word();
     format!(

@@ -60,13 +60,16 @@ pub struct Account {
     pub transport: Transport,
     /// The password, if it has one.
     pub password: Option<String>,
+    /// The name that goes with the password.
+    pub login: String,
 }
 
 impl Account {
     /// An account without a password, over UDP.
     #[must_use]
     pub fn new(number: &str, server: SocketAddr) -> Self {
-        Self { number: number.into(), server, transport: Transport::Udp, password: None }
+        let (number, login) = (number.to_owned(), number.to_owned());
+        Self { number, server, transport: Transport::Udp, password: None, login }
     }
 
     /// The same over another transport.
@@ -81,6 +84,13 @@ impl Account {
     pub fn with_password(mut self, password: &str) -> Self {
         self.password = Some(password.into());
         self
+    }
+
+    /// The same with a password that goes with another name than the number.
+    #[must_use]
+    pub fn with_login(mut self, login: &str, password: &str) -> Self {
+        self.login = login.into();
+        self.with_password(password)
     }
 
     /// Somebody at the same server.

@@ -3,12 +3,12 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use tempfile::TempDir;
 
-use crate::Program;
 use crate::authority::{Authority, Credentials};
 use crate::program::{foreign, in_home, new_home};
+use crate::{PATIENCE, Program};
 
 /// A TLS connection to a server whose certificate was checked.
 #[derive(Debug)]
@@ -66,6 +66,37 @@ impl Openssl {
         lines.extend([format!("Content-Length: {length}"), String::new()]);
         lines.extend((!text.is_empty()).then(|| text.to_owned()));
         lines.iter().try_for_each(|line| self.program.type_line(&format!("{line}\r")))
+    }
+
+    /// Says a request with header lines that are all its own, but for Via and what follows from its
+    /// number.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn ask(&mut self, number: u32, method: &str, uri: &str, more: &[&str]) -> Result<()> {
+        let mut lines = vec![
+            format!("{method} {uri} SIP/2.0"),
+            format!("Via: SIP/2.0/TLS there.example;branch=z9hG4bK-{number};rport"),
+            "Max-Forwards: 70".to_owned(),
+            "Call-ID: openssl@there.example".to_owned(),
+            format!("CSeq: {number} {method}"),
+        ];
+        lines.extend(more.iter().map(|&line| line.to_owned()));
+        lines.extend(["Content-Length: 0".to_owned(), String::new()]);
+        lines.iter().try_for_each(|line| self.program.type_line(&format!("{line}\r")))
+    }
+
+    /// Waits for a header line that begins so, without losing those before it.
+    ///
+    /// # Errors
+    /// It does not come.
+    pub fn line(&self, start: &str) -> Result<String> {
+        let found = self
+            .program
+            .said
+            .clone()
+            .wait(PATIENCE, |line| line.starts_with(start).then(|| line.to_owned()));
+        found.ok_or_else(|| anyhow!("no {start:?} came: {}", self.program.tail()))
     }
 
     /// Waits for the answer with that status to what was said.

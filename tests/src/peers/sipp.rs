@@ -68,7 +68,7 @@ impl Sipp {
         }
         command.args(["-i", &at.ip().to_string(), "-p", &at.port().to_string(), "-bind_local"]);
         command.args(["-mi", &at.ip().to_string(), "-mp", &net::free_port(at.ip())?.to_string()]);
-        command.args(["-m", "1", "-s", to, "-key", "me", &account.number, "-au", &account.number]);
+        command.args(["-m", "1", "-s", to, "-key", "me", &account.number, "-au", &account.login]);
         let asked = if scenario.starts_with("register") { String::new() } else { format!("{to}@") };
         command.args(["-auth_uri", &format!("{asked}{}", account.server)]);
         command.args(["-ap", account.password.as_deref().unwrap_or("none")]);
