@@ -598,7 +598,8 @@ impl House {
                     self.switchboard.configure(now(), settings);
                     self.errands.refresh(names_settings(&config));
                 }
-                // Also where no word changed: what the files hold may have.
+                // Also where no word changed: what the files hold may have, and what others keep.
+                self.switchboard.refresh(now());
                 self.driver.set_tls(tls_settings(&config));
                 self.config = config;
                 Ok(difference.restart_lines())

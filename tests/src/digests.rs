@@ -119,6 +119,34 @@ impl DigestMachine {
         Ok(DigestClient { program: Program::start(&format!("client {uid}"), &mut command)? })
     }
 
+    /// What stands before a program that a user runs on the machine.
+    #[must_use]
+    pub fn as_user(&self, uid: u32) -> Vec<String> {
+        let script = format!(
+            "set -e; {}\nexec setpriv --pdeathsig TERM --clear-groups --reuid={uid} --regid={uid} \
+             -- \"$@\"",
+            mounts(self.room.path())
+        );
+        ["unshare", "--mount", "sh", "-c", &script, "sh"].map(str::to_owned).into()
+    }
+
+    /// Takes the digest service off the bus, which then has nobody of that name.
+    ///
+    /// # Errors
+    /// The bus does not read its files again.
+    pub fn uninstall(&self) -> Result<()> {
+        let name = "org.gnutelephony.SipWitchDigest1";
+        fs::remove_file(self.room.path().join("services").join(format!("{name}.service")))?;
+        let status = Command::new("busctl")
+            .arg(format!("--address={}", self.address()))
+            .args(["call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"])
+            .arg("ReloadConfig")
+            .status()
+            .context("busctl (package systemd)")?;
+        ensure!(status.success(), "the bus does not read its files again");
+        Ok(())
+    }
+
     /// Runs a script as root of the machine, with these lines on standard input.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub mod net;
 pub mod network;
 pub mod peers;
 pub mod program;
+pub mod session;
 pub mod system_bus;
 pub mod transcript;
 

@@ -283,7 +283,7 @@ impl Switchboard {
         self.login_configured();
     }
 
-    /// Other algorithms may be offered now.
+    /// Other algorithms may be offered now, or be kept.
     pub(super) fn login_settings_changed(&mut self) {
         self.login.told = None;
         self.look_at_login();

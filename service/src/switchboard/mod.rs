@@ -16,6 +16,7 @@
 //! | `door` | who somebody is, and whether they may come in |
 //! | `outside` | callers from other domains |
 //! | `registration` | REGISTER, and phones that come and go |
+//! | `configured` | settings and rules that change while all runs |
 //! | `entry` | a call in the table, and how others see it |
 //! | [`errand`] | what has to be done outside: names, secrets, sockets |
 //! | `calls` | the table of calls, and what their state machines want done |
@@ -40,6 +41,7 @@ pub mod anchors;
 mod arrivals;
 pub mod ask;
 mod calls;
+mod configured;
 pub mod directory;
 mod door;
 mod entry;
@@ -442,35 +444,6 @@ impl Switchboard {
     /// The next thing to tell.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
-    }
-
-    /// Takes other settings; what stands goes on.
-    pub fn configure(&mut self, now: Now, settings: Settings) {
-        self.now = now;
-        self.endpoint.set_settings(settings.endpoint());
-        self.registrar.set_rules(settings.registrar.clone());
-        self.gate.set(settings.gate.clone());
-        self.outside_gate.set(settings.outside.clone());
-        self.authenticator.set_rules(settings.auth_rules(&self.service.realm));
-        self.settings = settings;
-        self.login_settings_changed();
-        self.service.addresses =
-            self.settings.listening.iter().map(settings::Listening::words).collect();
-        self.settings.domain().clone_into(&mut self.service.domain);
-        self.region_known();
-        self.tell_service();
-    }
-
-    /// Takes other rules of routing, and what is wrong with their file; calls that have their route
-    /// keep it.
-    pub fn set_rules(&mut self, now: Now, rules: Rules, problem: Option<&str>) {
-        const WORDS: &str = "the rules in use stay";
-        self.now = now;
-        self.rules = rules;
-        self.unwarn(|warning| warning.ends_with(WORDS) && Some(warning) != problem);
-        if let Some(problem) = problem {
-            self.warn(problem.to_owned());
-        }
     }
 
     /// Something a person should know; told once.
