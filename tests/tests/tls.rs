@@ -9,6 +9,7 @@ use sipwitch_sip::driver::{Driver, DriverSettings, Incoming, TlsSettings};
 use sipwitch_sip::flow::{Flow, Transmit, Transport};
 use sipwitch_sip::resolver::Place;
 use sipwitch_sip::wire::{Draft, Message, Method, Uri, name};
+use sipwitch_tests::authority::{Authority, Credentials};
 use sipwitch_tests::peers::Kamailio;
 use sipwitch_tests::program::{foreign, in_home, new_home};
 use sipwitch_tests::{CommandLine, House, PATIENCE, Program, net};
@@ -99,33 +100,19 @@ async fn what_is_no_tls_is_told_so() -> Result<()> {
 }
 
 /// What an account says of itself whose provider, an OpenSSL, shows this certificate. The house
-/// believes it as far as it goes, or does not know it.
-fn what_an_account_says(
-    name: &str,
-    last_day: Option<(i32, u8, u8)>,
-    is_known: bool,
-) -> Result<String> {
+/// believes what that authority issued.
+fn what_an_account_says(authority: &Authority, shown: &Credentials) -> Result<String> {
     let home = new_home()?;
-    let (certificate, key) = (home.path().join("certificate.pem"), home.path().join("key.pem"));
-    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()])?;
-    if let Some((year, month, day)) = last_day {
-        params.not_before = rcgen::date_time_ymd(year - 1, month, day);
-        params.not_after = rcgen::date_time_ymd(year, month, day);
-    }
-    let pair = rcgen::KeyPair::generate()?;
-    std::fs::write(&certificate, params.self_signed(&pair)?.pem())?;
-    std::fs::write(&key, pair.serialize_pem())?;
     let at = net::free_place(net::other_loopback())?;
     let mut command = in_home(foreign("openssl", "openssl")?, home.path());
-    command.args(["s_server", "-accept", &at.to_string(), "-cert"]).arg(&certificate);
-    command.arg("-key").arg(&key);
+    command.args(["s_server", "-accept", &at.to_string(), "-cert"]).arg(&shown.certificate);
+    command.arg("-key").arg(&shown.key);
     let mut provider = Program::start("openssl s_server", &mut command)?;
     provider.wait_for("ACCEPT")?;
 
-    let mut settings = "[accounts]\npasswords = \"memory\"\n".to_owned();
-    if is_known {
-        settings.push_str(&format!("[sip]\ntls-authorities = [{certificate:?}]"));
-    }
+    let believed = &authority.file;
+    let settings =
+        format!("[accounts]\npasswords = \"memory\"\n[sip]\ntls-authorities = [{believed:?}]");
     let house = House::plan().settings(&settings).build()?;
     let (host, port) = (at.ip().to_string(), format!("server.port={}", at.port()));
     let mut command = vec!["accounts", "add", "--domain", &host, "--id", "work"];
@@ -143,13 +130,14 @@ fn what_an_account_says(
 
 #[test]
 fn an_account_says_what_is_wrong_with_the_certificate_of_its_provider() -> Result<()> {
+    let authority = Authority::new()?;
     let address = net::other_loopback().to_string();
-    for (name, last_day, is_known, words) in [
-        (&*address, None, false, "is self-signed; if you know it, name its file"),
-        ("other.example", None, true, "is for other.example and not for"),
-        (&*address, Some((2020, 3, 1)), true, "expired on"),
+    for (shown, words) in [
+        (authority.self_signed(&address)?, "is self-signed; if you know it, name its file"),
+        (authority.issue("other.example")?, "is for other.example and not for"),
+        (authority.issue_expired(&address)?, "expired on 2020-01-02"),
     ] {
-        let said = what_an_account_says(name, last_day, is_known)?;
+        let said = what_an_account_says(&authority, &shown)?;
         ensure!(said.contains(words), "{words}: {said}");
     }
     Ok(())
