@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
+use sipwitch_dbus_interfaces::SipWitchProxy;
 use sipwitch_dbus_interfaces::wire::{AccountState, PasswordKept};
 use sipwitch_tests::peers::Keyring;
 use sipwitch_tests::program::{foreign, in_home};
@@ -226,8 +227,9 @@ fn files_are_followed_and_a_bad_one_is_named_with_its_place() -> Result<()> {
     let text = "domain = \"127.0.0.1\"\nenabled = false\nanswers = { user = \"100\" }\n";
     let warned = |words: &str| {
         use futures_util::StreamExt as _;
-        let service = house.desk().service()?;
         let waiting = async {
+            // One that remembers properties, or there is no stream of their changes.
+            let service = SipWitchProxy::new(house.desk().connection()).await?;
             let mut warnings = service.receive_warnings_changed().await;
             loop {
                 let now = service.warnings().await?;
