@@ -68,7 +68,7 @@ class SipWitch(servers.Server):
         """Copies the programs, so that a build meanwhile changes nothing."""
         cls.programs = os.path.join(room, "programs")
         os.makedirs(cls.programs)
-        for program in ("sipwitch", "sipwitchd"):
+        for program in ("sipwitch", "sipwitchd", "telepathy-sipwitch"):
             try:
                 shutil.copy2(os.path.join(built, program), cls.programs)
             except FileNotFoundError as error:
