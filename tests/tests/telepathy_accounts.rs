@@ -140,6 +140,35 @@ fn talking(bert: &mut Baresip, telepathy: &mut Telepathy) -> Result<()> {
 }
 
 #[test]
+fn telepathy_rakia_is_called_and_written_to_and_writes_back() -> Result<()> {
+    let settings = "[dial]\nfrom = \"101\"\n";
+    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
+    let mut telepathy = Telepathy::start(&house)?;
+    let mut rakia = telepathy.rakia(&house)?;
+    rakia.type_line(&format!("connect 102 {} {}", house.at.ip(), house.at.port()))?;
+    rakia.wait_for("status 0")?;
+    let client = &mut telepathy.client;
+    client.type_line("connect")?;
+    client.wait_for("connected as 101 called")?;
+
+    client.type_line("call 102")?;
+    rakia.wait_for("call from sip:101@")?;
+    rakia.type_line("ring")?;
+    client.wait_for("state 3 flags 0 reason 1")?;
+    rakia.type_line("hangup 8")?;
+    client.wait_for("state 6 flags 0 reason 8 org.freedesktop.Telepathy.Error.Busy")?;
+
+    client.type_line("write 102")?;
+    client.wait_for("writing to 102")?;
+    client.type_line("text hello")?;
+    rakia.wait_for("text hello")?;
+    client.wait_for("report 1")?;
+    rakia.type_line("write 101 again")?;
+    client.wait_for("text again")?;
+    Ok(())
+}
+
+#[test]
 fn when_the_service_is_killed_its_calls_end_and_mission_control_connects_again() -> Result<()> {
     let (mut house, mut bert, mut telepathy) = connected()?;
     talking(&mut bert, &mut telepathy)?;

@@ -11,9 +11,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::program::{in_home, ours};
-use crate::{House, PATIENCE, Program};
+use crate::{Desk, House, PATIENCE, Program};
 
 const MISSION_CONTROL: &str = "/usr/lib/telepathy/mission-control-5";
+const RAKIA: &str = "/usr/lib/telepathy/telepathy-rakia";
 const ACCOUNT_MANAGER: &str = "org.freedesktop.Telepathy.AccountManager";
 /// The name of our connection manager.
 const BRIDGE: &str = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
@@ -54,14 +55,7 @@ impl Telepathy {
 
         let bus = house.bus.as_ref().context("the house has no bus")?;
         let desk = house.desk();
-        let reload = desk.connection().call_method(
-            Some("org.freedesktop.DBus"),
-            "/org/freedesktop/DBus",
-            Some("org.freedesktop.DBus"),
-            "ReloadConfig",
-            &(),
-        );
-        desk.wait("the bus", reload)??;
+        reload(desk)?;
 
         let mut command = environment(MISSION_CONTROL, home, &bus.address);
         let mission_control = Program::start("mission-control-5", &mut command)?;
@@ -88,6 +82,23 @@ impl Telepathy {
         Ok(())
     }
 
+    /// Starts somebody else's client, with telepathy-rakia.
+    ///
+    /// # Errors
+    /// It is not installed or does not come up.
+    pub fn rakia(&self, house: &House) -> Result<Program> {
+        ensure!(Path::new(RAKIA).is_file(), "install the package telepathy-rakia");
+        let name = "org.freedesktop.Telepathy.ConnectionManager.sofiasip";
+        let file = format!("[D-BUS Service]\nName={name}\nExec={RAKIA}\n");
+        fs::write(self.home.join("dbus-services").join(format!("{name}.service")), file)?;
+        reload(house.desk())?;
+        let mut command = environment(PYTHON, &self.home, &self.bus);
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/data/rakia-client.py"));
+        let mut client = Program::start("rakia-client", &mut command)?;
+        client.wait_for("ready").context("install python3-gi")?;
+        Ok(client)
+    }
+
     /// Kills the connection manager.
     ///
     /// # Errors
@@ -105,6 +116,19 @@ impl Telepathy {
         kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?;
         Ok(())
     }
+}
+
+/// Has the bus read anew what it can start.
+fn reload(desk: &Desk) -> Result<()> {
+    let reload = desk.connection().call_method(
+        Some("org.freedesktop.DBus"),
+        "/org/freedesktop/DBus",
+        Some("org.freedesktop.DBus"),
+        "ReloadConfig",
+        &(),
+    );
+    desk.wait("the bus", reload)??;
+    Ok(())
 }
 
 fn environment(program: &str, home: &Path, bus: &str) -> Command {
