@@ -293,6 +293,7 @@ async fn call_account(client: &Connection, properties: &AccountProperties) {
         account.messages_waiting(),
         account.messages_waiting_words(),
         account.password_kept(),
+        account.transient(),
     }
     assert_eq!(account.state().await, Ok(AccountState::KeyringLocked));
     assert_eq!(account.set_password("secret").await, Ok(PasswordKept::Keyring));
