@@ -189,6 +189,9 @@ pub(crate) struct Whom {
     /// How long each side may ring.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) ring: Option<u32>,
+    /// Do not show your number.
+    #[arg(long)]
+    pub(crate) hide_number: bool,
 }
 
 /// One call.

@@ -15,8 +15,9 @@ use zbus::{
 use crate::{
     Error,
     wire::{
-        EndpointDialOptions, EndpointTransferOptions, HangUpOptions, IncomingCallInfo,
-        MessageResult, NoOptions, OfferInfo, RejectOptions, TextInfo,
+        EndpointDialOptions, EndpointMessageOptions, EndpointTransferOptions, HangUpOptions,
+        IncomingCallInfo, MessageResult, OfferInfo, PastText, PastTextOptions, RejectOptions,
+        TextInfo,
     },
 };
 
@@ -74,8 +75,19 @@ pub trait Endpoint {
         &self,
         contact: &str,
         text: &str,
-        options: &NoOptions,
+        options: &EndpointMessageOptions,
     ) -> Result<MessageResult, Error>;
+
+    /// Texts of the past, the newest first.
+    fn texts(
+        &self,
+        contact: &str,
+        limit: u32,
+        options: &PastTextOptions,
+    ) -> Result<Vec<PastText>, Error>;
+
+    /// Texts were read.
+    fn mark_read(&self, messages: &[u64]) -> Result<(), Error>;
 
     /// Take a text.
     fn accept_message(&self, message: u64) -> Result<(), Error>;
@@ -173,6 +185,10 @@ pub trait Endpoint {
         content: Vec<u8>,
         properties: TextInfo,
     ) -> zbus::Result<()>;
+
+    /// A text that was kept has got further.
+    #[zbus(signal)]
+    fn message_reported(&self, message: u64, contact: &str, state: &str) -> zbus::Result<()>;
 
     /// Whether calls ring here and texts come here.
     #[zbus(property)]

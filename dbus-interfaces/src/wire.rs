@@ -112,8 +112,9 @@ mod provider;
 
 pub use digest::{DigestProblem, DigestSource, DigestStatus};
 pub use endpoint::{
-    EndReason, EndpointDialOptions, EndpointOptions, EndpointTransferOptions, HangUpOptions,
-    IncomingCallInfo, OfferInfo, RejectOptions, TextInfo,
+    EndReason, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
+    EndpointTransferOptions, HangUpOptions, IncomingCallInfo, OfferInfo, PastText, PastTextOptions,
+    PastTextState, RejectOptions, TextInfo,
 };
 pub use provider::{
     CheckOptions, EmergencyAbility, LanguageOptions, ProblemInfo, ProviderFilter, ProviderInfo,
@@ -227,6 +228,8 @@ pub struct DialOptions {
     pub ring_seconds: Option<u32>,
     /// Whether the call outlives the program that asked for it.
     pub detached: Option<bool>,
+    /// Whether the called side is not to see who calls.
+    pub hide_number: Option<bool>,
     /// Further addresses of the same person.
     pub also: Option<Vec<String>>,
 }
@@ -245,6 +248,9 @@ pub struct MessageOptions {
 pub struct MessageResult {
     /// What became of it.
     pub state: MessageState,
+    /// Names it in `Endpoint.Texts` and `Endpoint.MessageReported`; absent where the service does not
+    /// say.
+    pub message: Option<u64>,
 }
 
 /// What an extension is, or what changes about it. It has no `Debug`: it may hold a password.

@@ -273,11 +273,19 @@ fn names_settings(config: &Config) -> NamesSettings {
     NamesSettings { servers, trust_anchors, ..NamesSettings::default() }
 }
 
+/// How many past texts are remembered for each past call that is.
+const TEXTS_PER_CALL: u32 = 10;
+
 fn bounds(config: &Config) -> Bounds {
     let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3600);
     Bounds {
         calls: config.history.keep.value(),
         calls_age: days(config.history.keep_days.value()),
+        texts: match config.history.keep.value() {
+            // Those that were not read.
+            0 => Bounds::default().texts,
+            calls => calls.saturating_mul(TEXTS_PER_CALL),
+        },
         messages: config.messages.keep.value(),
         messages_per_extension: config.messages.keep_per_extension.value(),
         ..Bounds::default()

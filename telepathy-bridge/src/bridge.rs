@@ -191,6 +191,10 @@ impl Bridge {
                 connection.emergency_numbers_answered(service::read(message), outbox);
                 Outcome::GoesOn
             }
+            Awaited::Unread => {
+                connection.unread_known(service::read(message), outbox);
+                Outcome::GoesOn
+            }
             Awaited::Available(available) => {
                 connection.available_known(service::read(message), available, outbox)
             }
@@ -198,7 +202,9 @@ impl Bridge {
             | Awaited::AnswerTaken(_)
             | Awaited::OfferNamed(_)
             | Awaited::Transferred(_)
-            | Awaited::Texted(_) => {
+            | Awaited::Texted(_)
+            | Awaited::Past(_)
+            | Awaited::Composing(_) => {
                 connection.call_answered(&awaited, message, outbox, now);
                 Outcome::GoesOn
             }

@@ -114,6 +114,8 @@ pub(crate) struct Around<'a> {
     pub(crate) phone: &'a str,
     /// The name that the called side is to see, if the user has chosen one.
     pub(crate) display: Option<String>,
+    /// Whether called sides are not to see who calls.
+    pub(crate) hides: bool,
     /// The time.
     pub(crate) now: Instant,
 }

@@ -4,11 +4,13 @@
 mod account;
 mod addressing;
 mod aliasing;
+mod anonymity;
 mod calls;
 mod contacts;
 mod emergency;
 mod info;
 mod old;
+mod past;
 mod presence;
 mod requests;
 mod roster;
@@ -19,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sipwitch_dbus_interfaces::ObjectName;
+use sipwitch_dbus_interfaces::{ObjectName, wire::PastText};
 use zbus::{
     Message,
     zvariant::{OwnedValue, Value},
@@ -30,8 +32,8 @@ use crate::{
     definition::{
         Interface,
         connection::{
-            ADDRESSING, ALIASING, CONNECTION, CONTACT_CAPABILITIES, CONTACT_INFO, CONTACT_LIST,
-            CONTACTS, REQUESTS, SERVICE_POINT, SIMPLE_PRESENCE,
+            ADDRESSING, ALIASING, ANONYMITY, CONNECTION, CONTACT_CAPABILITIES, CONTACT_INFO,
+            CONTACT_LIST, CONTACTS, REQUESTS, SERVICE_POINT, SIMPLE_PRESENCE,
         },
     },
     error::{Error, Name},
@@ -43,7 +45,7 @@ use crate::{
     protocol::{CONNECTION_INTERFACES, Protocol, classes, names, statuses},
     reply::{Map, Reply},
     service::{self, Answer, Refused},
-    text::Text,
+    text::{Sent, Text},
 };
 use account::Provider;
 
@@ -130,6 +132,12 @@ pub(crate) struct Connection {
     /// The domain of the house; empty until it is known.
     domain: String,
     aliases: HashMap<u32, String>,
+    /// Whether those who are called are not to see who calls.
+    hides: bool,
+    /// Unread texts that are told when the connection works.
+    unread: Vec<PastText>,
+    /// Texts that the service keeps until somebody takes them, by its numbers for them.
+    stored: BTreeMap<u64, Sent>,
     /// The name of our extension.
     own_name: String,
     roster: roster::Roster,
@@ -170,6 +178,9 @@ impl Connection {
             self_handle: 0,
             domain: String::new(),
             aliases: HashMap::new(),
+            hides: false,
+            unread: Vec::new(),
+            stored: BTreeMap::new(),
             own_name: String::new(),
             roster: roster::Roster::default(),
             emergency_numbers: Vec::new(),
@@ -238,6 +249,7 @@ impl Connection {
                 presence::MAX_MESSAGE.into()
             }
             (i, "KnownServicePoints") if i == SERVICE_POINT.name => self.service_points().into(),
+            (i, name) if i == ANONYMITY.name => return self.anonymity_property(name),
             (i, name) if i == CONTACT_LIST.name => return self.list_property(name),
             (i, name) if i == CONTACT_INFO.name => return Self::info_property(name),
             _ => return None,
@@ -409,6 +421,7 @@ impl Connection {
             let values = (self.self_handle, id);
             outbox.signal(&self.id.path(), &CONNECTION, "SelfContactChanged", values);
             self.change_status(Status::Connected, Reason::Requested, outbox);
+            self.tell_unread(outbox);
         }
         self.presence_changed(outbox);
         // The user changed their mind while the service was asked.

@@ -55,6 +55,11 @@ const fn read(name: &'static str, signature: &'static str) -> Property {
     Property { name, signature, access: Access::Read }
 }
 
+/// A property that clients may change.
+const fn read_write(name: &'static str, signature: &'static str) -> Property {
+    Property { name, signature, access: Access::ReadWrite }
+}
+
 impl Interface {
     /// The types that a method takes and gives.
     pub(crate) fn method(&self, name: &str) -> Option<(&'static str, &'static str)> {

@@ -11,7 +11,7 @@ use crate::{
         },
         connection::CONNECTION,
         manager::{DEBUG, MANAGER, PROTOCOL},
-        text::{DESTROYABLE, MESSAGES},
+        text::{CHAT_STATE, DESTROYABLE, MESSAGES},
     },
     protocol::{ACCOUNT_ID, CONNECTION_INTERFACES, PROTOCOL_INTERFACES, Protocol},
 };
@@ -90,7 +90,7 @@ impl ConnectionId {
 /// What a call can do besides.
 pub(crate) const CALL_INTERFACES: &[&Interface] = &[&HOLD, &CALL_DTMF, &MUTE, &TRANSFER];
 /// What a channel for texts can do besides.
-pub(crate) const TEXT_INTERFACES: &[&Interface] = &[&MESSAGES, &DESTROYABLE];
+pub(crate) const TEXT_INTERFACES: &[&Interface] = &[&MESSAGES, &DESTROYABLE, &CHAT_STATE];
 /// What its contents can do besides.
 pub(crate) const CONTENT_INTERFACES: &[&Interface] = &[&CONTENT_MEDIA, &CONTENT_DTMF];
 /// What descriptions say besides.

@@ -11,8 +11,8 @@ use crate::{
         authentication::SASL,
         call::CALL,
         connection::{
-            ADDRESSING, ALIASING, CONTACT_CAPABILITIES, CONTACT_INFO, CONTACT_LIST, CONTACTS,
-            REQUESTS, SERVICE_POINT, SIMPLE_PRESENCE,
+            ADDRESSING, ALIASING, ANONYMITY, CONTACT_CAPABILITIES, CONTACT_INFO, CONTACT_LIST,
+            CONTACTS, REQUESTS, SERVICE_POINT, SIMPLE_PRESENCE,
         },
         manager::{PROTOCOL, PROTOCOL_ADDRESSING, PROTOCOL_PRESENCE},
         text::TEXT,
@@ -111,6 +111,7 @@ pub(crate) const CONNECTION_INTERFACES: &[&Interface] = &[
     &CONTACT_INFO,
     &ADDRESSING,
     &SERVICE_POINT,
+    &ANONYMITY,
 ];
 /// What the protocol can do besides.
 pub(crate) const PROTOCOL_INTERFACES: &[&Interface] = &[&PROTOCOL_ADDRESSING, &PROTOCOL_PRESENCE];

@@ -9,8 +9,8 @@ use sipwitch_dbus_interfaces::{
         ROOT, SIPWITCH_INTERFACE,
     },
     wire::{
-        AccountProperties, EndpointDialOptions, EndpointOptions, EndpointTransferOptions,
-        HangUpOptions, NoOptions, RejectOptions,
+        AccountProperties, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
+        EndpointTransferOptions, HangUpOptions, PastTextOptions, RejectOptions,
     },
 };
 use zbus::{
@@ -33,6 +33,12 @@ const BUS: Whom<'_> = Whom {
 };
 /// The service.
 const SERVICE: Whom<'_> = Whom { name: BUS_NAME, path: ROOT, interface: SIPWITCH_INTERFACE };
+/// Tells that somebody is writing (RFC 3994).
+pub(crate) const COMPOSING: &str = "application/im-iscomposing+xml";
+/// How many unread texts are looked for.
+const MOST_UNREAD: u32 = 500;
+/// How many texts of the past are looked at for a channel.
+const MOST_PAST: u32 = 30;
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// As which other programs see us among the phones of the house.
 const NAME: &str = "Telepathy";
@@ -82,6 +88,12 @@ pub(crate) enum Awaited {
     Transferred(Message),
     /// What became of a text.
     Texted(Sent),
+    /// Texts that nobody has read.
+    Unread,
+    /// Texts of the past for the channel of this number.
+    Past(u32),
+    /// Whether the far end of the channel of this number wants to know that we write.
+    Composing(u32),
     /// Nothing comes of it.
     Nothing,
 }
@@ -160,6 +172,7 @@ impl Outbox {
         let options = EndpointOptions {
             name: Some(NAME.into()),
             anchored: Some(true),
+            marks_read: Some(true),
             ..EndpointOptions::default()
         };
         self.ask(&SERVICE, "RegisterEndpoint", &options, Awaited::Phone);
@@ -342,8 +355,32 @@ impl Outbox {
 
     /// Sends a text.
     pub(crate) fn send_text(&mut self, phone: &str, contact: &str, text: &str, sent: Sent) {
-        let values = (contact, text, NoOptions {});
+        let values = (contact, text, EndpointMessageOptions::default());
         self.ask(&endpoint(phone), "SendMessage", &values, Awaited::Texted(sent));
+    }
+
+    /// Tells that the user writes, or does not any more, for the channel of this number.
+    pub(crate) fn send_composing(&mut self, phone: &str, contact: &str, xml: &str, channel: u32) {
+        let options = EndpointMessageOptions { content_type: Some(COMPOSING.into()) };
+        let values = (contact, xml, options);
+        self.ask(&endpoint(phone), "SendMessage", &values, Awaited::Composing(channel));
+    }
+
+    /// Asks for the texts that nobody has read.
+    pub(crate) fn ask_unread(&mut self, phone: &str) {
+        let options = PastTextOptions { unread: Some(true) };
+        self.ask(&endpoint(phone), "Texts", &("", MOST_UNREAD, options), Awaited::Unread);
+    }
+
+    /// Asks for the last texts with a contact, for the channel of this number.
+    pub(crate) fn ask_past(&mut self, phone: &str, contact: &str, channel: u32) {
+        let values = (contact, MOST_PAST, PastTextOptions::default());
+        self.ask(&endpoint(phone), "Texts", &values, Awaited::Past(channel));
+    }
+
+    /// Says that texts were read.
+    pub(crate) fn mark_read(&mut self, phone: &str, messages: &[u64]) {
+        self.ask(&endpoint(phone), "MarkRead", &messages, Awaited::Nothing);
     }
 
     /// Refuses an offer of the far end.

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! A conversation in writing: a channel with texts that wait to be read.
 
-use std::collections::{BTreeMap, HashMap};
+pub(crate) mod composing;
 
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
+
+use sipwitch_dbus_interfaces::wire::PastText;
 use zbus::{
     Message,
     zvariant::{OwnedValue, Value},
@@ -15,7 +21,7 @@ use crate::{
         Access, Interface,
         call::CHANNEL,
         connection::REQUESTS,
-        text::{DESTROYABLE, MESSAGES, TEXT},
+        text::{CHAT_STATE, DESTROYABLE, MESSAGES, TEXT},
     },
     error::{Error, Name},
     object::{ConnectionId, TEXT_INTERFACES, text_path},
@@ -35,6 +41,7 @@ const NORMAL: u32 = 0;
 const REPORT: u32 = 4;
 /// Channel_Text_Message_Flags.
 const NON_TEXT: u32 = 2;
+const SCROLLBACK: u32 = 4;
 const RESCUED: u32 = 8;
 /// Delivery_Reporting_Support_Flags: failures and successes.
 const REPORTS: u32 = 1 | 2;
@@ -61,9 +68,18 @@ pub(crate) struct Text {
     own: Who,
     target: Who,
     is_requested: bool,
-    pending: BTreeMap<u32, Vec<Map>>,
+    pending: BTreeMap<u32, Pending>,
     next: u32,
     sent: u32,
+    composing: composing::Composing,
+}
+
+/// What waits to be read.
+#[derive(Debug)]
+struct Pending {
+    parts: Vec<Map>,
+    /// As the service knows it; none for reports, and for what was read elsewhere.
+    message: Option<u64>,
 }
 
 /// What becomes of a channel.
@@ -88,17 +104,26 @@ pub(crate) struct Sent {
 }
 
 impl Text {
-    /// An empty channel.
-    pub(crate) const fn new(number: u32, own: Who, target: Who, is_requested: bool) -> Self {
-        Self { number, own, target, is_requested, pending: BTreeMap::new(), next: 1, sent: 0 }
+    /// An empty channel; `reads_composing` says whether the far end may be told that the user writes.
+    pub(crate) fn new(
+        number: u32,
+        own: Who,
+        target: Who,
+        is_requested: bool,
+        reads_composing: bool,
+    ) -> Self {
+        let composing = composing::Composing::new(reads_composing);
+        let pending = BTreeMap::new();
+        Self { number, own, target, is_requested, pending, next: 1, sent: 0, composing }
     }
 
     /// The same under another number, with what is unread, after it was closed.
     pub(crate) fn respawned(mut self, number: u32) -> Self {
         self.number = number;
         self.is_requested = false;
-        for parts in self.pending.values_mut() {
-            if let Some(head) = parts.first_mut() {
+        self.pending.retain(|_, pending| !pending.is_scrollback());
+        for pending in self.pending.values_mut() {
+            if let Some(head) = pending.parts.first_mut() {
                 head.insert("rescued".into(), true.into());
             }
         }
@@ -122,7 +147,7 @@ impl Text {
 
     /// Whether something waits to be read.
     pub(crate) fn has_unread(&self) -> bool {
-        !self.pending.is_empty()
+        self.pending.values().any(|pending| !pending.is_scrollback())
     }
 
     /// Its path.
@@ -150,7 +175,7 @@ impl Text {
         let initiator = if self.is_requested { &self.own } else { &self.target };
         Some(match name {
             "ChannelType" => TEXT.name.into(),
-            "Interfaces" => names(TEXT_INTERFACES).into(),
+            "Interfaces" => self.interface_names().into(),
             "TargetHandle" => self.target.handle.into(),
             "TargetID" => self.target.id.clone().into(),
             "TargetHandleType" => 1u32.into(),
@@ -160,7 +185,11 @@ impl Text {
             "SupportedContentTypes" => vec!["text/plain".to_owned()].into(),
             "MessageTypes" => vec![NORMAL].into(),
             "MessagePartSupportFlags" => 0u32.into(),
-            "PendingMessages" => self.pending.values().cloned().collect::<Vec<Vec<Map>>>().into(),
+            "PendingMessages" => {
+                let parts = self.pending.values().map(|pending| pending.parts.clone());
+                parts.collect::<Vec<Vec<Map>>>().into()
+            }
+            "ChatStates" => self.chat_states().into(),
             "DeliveryReportingSupport" => REPORTS.into(),
             _ => return None,
         })
@@ -175,32 +204,44 @@ impl Text {
         name: &str,
         call: &Message,
         (outbox, phone): (&mut Outbox, &str),
-        wall: f64,
+        (wall, now): (f64, Instant),
     ) -> Result<(Reply, Fate), Error> {
         let reply = match name {
             "GetChannelType" => Reply::of((TEXT.name,)),
             "GetHandle" => Reply::of((1u32, self.target.handle)),
-            "GetInterfaces" => Reply::of((names(TEXT_INTERFACES),)),
+            "GetInterfaces" => Reply::of((self.interface_names(),)),
             "Close" => return Ok((Reply::Nothing, Fate::Closed)),
-            "Destroy" => return Ok((Reply::Nothing, Fate::Destroyed)),
+            "Destroy" => {
+                // Whoever destroys it wants to see its texts no more.
+                self.tell_read(
+                    self.pending.keys().copied().collect::<Vec<_>>().as_slice(),
+                    outbox,
+                    phone,
+                );
+                return Ok((Reply::Nothing, Fate::Destroyed));
+            }
+            "SetChatState" => {
+                self.set_chat_state(arguments(call)?, (outbox, phone), now)?;
+                Reply::Nothing
+            }
             "GetMessageTypes" => Reply::of((vec![NORMAL],)),
             "ListPendingMessages" => {
                 let clear: bool = arguments(call)?;
                 let all: Vec<Old> =
-                    self.pending.iter().map(|(id, parts)| old(*id, parts)).collect();
+                    self.pending.iter().map(|(id, one)| old(*id, &one.parts)).collect();
                 if clear {
                     let ids = self.pending.keys().copied().collect();
-                    self.acknowledge(ids, outbox)?;
+                    self.acknowledge(ids, outbox, phone)?;
                 }
                 Reply::of((all,))
             }
             "AcknowledgePendingMessages" => {
-                self.acknowledge(arguments(call)?, outbox)?;
+                self.acknowledge(arguments(call)?, outbox, phone)?;
                 Reply::Nothing
             }
             "GetPendingMessageContent" => {
                 let (id, wanted): (u32, Vec<u32>) = arguments(call)?;
-                let parts = self.pending.get(&id).ok_or_else(|| unknown(id))?;
+                let parts = &self.pending.get(&id).ok_or_else(|| unknown(id))?.parts;
                 let content = wanted.into_iter().filter_map(|number| {
                     let part = parts.get(usize::try_from(number).ok()?)?;
                     Some((number, part.get("content")?.clone()))
@@ -224,11 +265,26 @@ impl Text {
         Ok((reply, Fate::Stays))
     }
 
-    fn acknowledge(&mut self, ids: Vec<u32>, outbox: &mut Outbox) -> Result<(), Error> {
+    /// Tells the service that texts were read.
+    fn tell_read(&self, ids: &[u32], outbox: &mut Outbox, phone: &str) {
+        let messages: Vec<u64> =
+            ids.iter().filter_map(|id| self.pending.get(id)?.message).collect();
+        if !messages.is_empty() {
+            outbox.mark_read(phone, &messages);
+        }
+    }
+
+    fn acknowledge(
+        &mut self,
+        ids: Vec<u32>,
+        outbox: &mut Outbox,
+        phone: &str,
+    ) -> Result<(), Error> {
         // All or none.
         if let Some(id) = ids.iter().find(|id| !self.pending.contains_key(id)) {
             return Err(unknown(*id));
         }
+        self.tell_read(&ids, outbox, phone);
         for id in &ids {
             self.pending.remove(id);
         }
@@ -248,6 +304,7 @@ impl Text {
             let words = format!("a text has from 1 to {MAX_TEXT} bytes, not {}", text.len());
             return Err(Name::InvalidArgument.because(words));
         }
+        self.has_written(outbox);
         self.sent += 1;
         let token = format!("{}-{}", self.number, self.sent);
         let mut head = Map::new();
@@ -268,11 +325,37 @@ impl Text {
         Ok(token)
     }
 
-    /// A text has come.
-    pub(crate) fn received(&mut self, text: &str, outbox: Option<&mut Outbox>, wall: f64) {
+    /// A text has come, now or in the past.
+    pub(crate) fn received(
+        &mut self,
+        text: &str,
+        (message, past): (Option<u64>, Option<&PastText>),
+        mut outbox: Option<&mut Outbox>,
+        wall: f64,
+    ) {
+        if let Some(outbox) = &mut outbox {
+            self.far_end_rests(outbox);
+        }
         let mut head = self.head(NORMAL, wall);
-        head.insert("message-sent".into(), seconds(wall).into());
-        self.add(vec![head, plain(text)], outbox);
+        let at = past.map_or_else(|| seconds(wall), seconds_of);
+        head.insert("message-sent".into(), at.into());
+        if let Some(message) = message {
+            head.insert("message-token".into(), message.to_string().into());
+        }
+        self.add(vec![head, plain(text)], message, outbox);
+    }
+
+    /// A text of the past, that passed at another phone of the extension.
+    pub(crate) fn scrolled(&mut self, past: &PastText, outbox: &mut Outbox, wall: f64) {
+        let mut head = self.head(NORMAL, wall);
+        if past.sent {
+            head.insert("message-sender".into(), self.own.handle.into());
+            head.insert("message-sender-id".into(), self.own.id.clone().into());
+        }
+        head.insert("message-sent".into(), seconds_of(past).into());
+        head.insert("message-token".into(), past.message.to_string().into());
+        head.insert("scrollback".into(), true.into());
+        self.add(vec![head, plain(&past.text)], None, Some(outbox));
     }
 
     /// What became of a text of ours. Failures are always told, the rest to who asked for it.
@@ -317,7 +400,7 @@ impl Text {
             let values = (error, old_seconds(wall), NORMAL, sent.text.clone());
             outbox.signal(&self.path(), &TEXT, "SendError", values);
         }
-        self.add(vec![head], Some(outbox));
+        self.add(vec![head], None, Some(outbox));
     }
 
     fn head(&self, kind: u32, wall: f64) -> Map {
@@ -329,7 +412,7 @@ impl Text {
         head
     }
 
-    fn add(&mut self, mut parts: Vec<Map>, outbox: Option<&mut Outbox>) {
+    fn add(&mut self, mut parts: Vec<Map>, message: Option<u64>, mut outbox: Option<&mut Outbox>) {
         let id = self.next;
         self.next += 1;
         if let Some(head) = parts.first_mut() {
@@ -337,12 +420,21 @@ impl Text {
         }
         if self.pending.len() >= MAX_PENDING {
             self.pending.pop_first();
+            if let Some(outbox) = &mut outbox {
+                outbox.bare_signal(&self.path(), &TEXT, "LostMessage");
+            }
         }
         if let Some(outbox) = outbox {
             outbox.signal(&self.path(), &TEXT, "Received", old(id, &parts));
             outbox.signal(&self.path(), &MESSAGES, "MessageReceived", (parts.clone(),));
         }
-        self.pending.insert(id, parts);
+        self.pending.insert(id, Pending { parts, message });
+    }
+
+    fn interface_names(&self) -> Vec<String> {
+        let mut names = names(TEXT_INTERFACES);
+        names.retain(|name| self.composing.is_offered() || name != CHAT_STATE.name);
+        names
     }
 
     /// Tells that it is closed.
@@ -351,6 +443,12 @@ impl Text {
         let connection = ConnectionId::of_channel(self.number).path();
         outbox.signal(&connection, &REQUESTS, "ChannelClosed", own);
         outbox.bare_signal(&self.path(), &CHANNEL, "Closed");
+    }
+}
+
+impl Pending {
+    fn is_scrollback(&self) -> bool {
+        self.parts.first().is_some_and(|head| head.contains_key("scrollback"))
     }
 }
 
@@ -393,8 +491,12 @@ fn old(id: u32, parts: &[Map]) -> Old {
     let time = time.and_then(|time| time.downcast_ref::<i64>().ok()).unwrap_or_default();
     let content = parts.get(1).and_then(|part| part.get("content"));
     let text = content.and_then(|text| text.downcast_ref::<String>().ok());
-    let rescued = head.is_some_and(|head| head.contains_key("rescued"));
-    let flags = if text.is_none() { NON_TEXT } else { 0 } | if rescued { RESCUED } else { 0 };
+    let flag = |key: &str, flag: u32| {
+        if head.is_some_and(|head| head.contains_key(key)) { flag } else { 0 }
+    };
+    let flags = if text.is_none() { NON_TEXT } else { 0 }
+        | flag("rescued", RESCUED)
+        | flag("scrollback", SCROLLBACK);
     let time = u32::try_from(time).unwrap_or(u32::MAX);
     (id, time, number("message-sender"), number("message-type"), flags, text.unwrap_or_default())
 }
@@ -404,11 +506,15 @@ fn seconds(wall: f64) -> i64 {
     wall as i64
 }
 
+fn seconds_of(past: &PastText) -> i64 {
+    i64::try_from(past.at_microseconds / 1_000_000).unwrap_or(i64::MAX)
+}
+
 fn old_seconds(wall: f64) -> u32 {
     u32::try_from(seconds(wall)).unwrap_or(u32::MAX)
 }
 
 /// The interfaces of a channel for texts.
 pub(crate) fn interfaces() -> Vec<&'static Interface> {
-    vec![&CHANNEL, &TEXT, &MESSAGES, &DESTROYABLE]
+    vec![&CHANNEL, &TEXT, &MESSAGES, &DESTROYABLE, &CHAT_STATE]
 }

@@ -32,6 +32,10 @@ again               counts what is decoded from the beginning
 die                 ends without a word
 write ID            opens a conversation in writing
 text WORD           sends a text, and wants to know what becomes of it
+reading WORD        "no" leaves what comes unread, "yes" reads it
+composing STATE     tells a chat state by its number
+hide MODES          sets the modes of anonymity
+online              wants to be available
 
 Each signal of a call is told as "signal NAME", in the order of the bus.
 """
@@ -409,7 +413,9 @@ class Writing:
     def __init__(self, channel):
         self.channel = channel
         channel.connect("message-received", lambda _channel, message: self.show(message))
-        features = [Tp.TextChannel.get_feature_quark_incoming_messages()]
+        channel.connect("contact-chat-state-changed", lambda _channel, _contact, state: say("chat", int(state)))
+        features = [Tp.TextChannel.get_feature_quark_incoming_messages(),
+                    Tp.TextChannel.get_feature_quark_chat_states()]
         channel.prepare_async(features, self.prepared)
 
     def prepared(self, channel, result):
@@ -422,8 +428,9 @@ class Writing:
         if message.is_delivery_report():
             say("report", message.dup_part(0).lookup_value("delivery-status", None).get_uint32())
         else:
-            say("text", message.to_text()[0])
-        self.channel.ack_message_async(message, None)
+            say("old" if message.is_scrollback() else "text", message.to_text()[0])
+        if reads:
+            self.channel.ack_message_async(message, None)
 
     def send(self, word):
         message = Tp.ClientMessage.new_text(Tp.ChannelTextMessageType.NORMAL, word)
@@ -465,6 +472,7 @@ sound = None
 writing = None
 is_streaming = False
 asked = None
+reads = True
 
 
 def handle(_handler, _account, one, channels, _requests, _time, context, _data):
@@ -560,6 +568,37 @@ def secret(word):
 
 def nosecret():
     asked.close()
+
+
+def reading(word):
+    global reads
+    reads = word == "yes"
+
+
+def online():
+    account.request_presence_async(Tp.ConnectionPresenceType.AVAILABLE, "available", "", lambda a, r: None)
+
+
+def composing(state):
+    def done(channel, result):
+        try:
+            channel.set_chat_state_finish(result)
+            say("chat state told")
+        except GLib.Error as error:
+            say("no chat state:", error.message)
+
+    writing.channel.set_chat_state_async(Tp.ChannelChatState(int(state)), done)
+
+
+def hide(modes):
+    interface = "org.freedesktop.Telepathy.Connection.Interface.Anonymity"
+    given = GLib.Variant("(ssv)", (interface, "AnonymityModes", GLib.Variant("u", int(modes))))
+    try:
+        bus.call_sync(connection.get_bus_name(), connection.get_object_path(),
+                      "org.freedesktop.DBus.Properties", "Set", given, None, 0, -1, None)
+        say("hidden", modes)
+    except GLib.Error as error:
+        say("refused", Gio.DBusError.get_remote_error(error))
 
 
 def text(word):

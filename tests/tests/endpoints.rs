@@ -44,6 +44,7 @@ impl Softphone {
             name: Some("softphone".to_owned()),
             all_calls: None,
             anchored: Some(anchored),
+            marks_read: None,
         };
         let service = desk.service()?;
         let path = desk.wait("RegisterEndpoint", service.register_endpoint(&options))??;

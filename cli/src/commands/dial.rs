@@ -21,6 +21,7 @@ pub(super) fn options(whom: &Whom) -> DialOptions {
         display: whom.display.clone(),
         ring_seconds: whom.ring,
         detached: None,
+        hide_number: whom.hide_number.then_some(true),
         also: Some(whom.also.clone()).filter(|also| !also.is_empty()),
     }
 }

@@ -15,10 +15,11 @@ use crate::{
     PhoneProxy, ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
     wire::{
         AccountProperties, AccountState, Authentication, CallState, CheckOptions, DialOptions,
-        DigestSource, EndReason, EndpointDialOptions, EndpointOptions, EndpointTransferOptions,
-        ExtensionKind, ExtensionProperties, HangUpOptions, IncomingCallInfo, LanguageOptions,
-        MessageOptions, NoOptions, OfferInfo, PasswordKept, ProviderFilter, ProviderKind,
-        RejectOptions, RuleInfo, RuleOptions, TextInfo,
+        DigestSource, EndReason, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
+        EndpointTransferOptions, ExtensionKind, ExtensionProperties, HangUpOptions,
+        IncomingCallInfo, LanguageOptions, MessageOptions, NoOptions, OfferInfo, PasswordKept,
+        PastTextOptions, ProviderFilter, ProviderKind, RejectOptions, RuleInfo, RuleOptions,
+        TextInfo,
     },
 };
 
@@ -68,6 +69,7 @@ async fn call_everything(client: &Connection) {
         display: Some("Zoë".into()),
         ring_seconds: Some(20),
         detached: Some(true),
+        hide_number: Some(true),
         also: Some(vec!["103".into()]),
     };
     let properties = ExtensionProperties {
@@ -91,6 +93,7 @@ async fn call_everything(client: &Connection) {
         name: Some("softphone".into()),
         all_calls: Some(true),
         anchored: Some(true),
+        marks_read: Some(true),
     };
 
     let root = proxy!(SipWitchProxy, client, ObjectName::Root);
@@ -243,10 +246,12 @@ async fn call_endpoint(client: &Connection) {
     let dial = EndpointDialOptions {
         display: Some("Zoë".into()),
         ring_seconds: Some(20),
+        hide_number: Some(true),
         also: Some(vec!["103".into()]),
     };
     let reject = RejectOptions { words: Some("not now".into()), q850_cause: Some(21) };
     let transfer = EndpointTransferOptions { other_leg: Some(8) };
+    let message = EndpointMessageOptions { content_type: Some("text/plain".into()) };
     all! {
         endpoint.set_available(true),
         endpoint.dial("102", b"v=0\r\n", &dial),
@@ -259,7 +264,9 @@ async fn call_endpoint(client: &Connection) {
         endpoint.refuse_description(7, 1, 488),
         endpoint.send_tones(7, "12#"),
         endpoint.transfer(7, "", &transfer),
-        endpoint.send_message("102", "hello", &NoOptions::default()),
+        endpoint.send_message("102", "hello", &message),
+        endpoint.texts("102", 5, &PastTextOptions { unread: Some(true) }),
+        endpoint.mark_read(&[9]),
         endpoint.accept_message(9),
         endpoint.available(),
         endpoint.all_calls(),
@@ -291,6 +298,7 @@ async fn call_account(client: &Connection, properties: &AccountProperties) {
         account.server(),
         account.shows_as(),
         account.messages_waiting(),
+        account.transient(),
         account.messages_waiting_words(),
         account.password_kept(),
         account.transient(),
@@ -396,6 +404,7 @@ async fn every_signal_to_an_endpoint_is_understood() {
     let mut party = endpoint.receive_party_changed().await.expect("a stream");
     let mut ended = endpoint.receive_ended().await.expect("a stream");
     let mut text = endpoint.receive_message_received().await.expect("a stream");
+    let mut report = endpoint.receive_message_reported().await.expect("a stream");
 
     let info = IncomingCallInfo {
         caller: "101".into(),
@@ -428,7 +437,8 @@ async fn every_signal_to_an_endpoint_is_understood() {
     heard!(server, ended, "Ended", |args| args.reason.parse::<EndReason>().is_err(), true);
     let kept = TextInfo { stored: false, extension: "102".into() };
     heard!(server, text, "MessageReceived", |args| (args.sender, args.properties), ("text", kept));
-    assert_eq!(contract::master()[names::ENDPOINT_INTERFACE].signals.len(), 12);
+    heard!(server, report, "MessageReported", |args| (args.message, args.state), (1, "text"));
+    assert_eq!(contract::master()[names::ENDPOINT_INTERFACE].signals.len(), 13);
 }
 
 #[tokio::test]

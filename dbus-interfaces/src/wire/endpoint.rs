@@ -78,6 +78,60 @@ pub struct EndpointOptions {
     pub all_calls: Option<bool>,
     /// Whether its media go through the service.
     pub anchored: Option<bool>,
+    /// Whether it says when texts were read.
+    pub marks_read: Option<bool>,
+}
+
+/// Options of `Endpoint.SendMessage`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct EndpointMessageOptions {
+    /// The type of the text.
+    pub content_type: Option<String>,
+}
+
+/// Options of `Endpoint.Texts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct PastTextOptions {
+    /// Only those that were not read.
+    pub unread: Option<bool>,
+}
+
+words! {
+    /// How a text of the past stands.
+    PastTextState, "state of a text" {
+        /// Sent, and somebody took it.
+        Delivered = "delivered",
+        /// Sent, and nobody took it.
+        Failed = "failed",
+        /// It came, and was read.
+        Read = "read",
+        /// Sent, and kept until somebody takes it.
+        Stored = "stored",
+        /// It came, and was not read.
+        Unread = "unread",
+    }
+}
+
+/// A text of the past, in `Endpoint.Texts`.
+#[derive(Debug, Clone, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zvariant(signature = "dict", rename_all = "kebab-case")]
+pub struct PastText {
+    /// Names it.
+    pub message: u64,
+    /// With whom: an extension, or an address.
+    pub contact: String,
+    /// The text.
+    pub text: String,
+    /// Whether the extension sent it.
+    pub sent: bool,
+    /// When it was sent or came.
+    pub at_microseconds: u64,
+    /// How it stands.
+    pub state: PastTextState,
+    /// Whether it passed at a phone that is no program.
+    pub elsewhere: bool,
 }
 
 /// Options of `Endpoint.Dial`.
@@ -88,6 +142,8 @@ pub struct EndpointDialOptions {
     pub display: Option<String>,
     /// How long the called side may ring.
     pub ring_seconds: Option<u32>,
+    /// Whether the called side is not to see who calls.
+    pub hide_number: Option<bool>,
     /// Further addresses of the same person.
     pub also: Option<Vec<String>>,
 }

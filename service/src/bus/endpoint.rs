@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sipwitch_core::call::leg::{CallId, LegId};
 use sipwitch_dbus_interfaces::{
     Error, ObjectName,
-    wire::{IncomingCallInfo, OfferInfo, TextInfo},
+    wire::{IncomingCallInfo, OfferInfo, PastText, TextInfo},
 };
 use tokio::sync::watch;
 use zbus::{
@@ -19,13 +19,16 @@ use zbus::{
 
 use super::{
     caller::Caller,
-    changes::Property,
+    changes::{Property, microseconds},
     desk::Desk,
     options::{self, Dictionary},
 };
-use crate::switchboard::{
-    ask::{Ask, EndpointAsk, Leaving, Reply},
-    notice::{PhoneView, Told},
+use crate::{
+    store::records::TextRecord,
+    switchboard::{
+        ask::{Ask, EndpointAsk, Leaving, Reply, WantedPast},
+        notice::{PhoneView, Told},
+    },
 };
 
 /// A program that is a phone.
@@ -220,10 +223,35 @@ impl Endpoint {
         text: String,
         options: Dictionary,
     ) -> Result<HashMap<&'static str, Value<'static>>, Error> {
-        options::none("SendMessage", options)?;
-        let ask = |reply| EndpointAsk::SendMessage { contact, text, reply };
-        let state = self.ask(&header, connection, ask).await?;
-        Ok([("state", state.into())].into())
+        let content_type = options::content_type(options)?;
+        let ask = |reply| EndpointAsk::SendMessage { contact, text, content_type, reply };
+        let sent = self.ask(&header, connection, ask).await?;
+        Ok([("state", sent.state.into()), ("message", sent.message.into())].into())
+    }
+
+    #[zbus(out_args("texts"))]
+    async fn texts(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        contact: String,
+        limit: u32,
+        options: Dictionary,
+    ) -> Result<Vec<PastText>, Error> {
+        let wanted = WantedPast { contact, limit, unread: options::unread(options)? };
+        let ask = |reply| EndpointAsk::Texts { wanted, reply };
+        let texts = self.ask(&header, connection, ask).await?;
+        Ok(texts.into_iter().filter_map(past).collect())
+    }
+
+    async fn mark_read(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        messages: Vec<u64>,
+    ) -> Result<(), Error> {
+        let ask = |reply| EndpointAsk::MarkRead { messages, reply };
+        self.ask(&header, connection, ask).await
     }
 
     async fn accept_message(
@@ -332,6 +360,14 @@ impl Endpoint {
         properties: TextInfo,
     ) -> zbus::Result<()>;
 
+    #[zbus(signal)]
+    async fn message_reported(
+        emitter: &SignalEmitter<'_>,
+        message: u64,
+        contact: &str,
+        state: &str,
+    ) -> zbus::Result<()>;
+
     #[zbus(property)]
     fn available(&self) -> bool {
         self.view.borrow().program.is_some_and(|program| program.available)
@@ -341,6 +377,19 @@ impl Endpoint {
     fn all_calls(&self) -> bool {
         self.view.borrow().program.is_some_and(|program| program.all_calls)
     }
+}
+
+/// A text of the past; none in a state that the contract does not know.
+fn past(record: TextRecord) -> Option<PastText> {
+    Some(PastText {
+        message: record.id,
+        contact: record.contact,
+        text: record.text,
+        sent: record.is_sent,
+        at_microseconds: microseconds(record.at_us),
+        state: record.state.as_str().parse().ok()?,
+        elsewhere: record.is_elsewhere,
+    })
 }
 
 /// Tells a program something; `to` sends to it alone.
@@ -383,6 +432,9 @@ pub(super) async fn tell(to: &SignalEmitter<'_>, told: Told) -> zbus::Result<()>
         Told::Text { message, sender, content_type, content, stored, extension } => {
             let info = TextInfo { stored, extension };
             Endpoint::message_received(to, message, &sender, &content_type, &content, info).await
+        }
+        Told::Report { message, contact, state } => {
+            Endpoint::message_reported(to, message, &contact, state).await
         }
     }
 }

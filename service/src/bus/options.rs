@@ -76,6 +76,7 @@ pub(super) fn dial(of: &'static str, entries: Dictionary) -> Result<DialOptions,
         display: options.take("display")?,
         ring_seconds: options.take("ring-seconds")?,
         detached: options.take("detached")?.unwrap_or_default(),
+        hide_number: options.take("hide-number")?.unwrap_or_default(),
         also: options.take("also")?.unwrap_or_default(),
     };
     options.finish().map(|()| dial)
@@ -90,6 +91,7 @@ pub(super) fn endpoint(entries: Dictionary) -> Result<NewEndpoint, Error> {
         name: options.take("name")?.unwrap_or_default(),
         all_calls: options.take("all-calls")?.unwrap_or_default(),
         anchored: options.take("anchored")?.unwrap_or_default(),
+        marks_read: options.take("marks-read")?.unwrap_or_default(),
     };
     options.finish().map(|()| endpoint)
 }
@@ -107,6 +109,7 @@ pub(super) fn endpoint_dial(entries: Dictionary) -> Result<EndpointDial, Error> 
     let dial = EndpointDial {
         display: options.take("display")?,
         ring_seconds: options.take("ring-seconds")?,
+        hide_number: options.take("hide-number")?.unwrap_or_default(),
         also: options.take("also")?.unwrap_or_default(),
     };
     options.finish().map(|()| dial)
@@ -121,6 +124,20 @@ pub(super) fn leaving(of: &'static str, entries: Dictionary) -> Result<Leaving, 
         words: options.take("words")?,
     };
     options.finish().map(|()| leaving)
+}
+
+/// Options of an endpoint's `SendMessage`: the type of the text.
+pub(super) fn content_type(entries: Dictionary) -> Result<Option<String>, Error> {
+    let mut options = Options::new("SendMessage", entries);
+    let kind = options.take("content-type")?;
+    options.finish().map(|()| kind)
+}
+
+/// Options of an endpoint's `Texts`: whether only those that were not read.
+pub(super) fn unread(entries: Dictionary) -> Result<bool, Error> {
+    let mut options = Options::new("Texts", entries);
+    let unread: Option<bool> = options.take("unread")?;
+    options.finish().map(|()| unread.unwrap_or_default())
 }
 
 /// Options of an endpoint's `Transfer`: the other leg.

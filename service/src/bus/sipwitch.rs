@@ -212,9 +212,9 @@ impl SipWitch {
     ) -> Result<std::collections::HashMap<&'static str, Value<'static>>, Error> {
         let from = options::message(options)?;
         let caller = Caller::new(connection, &header);
-        let state =
+        let sent =
             self.desk.ask(&caller, |reply| Ask::SendMessage { contact, from, text, reply }).await?;
-        Ok([("state", state.into())].into())
+        Ok([("state", sent.state.into())].into())
     }
 
     #[zbus(out_args("extension"))]

@@ -83,6 +83,10 @@ pub struct Outside {
     pub hiding: Hiding,
     /// What is dialled before a number so that the own one is not told; empty for nothing.
     pub hiding_code: String,
+    /// The same where the number is to be hidden for once.
+    pub hiding_for_once: Hiding,
+    /// The digits that hide it for once.
+    pub code_for_once: String,
     /// Whether the caller's number is read from P-Asserted-Identity first.
     pub trusts_asserted: bool,
     /// The user name in challenges.
@@ -185,6 +189,8 @@ impl Outside {
             identity: None,
             hiding: Hiding::Shown,
             hiding_code: String::new(),
+            hiding_for_once: Hiding::ByPrivacy,
+            code_for_once: String::new(),
             trusts_asserted: false,
             realm: None,
             has_password: true,
@@ -226,13 +232,17 @@ impl Outside {
             }),
             None => None,
         };
-        let (hiding, hiding_code) = match (plan.hides_number, &plan.privacy) {
-            (false, _) => (Hiding::Shown, String::new()),
-            (true, Some(Privacy::StarCode(code))) => (Hiding::Shown, code.as_str().to_owned()),
-            (true, Some(Privacy::Rfc3323) | None) if identity.is_some() => {
+        let (hiding_for_once, code_for_once) = match &plan.privacy {
+            Some(Privacy::StarCode(code)) => (Hiding::Shown, code.as_str().to_owned()),
+            Some(Privacy::Rfc3323) | None if identity.is_some() => {
                 (Hiding::Anonymous, String::new())
             }
-            (true, Some(Privacy::Rfc3323) | None) => (Hiding::ByPrivacy, String::new()),
+            Some(Privacy::Rfc3323) | None => (Hiding::ByPrivacy, String::new()),
+        };
+        let (hiding, hiding_code) = if plan.hides_number {
+            (hiding_for_once, code_for_once.clone())
+        } else {
+            (Hiding::Shown, String::new())
         };
         let sign = FailureSign::Status { status: 403, after: None };
         let outside = Self {
@@ -242,6 +252,8 @@ impl Outside {
             identity,
             hiding,
             hiding_code,
+            hiding_for_once,
+            code_for_once,
             user: plan.auth_user.as_deref().or(plan.user.as_deref()).unwrap_or_default().into(),
             realm: plan.realm.as_deref().map(str::to_owned),
             has_password: plan.needs_secret,
@@ -259,12 +271,26 @@ impl Outside {
         Ok(outside)
     }
 
+    /// How the number is hidden, and by which digits, where a call asks for it or not.
+    pub(super) fn hiding(&self, for_once: bool) -> (Hiding, &str) {
+        if for_once {
+            (self.hiding_for_once, &self.code_for_once)
+        } else {
+            (self.hiding, &self.hiding_code)
+        }
+    }
+
     /// The Request-URI of a call or text to what is dialled: a number or name at the provider, or a
     /// whole address.
     ///
     /// # Errors
     /// It cannot stand in a URI.
-    pub(super) fn request_uri(&self, dialled: &str, wants: Wants) -> Result<Uri, Cause> {
+    pub(super) fn request_uri(
+        &self,
+        dialled: &str,
+        wants: Wants,
+        code: &str,
+    ) -> Result<Uri, Cause> {
         let uri = if dialled.starts_with("sip:") || dialled.starts_with("sips:") {
             Uri::parse(dialled.to_owned())
         } else if dialled.contains('@') {
@@ -273,7 +299,7 @@ impl Outside {
             // What hides the number in a call is part of the number in a text.
             let is_call = wants != Wants::Text;
             let is_long = dialled.bytes().filter(u8::is_ascii_digit).count() > SHORT;
-            let code = if is_call && is_long { self.hiding_code.as_str() } else { "" };
+            let code = if is_call && is_long { code } else { "" };
             Uri::sip(&format!("{code}{dialled}"), &self.address.host(), self.address.port())
         };
         let uri = uri.map_err(|_| Cause::from_sip(484))?;

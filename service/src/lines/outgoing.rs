@@ -51,7 +51,8 @@ impl Outgoing {
 }
 
 impl Lines {
-    /// How something leaves by a line to what is dialled there.
+    /// How something leaves by a line to what is dialled there, without showing who calls if
+    /// `hides`; by the account's own settings it may not show it anyway.
     ///
     /// # Errors
     /// The line is down, is a gateway, or cannot dial that.
@@ -61,6 +62,7 @@ impl Lines {
         id: LineId,
         dialled: &str,
         wants: Wants,
+        hides: bool,
     ) -> Result<Outgoing, Cause> {
         let Some(entry) = self.entries.get(&id) else { return Err(out_of_order("it is gone")) };
         let standing = entry.standing();
@@ -68,13 +70,14 @@ impl Lines {
             return Err(out_of_order(&standing.cause));
         }
         let outside = entry.facts.outside().ok_or_else(|| out_of_order("it is a phone"))?;
-        let request_uri = outside.request_uri(dialled, wants)?;
+        let (hiding, code) = outside.hiding(hides);
+        let request_uri = outside.request_uri(dialled, wants, code)?;
         let mut ways = entry.best_ways();
         self.put_failed_last(now, &mut ways);
         if ways.is_empty() {
             return Err(out_of_order("no way leads to its servers"));
         }
-        let on = Arc::new(entry.speaker(outside));
+        let on = Arc::new(OnLine { hiding, ..entry.speaker(outside) });
         Ok(Outgoing { request_uri, route: outside.route.clone(), on, ways })
     }
 

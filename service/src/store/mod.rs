@@ -38,7 +38,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::open::OpenError;
 pub use self::records::{
     Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
-    MessageRecord, MeterRecord, Settings,
+    MessageRecord, MeterRecord, Settings, TextRecord, TextState,
 };
 
 /// Something to keep or to forget. Each change says all there is to say about its record, so that
@@ -55,6 +55,22 @@ pub enum Change {
     PutMeter(Box<MeterRecord>),
     /// Keep a text until a phone takes it. Refused beyond the bounds.
     PutMessage(Box<MessageRecord>),
+    /// Remember a text that passed.
+    PutText(Box<TextRecord>),
+    /// Texts of an extension were read.
+    ReadTexts {
+        /// Whose.
+        extension: String,
+        /// Which.
+        ids: Vec<u64>,
+    },
+    /// A text that was sent has got further.
+    TextBecame {
+        /// Which.
+        id: u64,
+        /// How it stands now.
+        state: TextState,
+    },
     /// Forget a registered phone.
     RemoveBinding {
         /// Which.
@@ -109,6 +125,8 @@ pub struct Bounds {
     pub calls: u32,
     /// How long past calls are kept.
     pub calls_age: Duration,
+    /// Past texts.
+    pub texts: u32,
     /// Texts that wait, in all.
     pub messages: u32,
     /// Texts that wait for one extension.
@@ -122,11 +140,25 @@ impl Default for Bounds {
         Self {
             calls: 1000,
             calls_age: Duration::from_secs(90 * 24 * 3600),
+            texts: 10_000,
             messages: 1000,
             messages_per_extension: 100,
             queue: 32_768,
         }
     }
+}
+
+/// Which past texts are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WantedTexts {
+    /// Whose.
+    pub extension: String,
+    /// With whom; empty for everybody.
+    pub contact: String,
+    /// Only those that nobody has read.
+    pub unread: bool,
+    /// At most this many.
+    pub limit: u32,
 }
 
 /// Where the database is.
@@ -307,6 +339,16 @@ impl Store {
         answer
     }
 
+    /// Past texts of an extension, the newest first.
+    pub fn texts(
+        &self,
+        wanted: WantedTexts,
+    ) -> oneshot::Receiver<Result<Vec<TextRecord>, StoreError>> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Job::Texts { wanted, reply });
+        answer
+    }
+
     /// Writes what waits, folds the journal into the database and stops the thread.
     ///
     /// # Errors
@@ -363,6 +405,10 @@ enum Job {
         extension: String,
         now_us: i64,
         reply: oneshot::Sender<Result<Vec<MessageRecord>, StoreError>>,
+    },
+    Texts {
+        wanted: WantedTexts,
+        reply: oneshot::Sender<Result<Vec<TextRecord>, StoreError>>,
     },
 }
 

@@ -247,7 +247,9 @@ fn prepare(
     let stored = statements::last_key(&connection, "SELECT max(phone) FROM bindings")?;
     let next_phone = stored.max(statements::reserved_phones(&connection)?) + 1;
     // Read before anything is removed, so that a number is not soon used again.
-    let next_message = statements::last_key(&connection, "SELECT max(id) FROM messages")? + 1;
+    let waiting = statements::last_key(&connection, "SELECT max(id) FROM messages")?;
+    let past = statements::last_key(&connection, "SELECT max(id) FROM texts")?;
+    let next_message = waiting.max(past) + 1;
     let calls_age_us = i64::try_from(bounds.calls_age.as_micros()).unwrap_or(i64::MAX);
     // Best effort: what has run out is not read below either, and a full disk must not stop a start.
     let pruned = statements::prune_old(&connection, now_us.saturating_sub(calls_age_us), now_us)

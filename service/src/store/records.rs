@@ -256,4 +256,66 @@ pub struct MessageRecord {
     pub received_us: i64,
     /// When nobody wants it any more.
     pub expires_us: i64,
+    /// The [`TextRecord`] of its sender, who is to hear when it is delivered; 0 for none.
+    pub report: u64,
+}
+
+/// How a text of the past stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TextState {
+    /// Sent, and somebody took it.
+    Delivered,
+    /// Sent, and nobody took it.
+    Failed,
+    /// It came, and was read.
+    #[default]
+    Read,
+    /// Sent, and kept until somebody takes it.
+    Stored,
+    /// It came, and a program has it that has not said that it was read.
+    Unread,
+}
+
+impl TextState {
+    /// The word used on the bus and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Read => "read",
+            Self::Stored => "stored",
+            Self::Unread => "unread",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Delivered, Self::Failed, Self::Read, Self::Stored, Self::Unread]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+/// A text of the past, as one extension has it: one that two extensions of the house exchange
+/// stands twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextRecord {
+    /// Names it, among waiting texts too. The key of the record.
+    pub id: u64,
+    /// Whose.
+    pub extension: String,
+    /// With whom: an extension, or an address.
+    pub contact: String,
+    /// Whether the extension sent it.
+    pub is_sent: bool,
+    /// The text.
+    pub text: String,
+    /// When it was sent or came.
+    pub at_us: i64,
+    /// How it stands.
+    pub state: TextState,
+    /// Whether it passed at a phone that is no program.
+    pub is_elsewhere: bool,
 }

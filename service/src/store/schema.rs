@@ -78,6 +78,20 @@ const STEPS: &[&str] = &[
     "
     ALTER TABLE extensions ADD COLUMN authentication TEXT NOT NULL DEFAULT 'password';
 ",
+    "
+    CREATE TABLE texts (
+        id INTEGER PRIMARY KEY,
+        extension TEXT NOT NULL,
+        contact TEXT NOT NULL,
+        is_sent INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        at_us INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        is_elsewhere INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX texts_by_extension ON texts (extension, id);
+    ALTER TABLE messages ADD COLUMN report INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// The version this program writes.

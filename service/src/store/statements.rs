@@ -5,13 +5,15 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::records::{
     Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
-    MessageRecord, MeterRecord, TraceRecord,
+    MessageRecord, MeterRecord, TextRecord, TextState, TraceRecord,
 };
-use super::{Bounds, Change};
+use super::{Bounds, Change, WantedTexts};
 use crate::secret::Secret;
 
 /// How many statements the connection keeps compiled: all of this file's, and some to spare.
-pub(super) const CACHE: usize = 24;
+pub(super) const CACHE: usize = 32;
+/// How many numbers of texts lie between two looks for their bound.
+const PRUNE_TEXTS_EVERY: u64 = 64;
 
 /// Whether a change found its place.
 pub(super) enum Applied {
@@ -40,6 +42,7 @@ pub(super) fn apply(
                 "DELETE FROM extensions WHERE number = ?1",
                 "DELETE FROM bindings WHERE extension = ?1",
                 "DELETE FROM messages WHERE extension = ?1",
+                "DELETE FROM texts WHERE extension = ?1",
             ] {
                 connection.prepare_cached(sql)?.execute([number])?;
             }
@@ -50,6 +53,13 @@ pub(super) fn apply(
             }
         }
         Change::PutMeter(meter) => put_meter(connection, meter)?,
+        Change::PutText(text) => put_text(connection, text, bounds)?,
+        Change::ReadTexts { extension, ids } => read_texts(connection, extension, ids, bounds)?,
+        Change::TextBecame { id, state } => {
+            let mut statement =
+                connection.prepare_cached("UPDATE texts SET state = ?2 WHERE id = ?1")?;
+            statement.execute(params![key(*id), state.as_str()])?;
+        }
         Change::PutMessage(message) => return put_message(connection, message, bounds),
         Change::RemoveMessage { id } => {
             connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([key(*id)])?;
@@ -153,8 +163,9 @@ fn put_message(
     if count("SELECT count(*) FROM messages", &[])? >= bounds.messages {
         return Ok(Applied::Refused("too many texts wait already"));
     }
-    let mut statement = connection
-        .prepare_cached("INSERT OR REPLACE INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
     statement.execute(params![
         key(message.id),
         message.extension,
@@ -163,8 +174,67 @@ fn put_message(
         message.body,
         message.received_us,
         message.expires_us,
+        key(message.report),
     ])?;
     Ok(Applied::Kept)
+}
+
+/// Who wants no history has none of texts either, but for those that were not read.
+fn put_text(connection: &Connection, text: &TextRecord, bounds: &Bounds) -> rusqlite::Result<()> {
+    if bounds.calls == 0 && text.state != TextState::Unread {
+        return Ok(());
+    }
+    let mut statement = connection
+        .prepare_cached("INSERT OR REPLACE INTO texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    statement.execute(params![
+        key(text.id),
+        text.extension,
+        text.contact,
+        text.is_sent,
+        text.text,
+        text.at_us,
+        text.state.as_str(),
+        text.is_elsewhere,
+    ])?;
+    // The bound is looked for now and then: it costs as much as there are texts.
+    if text.id.is_multiple_of(PRUNE_TEXTS_EVERY) {
+        let mut statement = connection.prepare_cached(
+            "DELETE FROM texts WHERE id <= (SELECT id FROM texts ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+        )?;
+        statement.execute([bounds.texts])?;
+    }
+    Ok(())
+}
+
+fn read_texts(
+    connection: &Connection,
+    extension: &str,
+    ids: &[u64],
+    bounds: &Bounds,
+) -> rusqlite::Result<()> {
+    let sql = if bounds.calls == 0 {
+        "DELETE FROM texts WHERE id = ?1 AND extension = ?2 AND state = 'unread'"
+    } else {
+        "UPDATE texts SET state = 'read' WHERE id = ?1 AND extension = ?2 AND state = 'unread'"
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    for id in ids {
+        statement.execute(params![key(*id), extension])?;
+    }
+    Ok(())
+}
+
+/// Past texts of an extension, the newest first.
+pub(super) fn texts(
+    connection: &Connection,
+    wanted: &WantedTexts,
+) -> rusqlite::Result<Vec<TextRecord>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT * FROM texts WHERE extension = ?1 AND (?2 = '' OR contact = ?2)
+         AND (NOT ?3 OR state = 'unread') ORDER BY id DESC LIMIT ?4",
+    )?;
+    let WantedTexts { extension, contact, unread, limit } = wanted;
+    statement.query_map(params![extension, contact, unread, limit], read_text)?.collect()
 }
 
 /// Forgets calls beyond the bound, the oldest first. Keys count upwards, so this reads no more rows
@@ -176,9 +246,10 @@ pub(super) fn prune_calls(connection: &Connection, bounds: &Bounds) -> rusqlite:
     Ok(())
 }
 
-/// Forgets calls that ended before a time.
+/// Forgets calls that ended before a time, and texts that passed before it.
 pub(super) fn prune_calls_before(connection: &Connection, before_us: i64) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM calls WHERE ended_us < ?1", [before_us])?;
+    connection.execute("DELETE FROM texts WHERE at_us < ?1 AND state <> 'unread'", [before_us])?;
     Ok(())
 }
 
@@ -351,5 +422,23 @@ fn read_message(row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
         body: row.get(4)?,
         received_us: row.get(5)?,
         expires_us: row.get(6)?,
+        report: row.get::<_, i64>(7)?.unsigned_abs(),
+    })
+}
+
+fn read_text(row: &Row<'_>) -> rusqlite::Result<TextRecord> {
+    let state: String = row.get(6)?;
+    let state = TextState::from_word(&state).ok_or_else(|| {
+        rusqlite::Error::FromSqlConversionFailure(6, Type::Text, format!("state {state}").into())
+    })?;
+    Ok(TextRecord {
+        id: row.get::<_, i64>(0)?.unsigned_abs(),
+        extension: row.get(1)?,
+        contact: row.get(2)?,
+        is_sent: row.get(3)?,
+        text: row.get(4)?,
+        at_us: row.get(5)?,
+        state,
+        is_elsewhere: row.get(7)?,
     })
 }

@@ -10,7 +10,7 @@ use std::{
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
 
-use super::records::{ExtensionKind, Ha1Pair, TraceRecord};
+use super::records::{ExtensionKind, Ha1Pair, TextRecord, TextState, TraceRecord};
 use super::*;
 use crate::secret::Secret;
 
@@ -84,6 +84,7 @@ fn message(id: u64, extension: &str) -> MessageRecord {
         body: vec![0xff, 0x00, b'x'],
         received_us: NOW,
         expires_us: NOW + HOUR,
+        report: 0,
     }
 }
 
@@ -556,4 +557,85 @@ fn a_full_disk_delays_and_loses_nothing() {
     assert!(output.contains("recovered"), "{output}");
     let loaded = open(&folder).loaded;
     assert_eq!(loaded.bindings, [binding(1), binding(2), binding(3)]);
+}
+
+fn text(id: u64, contact: &str, state: TextState) -> TextRecord {
+    TextRecord {
+        id,
+        extension: "101".into(),
+        contact: contact.into(),
+        is_sent: false,
+        text: format!("text {id}"),
+        at_us: i64::try_from(id).expect("small"),
+        state,
+        is_elsewhere: false,
+    }
+}
+
+fn wanted(contact: &str, unread: bool) -> WantedTexts {
+    WantedTexts { extension: "101".into(), contact: contact.into(), unread, limit: 10 }
+}
+
+fn ids(opened: &Opened, contact: &str, unread: bool) -> Vec<u64> {
+    let texts = wait(opened.store.texts(wanted(contact, unread))).expect("answered").unwrap();
+    texts.into_iter().map(|text| text.id).collect()
+}
+
+#[test]
+fn past_texts_are_given_by_contact_and_their_numbers_not_used_again() {
+    let folder = TempDir::new().unwrap();
+    let mut opened = open(&folder);
+    let put = |text| Change::PutText(Box::new(text));
+    for (id, contact, state) in [
+        (3, "102", TextState::Unread),
+        (4, "103", TextState::Unread),
+        (5, "102", TextState::Stored),
+    ] {
+        opened.store.submit(put(text(id, contact, state))).unwrap();
+    }
+    let other = TextRecord { extension: "999".into(), ..text(6, "102", TextState::Read) };
+    let ticket = opened.store.submit(put(other.clone())).unwrap();
+    committed(&mut opened, ticket);
+    assert_eq!(ids(&opened, "", false), [5, 4, 3]);
+    assert_eq!(ids(&opened, "102", false), [5, 3]);
+    assert_eq!(ids(&opened, "", true), [4, 3]);
+    let read = Change::ReadTexts { extension: "101".into(), ids: vec![3, 5, 6, 77] };
+    opened.store.submit(read).unwrap();
+    let became = Change::TextBecame { id: 5, state: TextState::Delivered };
+    let ticket = opened.store.submit(became).unwrap();
+    committed(&mut opened, ticket);
+    let texts = wait(opened.store.texts(wanted("102", false))).expect("answered").unwrap();
+    assert_eq!(texts, [text(5, "102", TextState::Delivered), text(3, "102", TextState::Read)]);
+    drop(opened);
+    let mut opened = open(&folder);
+    assert_eq!(opened.loaded.next_message, 7);
+    assert_eq!(ids(&opened, "", true), [4], "what is unread is not forgotten");
+    let gone = Change::RemoveExtension { number: "101".into() };
+    let ticket = opened.store.submit(gone).unwrap();
+    committed(&mut opened, ticket);
+    assert_eq!(ids(&opened, "", false), Vec::<u64>::new());
+}
+
+#[test]
+fn past_texts_have_a_bound_and_who_wants_no_history_has_the_unread_ones_only() {
+    let folder = TempDir::new().unwrap();
+    let mut opened = open_with(&folder, &Bounds { texts: 4, ..Bounds::default() });
+    for id in 1..128 {
+        let text = text(id, "102", TextState::Read);
+        opened.store.submit_quietly(Change::PutText(Box::new(text))).unwrap();
+    }
+    let last = text(128, "102", TextState::Read);
+    let ticket = opened.store.submit(Change::PutText(Box::new(last))).unwrap();
+    committed(&mut opened, ticket);
+    assert_eq!(ids(&opened, "", false), [128, 127, 126, 125]);
+
+    let folder = TempDir::new().unwrap();
+    let mut opened = open_with(&folder, &Bounds { calls: 0, ..Bounds::default() });
+    for (id, state) in [(1, TextState::Read), (2, TextState::Unread), (3, TextState::Unread)] {
+        opened.store.submit(Change::PutText(Box::new(text(id, "102", state)))).unwrap();
+    }
+    let read = Change::ReadTexts { extension: "101".into(), ids: vec![2] };
+    let ticket = opened.store.submit(read).unwrap();
+    committed(&mut opened, ticket);
+    assert_eq!(ids(&opened, "", false), [3]);
 }

@@ -82,8 +82,30 @@ pub struct DialOptions {
     pub ring_seconds: Option<u32>,
     /// Whether the call outlives the program that asked for it.
     pub detached: bool,
+    /// Whether the called side is not to see who calls.
+    pub hide_number: bool,
     /// Further addresses of the same person.
     pub also: Vec<String>,
+}
+
+/// What became of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextSent {
+    /// `delivered` or `stored`.
+    pub state: &'static str,
+    /// Names it among the texts of the extension that sent it; 0 if none did.
+    pub message: u64,
+}
+
+/// Which texts of the past a program wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WantedPast {
+    /// With whom; empty for everybody.
+    pub contact: String,
+    /// At most this many.
+    pub limit: u32,
+    /// Only those that were not read.
+    pub unread: bool,
 }
 
 /// What an extension is to become.
@@ -447,7 +469,7 @@ pub enum Ask {
         /// UTF-8 text.
         text: String,
         /// `delivered` or `stored`.
-        reply: Reply<&'static str>,
+        reply: Reply<TextSent>,
     },
     /// Something about the rules of routing. Their file belongs to the loop around us.
     Rules(RulesAsk),

@@ -26,6 +26,7 @@ use super::{
     Switchboard,
     door::{Identity, Turned},
     entry::{CallEntry, LegEntry, tone_of},
+    hiding::Shown,
     login::Stage,
     lookup::{Beginning, Published, RouteQuestion, Then},
     notice::{Notice, PeerView},
@@ -375,9 +376,15 @@ impl Switchboard {
             Destination::Line(_) | Destination::Peer => None,
         };
         let destination = self.destination_words(target);
+        // A program's call rings the user's own phones first, who knows himself.
+        let entry = self.calls.get(&id);
+        let is_users = entry.is_some_and(|entry| entry.call.state() == CallState::Preparing);
+        let shown =
+            entry.filter(|_| !is_users).map_or(Shown { hides: false, instead: None }, |entry| {
+                self.shown_to(entry, target, invitation)
+            });
+        let invitation = shown.instead.as_ref().unwrap_or(invitation);
         if let Some(entry) = self.calls.get_mut(&id) {
-            // A program's call rings the user's own phones first.
-            let is_users = entry.call.state() == CallState::Preparing;
             let role = if is_users { "caller" } else { "callee" };
             entry.add_leg(leg, role, &target.dialled, phone);
             if let Destination::Line(line) = target.destination {
@@ -389,7 +396,9 @@ impl Switchboard {
         }
         self.legs.insert(leg, id);
         let started = match target.destination {
-            Destination::Line(line) => self.start_on_line(id, leg, line, target, invitation),
+            Destination::Line(line) => {
+                self.start_on_line((id, leg), line, target, invitation, shown.hides)
+            }
             Destination::Peer => self.start_at_peer(id, leg, target, invitation),
             Destination::Phone(PhoneId(phone)) if self.programs.has(phone) => {
                 self.programs.start(phone, leg, id, invitation)

@@ -31,6 +31,8 @@ pub(super) struct CallEntry {
     pub(super) ring: Option<Duration>,
     /// The extension for which a program dialled, where it said so.
     pub(super) from: Option<ExtensionNumber>,
+    /// Whether the program that dialled wants the caller hidden.
+    pub(super) hides: bool,
     /// Further addresses of the person called.
     pub(super) also: Vec<Contact>,
     /// Who waits for a hold (true) or its end (false) to be done.
@@ -80,6 +82,7 @@ impl CallEntry {
             owner: None,
             ring: None,
             from: None,
+            hides: false,
             also: Vec::new(),
             holding: None,
             toning: None,

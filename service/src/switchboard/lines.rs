@@ -112,11 +112,11 @@ impl Switchboard {
     /// The line cannot carry it.
     pub(super) fn start_on_line(
         &mut self,
-        call: CallId,
-        leg: LegId,
+        (call, leg): (CallId, LegId),
         line: LineId,
         target: &Target,
         invitation: &Invitation,
+        hides: bool,
     ) -> Result<(), Cause> {
         if let Some(extension) = self.lines.gateway(line) {
             let phone = self.registrar.phones_of(extension).into_iter().next();
@@ -125,7 +125,8 @@ impl Switchboard {
             self.endpoint.start(self.now.instant, leg, &place, invitation);
             return Ok(());
         }
-        let outgoing = self.lines.outgoing(self.now.instant, line, &target.dialled, Wants::Call)?;
+        let dialled = &target.dialled;
+        let outgoing = self.lines.outgoing(self.now.instant, line, dialled, Wants::Call, hides)?;
         if !outgoing.needs_connections() {
             let target = outgoing.target().ok_or_else(|| Cause::from_sip(503))?;
             self.endpoint.start(self.now.instant, leg, &target, invitation);

@@ -47,6 +47,7 @@ mod door;
 mod entry;
 pub mod errand;
 mod extensions;
+mod hiding;
 mod lines;
 pub mod login;
 mod lookup;
@@ -570,7 +571,7 @@ impl Switchboard {
             Ask::History { limit, reply } => self.history(limit, reply),
             Ask::Query { uri, reply } => self.query(&uri, reply),
             Ask::SendMessage { contact, from, text, reply } => {
-                self.send_message(&contact, from.as_deref(), None, text, reply);
+                self.send_message(&contact, from.as_deref(), None, (text, None), reply);
             }
             // The rules' file and the names belong to the loop around us, which answers these itself.
             Ask::Rules(_) | Ask::CheckNames { .. } => {}

@@ -77,6 +77,7 @@ impl Switchboard {
         entry.owner = Some(owner.unwrap_or_default().into());
         entry.ring = ring;
         entry.from = caller.extension;
+        entry.hides = options.hide_number;
         entry.also = contacts.into_iter().skip(1).collect();
         self.calls.insert(id, Box::new(entry));
         tracing::info!(call = id.0, contact = %crate::secret::Redacted(contact), "dialled by a program");

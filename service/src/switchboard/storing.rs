@@ -12,7 +12,7 @@ use sipwitch_sip::{transaction::ServerId, wire::Draft};
 
 use super::{
     Switchboard,
-    ask::{Imported, Refusal, Reply},
+    ask::{Imported, Refusal, Reply, TextSent},
 };
 use crate::{
     secret::Secret,
@@ -69,8 +69,10 @@ pub(super) enum Waiting {
     },
     /// A text that a program sent and that is kept.
     Kept {
+        /// What it is told.
+        sent: TextSent,
         /// Where to answer.
-        reply: Reply<&'static str>,
+        reply: Reply<TextSent>,
     },
 }
 
@@ -173,8 +175,8 @@ impl Switchboard {
             Waiting::Import { imported, reply } => {
                 let _ = reply.send(refusal().map(|()| imported));
             }
-            Waiting::Kept { reply } => {
-                let _ = reply.send(how.map(|()| "stored").map_err(Refusal::NotStored));
+            Waiting::Kept { sent, reply } => {
+                let _ = reply.send(how.map(|()| sent).map_err(Refusal::NotStored));
             }
         }
     }

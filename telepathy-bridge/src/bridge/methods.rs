@@ -14,6 +14,7 @@ use crate::{
     connection::Connection,
     definition::{
         Access, Interface,
+        connection::ANONYMITY,
         manager::{PROTOCOL, PROTOCOL_ADDRESSING},
     },
     error::{Error, Name},
@@ -144,7 +145,9 @@ impl Bridge {
                 None => Err(disconnected()),
             },
             Object::Text(number) => match self.connection(ConnectionId::of_channel(number)) {
-                Some((connection, outbox)) => connection.text_method(number, name, call, outbox),
+                Some((connection, outbox)) => {
+                    connection.text_method(number, name, call, outbox, now)
+                }
                 None => Err(disconnected()),
             },
             Object::Password(number) => {
@@ -306,7 +309,7 @@ impl Bridge {
                         self.refuse(header, READ_ONLY, &name);
                     }
                     Some(_) => {
-                        let result = self.set_property(object, &name, &value);
+                        let result = self.set_property(object, &interface, &name, &value);
                         self.outbox.answer(header, result.map(|()| Reply::Nothing));
                     }
                 }
@@ -318,9 +321,18 @@ impl Bridge {
     fn set_property(
         &mut self,
         object: Object,
+        interface: &str,
         name: &str,
         value: &OwnedValue,
     ) -> Result<(), Error> {
+        if let Object::Connection(id) = object
+            && interface == ANONYMITY.name
+        {
+            return match self.connection(id) {
+                Some((connection, outbox)) => connection.set_anonymity(name, value, outbox),
+                None => Err(Name::Disconnected.because("there is no connection")),
+            };
+        }
         match (object, value.downcast_ref::<bool>()) {
             (Object::Debug, Ok(told)) => {
                 self.debug.is_told = told;

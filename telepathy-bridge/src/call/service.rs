@@ -59,6 +59,7 @@ impl Call {
                 self.leg = Leg::Dialling;
                 let options = EndpointDialOptions {
                     display: around.display.clone(),
+                    hide_number: around.hides.then_some(true),
                     ..EndpointDialOptions::default()
                 };
                 around.outbox.dial(around.phone, self.number, &self.target.id, &offer, &options);

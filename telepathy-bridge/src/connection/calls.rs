@@ -9,7 +9,7 @@ use zbus::{
     zvariant::{ObjectPath, OwnedObjectPath},
 };
 
-use super::{Connection, Outcome};
+use super::{Connection, Outcome, texts::Incoming};
 use crate::{
     bridge::path,
     call::{Around, Call, End, Reason, Who, transfer_begun},
@@ -90,9 +90,10 @@ impl Connection {
         act: impl FnOnce(&mut Call, &mut Around<'_>) -> T,
     ) -> Option<T> {
         let display = self.aliases.get(&self.self_handle).cloned();
+        let hides = self.hides;
         let phone = self.phone.as_ref().map(|(phone, _)| phone.as_str()).unwrap_or_default();
         let call = self.calls.get_mut(&number)?;
-        let result = act(call, &mut Around { outbox, phone, display, now });
+        let result = act(call, &mut Around { outbox, phone, display, hides, now });
         if call.is_closed() {
             self.calls.remove(&number);
         }
@@ -188,7 +189,8 @@ impl Connection {
     /// When [`Self::handle_deadline`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let of_calls = self.calls.values().filter_map(Call::next_deadline);
-        of_calls.chain(self.gives_up_at).min()
+        let of_texts = self.texts.values().filter_map(Text::next_deadline);
+        of_calls.chain(of_texts).chain(self.gives_up_at).min()
     }
 
     /// Does what is due.
@@ -197,6 +199,9 @@ impl Connection {
         let numbers: Vec<u32> = self.calls.values().filter(due).map(Call::number).collect();
         for number in numbers {
             self.with(number, outbox, now, |call, around| call.handle_deadline(around));
+        }
+        for text in self.texts.values_mut() {
+            text.composing_due(now, outbox);
         }
         self.overdue(now, outbox)
     }
@@ -235,6 +240,8 @@ impl Connection {
                 outbox.answer(&request.header(), transfer_begun(read(message)));
             }
             Awaited::Texted(sent) => self.text_sent(sent, read(message), outbox),
+            &Awaited::Past(channel) => self.past_known(channel, read(message), outbox),
+            &Awaited::Composing(channel) => self.composing_answered(channel, read(message)),
             _ => {}
         }
     }
@@ -309,7 +316,12 @@ impl Connection {
             "MessageReceived" => {
                 let (message, sender, kind, content, _): (u64, String, String, Vec<u8>, TextInfo) =
                     body.deserialize()?;
-                self.text_received(message, &sender, &kind, &content, outbox);
+                let text = Incoming { message, sender: &sender, kind: &kind, content: &content };
+                self.text_received(&text, outbox, now);
+            }
+            "MessageReported" => {
+                let (message, _, state): (u64, String, String) = body.deserialize()?;
+                self.text_reported(message, &state, outbox);
             }
             "PartyChanged" => {
                 let (leg, _, address, name): (u64, OwnedObjectPath, String, String) =

@@ -199,7 +199,7 @@ impl Connection {
             }
         }
         if let Some((phone, _)) = &self.phone {
-            outbox.set_available(phone, self.wants_calls);
+            outbox.ask_unread(phone);
         }
         Outcome::GoesOn
     }

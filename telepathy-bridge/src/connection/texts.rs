@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The conversations in writing.
 
-use sipwitch_dbus_interfaces::wire::{MessageResult, MessageState};
+use std::time::Instant;
+
+use sipwitch_dbus_interfaces::wire::{ExtensionKind, MessageResult, MessageState, PastText};
 use zbus::Message;
 
 use super::Connection;
@@ -13,9 +15,17 @@ use crate::{
     identifier::ANONYMOUS,
     outbox::Outbox,
     reply::Reply,
-    service::Answer,
-    text::{Fate, Sent, Text},
+    service::{Answer, COMPOSING},
+    text::{Fate, Sent, Text, composing},
 };
+
+/// What the service brings.
+pub(super) struct Incoming<'a> {
+    pub(super) message: u64,
+    pub(super) sender: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) content: &'a [u8],
+}
 
 /// More conversations than anybody has open.
 const MAX_TEXTS: usize = 256;
@@ -36,11 +46,12 @@ impl Connection {
         name: &str,
         call: &Message,
         outbox: &mut Outbox,
+        now: Instant,
     ) -> Result<Reply, Error> {
         let phone = self.phone.as_ref().map(|(phone, _)| phone.as_str()).unwrap_or_default();
         let text = self.texts.get_mut(&number);
         let text = text.ok_or_else(|| Name::NotAvailable.because("it is closed"))?;
-        let (reply, fate) = text.method(name, call, (outbox, phone), self.wall)?;
+        let (reply, fate) = text.method(name, call, (outbox, phone), (self.wall, now))?;
         if fate != Fate::Stays
             && let Some(text) = self.texts.remove(&number)
         {
@@ -69,7 +80,9 @@ impl Connection {
         let id = self.handles.inspect(handle)?.to_owned();
         self.next_call += 1;
         let number = self.id.channel(self.next_call);
-        Ok(Text::new(number, self.own(), Who { handle, id }, is_requested))
+        let reads_composing =
+            self.roster.person(handle).is_some_and(|person| person.kind == ExtensionKind::Person);
+        Ok(Text::new(number, self.own(), Who { handle, id }, is_requested, reads_composing))
     }
 
     /// A client wants to write.
@@ -90,7 +103,7 @@ impl Connection {
         let text = self.new_text(handle, true)?;
         self.announce_text(&text, outbox);
         let (own, properties) = (path(&text.path()), text.immutable());
-        self.texts.insert(text.number(), text);
+        self.open(text, outbox);
         Ok(if is_ensured {
             Reply::of((true, own, properties))
         } else {
@@ -99,33 +112,66 @@ impl Connection {
     }
 
     /// A text has come. It is taken when it stands in a channel; what is none is left to others.
-    pub(super) fn text_received(
-        &mut self,
-        message: u64,
-        sender: &str,
-        kind: &str,
-        content: &[u8],
-        outbox: &mut Outbox,
-    ) {
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("text/plain") {
-            return;
-        }
-        let words = String::from_utf8_lossy(content);
-        let id = self.normal(sender).unwrap_or_else(|_| ANONYMOUS.into());
+    pub(super) fn text_received(&mut self, text: &Incoming<'_>, outbox: &mut Outbox, now: Instant) {
+        let id = self.normal(text.sender).unwrap_or_else(|_| ANONYMOUS.into());
         let Ok(handle) = self.handles.of(&id) else { return };
+        let kind = text.kind.split(';').next().unwrap_or_default().trim();
+        let is_taken = if kind.eq_ignore_ascii_case("text/plain") {
+            let words = String::from_utf8_lossy(text.content);
+            self.put_text(handle, Some(text.message), &words, None, outbox)
+        } else if kind.eq_ignore_ascii_case(COMPOSING)
+            && let Some(told) = composing::read(text.content)
+        {
+            let there = self.texts.values_mut().find(|text| text.target().handle == handle);
+            if let Some(text) = there {
+                text.far_end_composes(told, outbox, now);
+            }
+            true
+        } else {
+            false
+        };
+        if is_taken && let Some((phone, _)) = &self.phone {
+            outbox.accept_message(phone, text.message);
+        }
+    }
+
+    /// Puts a text into the channel with its sender, which is made where there is none. Without room
+    /// it stays with the service.
+    pub(super) fn put_text(
+        &mut self,
+        handle: u32,
+        message: Option<u64>,
+        words: &str,
+        past: Option<&PastText>,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let wall = self.wall;
         let there = self.texts.values_mut().find(|text| text.target().handle == handle);
         if let Some(text) = there {
-            text.received(&words, Some(outbox), self.wall);
-        } else {
-            // Without room it stays with the service.
-            let Ok(mut text) = self.new_text(handle, false) else { return };
-            text.received(&words, None, self.wall);
-            self.announce_text(&text, outbox);
-            self.texts.insert(text.number(), text);
+            text.received(words, (message, past), Some(outbox), wall);
+            return true;
         }
+        let Ok(mut text) = self.new_text(handle, false) else { return false };
+        text.received(words, (message, past), None, wall);
+        self.announce_text(&text, outbox);
+        self.open(text, outbox);
+        true
+    }
+
+    /// Takes a new channel, and looks for what was written before.
+    fn open(&mut self, text: Text, outbox: &mut Outbox) {
         if let Some((phone, _)) = &self.phone {
-            outbox.accept_message(phone, message);
+            outbox.ask_past(phone, &text.target().id, text.number());
+        }
+        self.texts.insert(text.number(), text);
+    }
+
+    /// Whether the far end wanted to know that the user writes.
+    pub(super) fn composing_answered(&mut self, channel: u32, answer: Answer<MessageResult>) {
+        if answer.is_err()
+            && let Some(text) = self.texts.get_mut(&channel)
+        {
+            text.composing_refused();
         }
     }
 
@@ -136,6 +182,9 @@ impl Connection {
         answer: Answer<MessageResult>,
         outbox: &mut Outbox,
     ) {
+        if let Ok(MessageResult { state: MessageState::Stored, message: Some(message) }) = answer {
+            self.text_stored(message, sent);
+        }
         let result = answer.map(|result| result.state == MessageState::Delivered);
         if let Some(text) = self.texts.get_mut(&sent.channel) {
             text.reported(sent, result, outbox, self.wall);

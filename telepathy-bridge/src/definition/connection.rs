@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The connection.
 
-use super::{Interface, read};
+use super::{Interface, read, read_write};
 
 pub(crate) const CONNECTION: Interface = Interface {
     name: "org.freedesktop.Telepathy.Connection",
@@ -132,4 +132,15 @@ pub(crate) const CONTACT_INFO: Interface = Interface {
     ],
     signals: &[("ContactInfoChanged", "ua(sasas)")],
     properties: &[read("ContactInfoFlags", "u"), read("SupportedFields", "a(sasuu)")],
+};
+
+pub(crate) const ANONYMITY: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Connection.Interface.Anonymity",
+    methods: &[],
+    signals: &[("AnonymityModesChanged", "u")],
+    properties: &[
+        read_write("AnonymityMandatory", "b"),
+        read_write("AnonymityModes", "u"),
+        read("SupportedAnonymityModes", "u"),
+    ],
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The connection manager, its protocol, and what debuggers see.
 
-use super::{Access, Interface, Property, immutable, read};
+use super::{Interface, immutable, read, read_write};
 
 pub(crate) const MANAGER: Interface = Interface {
     name: "org.freedesktop.Telepathy.ConnectionManager",
@@ -51,5 +51,5 @@ pub(crate) const DEBUG: Interface = Interface {
     name: "org.freedesktop.Telepathy.Debug",
     methods: &[("GetMessages", "", "a(dsus)")],
     signals: &[("NewDebugMessage", "dsus")],
-    properties: &[Property { name: "Enabled", signature: "b", access: Access::ReadWrite }],
+    properties: &[read_write("Enabled", "b")],
 };

@@ -11,7 +11,7 @@ pub(crate) const TEXT: Interface = Interface {
         ("ListPendingMessages", "b", "a(uuuuus)"),
         ("Send", "us", ""),
     ],
-    signals: &[("Received", "uuuuus"), ("SendError", "uuus"), ("Sent", "uus")],
+    signals: &[("LostMessage", ""), ("Received", "uuuuus"), ("SendError", "uuus"), ("Sent", "uus")],
     properties: &[],
 };
 
@@ -37,4 +37,11 @@ pub(crate) const DESTROYABLE: Interface = Interface {
     methods: &[("Destroy", "", "")],
     signals: &[],
     properties: &[],
+};
+
+pub(crate) const CHAT_STATE: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Channel.Interface.ChatState",
+    methods: &[("SetChatState", "u", "")],
+    signals: &[("ChatStateChanged", "uu")],
+    properties: &[read("ChatStates", "a{uu}")],
 };

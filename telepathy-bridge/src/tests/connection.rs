@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use zbus::zvariant::OwnedValue;
+use zbus::zvariant::{OwnedValue, Value};
 
-use super::desk::{CONNECTION, CONNECTION_PATH, Desk};
+use super::desk::{CONNECTION, CONNECTION_PATH, Desk, PROPERTIES};
 use crate::handles::MAX_HANDLES;
 
 const ALIASING: &str = "org.freedesktop.Telepathy.Connection.Interface.Aliasing";
@@ -38,6 +38,7 @@ fn connecting_is_told_in_the_order_that_clients_wait_for() {
             "GetManagedObjects",
             "ServicePointsChanged",
             "ContactListStateChanged",
+            "Texts",
             "SetAvailable",
             "SelfHandleChanged",
             "SelfContactChanged",
@@ -174,4 +175,29 @@ fn who_is_busy_is_no_phone_that_rings() {
         let refused = desk.call::<_, ()>(CONNECTION_PATH, PRESENCE, "SetPresence", &(status, ""));
         assert_eq!(refused, Err(format!("org.freedesktop.Telepathy.Error.{error}")));
     }
+}
+
+#[test]
+fn who_hides_the_number_says_so_with_each_call() {
+    const ANONYMITY: &str = "org.freedesktop.Telepathy.Connection.Interface.Anonymity";
+    let mut desk = Desk::connected();
+    let mut set = |name: &str, value: Value<'_>| {
+        desk.call::<_, ()>(CONNECTION_PATH, PROPERTIES, "Set", &(ANONYMITY, name, value))
+    };
+    let error = |name: &str| Err(format!("org.freedesktop.Telepathy.Error.{name}"));
+    assert_eq!(set("AnonymityModes", 1u32.into()), Ok(()));
+    assert_eq!(set("AnonymityModes", 5u32.into()), error("NotImplemented"));
+    assert_eq!(set("AnonymityModes", "1".into()), error("InvalidArgument"));
+    assert_eq!(set("AnonymityMandatory", false.into()), Ok(()));
+    assert_eq!(set("AnonymityMandatory", true.into()), error("NotAvailable"));
+    assert_eq!(
+        set("SupportedAnonymityModes", 1u32.into()),
+        Err("org.freedesktop.DBus.Error.PropertyReadOnly".into())
+    );
+    let (modes,): (u32,) = desk.last("AnonymityModesChanged");
+    assert_eq!(modes, 1);
+    let modes: OwnedValue = desk
+        .call(CONNECTION_PATH, PROPERTIES, "Get", &(ANONYMITY, "AnonymityModes"))
+        .expect("a property");
+    assert_eq!(modes.downcast_ref::<u32>(), Ok(1));
 }

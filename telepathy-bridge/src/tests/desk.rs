@@ -4,7 +4,10 @@
 use std::{collections::HashMap, time::Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sipwitch_dbus_interfaces::names::{ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE};
+use sipwitch_dbus_interfaces::{
+    names::{ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE},
+    wire::{PastText, PastTextState},
+};
 use zbus::{
     Message,
     message::Type,
@@ -36,12 +39,14 @@ pub(super) struct Desk {
     pub(super) sent: Vec<Message>,
     /// Whether the played service answers by itself.
     pub(super) is_served: bool,
+    /// The texts of the past that it has, newest first.
+    pub(super) past: Vec<PastText>,
 }
 
 impl Desk {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { bridge: Bridge::new(now), now, sent: Vec::new(), is_served: true }
+        Self { bridge: Bridge::new(now), now, sent: Vec::new(), is_served: true, past: Vec::new() }
     }
 
     /// With a connection that works, and everything forgotten that led there.
@@ -98,7 +103,7 @@ impl Desk {
     pub(super) fn drain(&mut self) {
         while let Some(sent) = self.bridge.poll() {
             let answer = (sent.message_type() == Type::MethodCall && self.is_served)
-                .then(|| play(&sent))
+                .then(|| play(&sent, &self.past))
                 .flatten();
             self.sent.push(sent);
             if let Some(answer) = answer {
@@ -193,7 +198,7 @@ pub(super) const CONNECTION: &str = "org.freedesktop.Telepathy.Connection";
 pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// What the bus and the service answer.
-pub(super) fn play(call: &Message) -> Option<Message> {
+pub(super) fn play(call: &Message, past: &[PastText]) -> Option<Message> {
     let header = call.header();
     let member = header.member().expect("a call has one").to_string();
     let reply = Message::method_return(&header).expect("a reply");
@@ -202,20 +207,36 @@ pub(super) fn play(call: &Message) -> Option<Message> {
     let built = match member.as_str() {
         "RequestName" | "ReleaseName" => reply.build(&1u32),
         "SendMessage" => {
-            let (contact, ..): (String, String, HashMap<String, OwnedValue>) =
+            let (contact, _, options): (String, String, HashMap<String, OwnedValue>) =
                 body.deserialize().expect("a text");
-            if contact == "999" {
+            if contact == "999" || (contact == "103" && options.contains_key("content-type")) {
                 let name = "org.gnutelephony.SipWitch1.Error.NoRoute";
                 Message::error(&header, name)
                     .and_then(|b| b.sender(SERVICE))
                     .and_then(|b| b.build(&"nobody"))
             } else {
-                reply.build(&HashMap::from([("state", Value::from("delivered"))]))
+                let state = if contact == "998" { "stored" } else { "delivered" };
+                reply.build(&HashMap::from([
+                    ("state", state.into()),
+                    ("message", Value::from(77u64)),
+                ]))
             }
         }
         "AcceptMessage" => reply.build(&()),
+        "Texts" => {
+            let (contact, _, options): (String, u32, HashMap<String, OwnedValue>) =
+                body.deserialize().expect("what is wanted");
+            let unread = options.contains_key("unread");
+            let is_wanted = |text: &&PastText| match unread {
+                true => text.state == PastTextState::Unread,
+                false => text.contact == contact,
+            };
+            reply.build(&past.iter().filter(is_wanted).collect::<Vec<_>>())
+        }
         "AddMatch" | "RemoveMatch" | "Remove" | "SetAvailable" | "ShowProgress" | "Answer"
-        | "Reject" | "HangUp" | "AnswerDescription" | "RefuseDescription" => reply.build(&()),
+        | "Reject" | "HangUp" | "MarkRead" | "AnswerDescription" | "RefuseDescription" => {
+            reply.build(&())
+        }
         "Transfer" => {
             let (_, contact, _): (u64, String, HashMap<String, OwnedValue>) =
                 body.deserialize().expect("a transfer");

@@ -50,6 +50,7 @@ pub(super) fn objects() -> HashMap<OwnedObjectPath, Interfaces> {
     HashMap::from([
         (path("101"), extension("101", "Anna", "person", &[], 1)),
         (path("102"), extension("102", "Bert", "person", &[], 1)),
+        (path("103"), extension("103", "Dieter", "person", &[], 1)),
         (path("carla"), extension("carla", "", "person", &[], 0)),
         (path("200"), extension("200", "Office", "group", &["102", "carla"], 0)),
         (path("*97"), extension("*97", "Mailbox", "service", &[], 0)),
@@ -107,7 +108,7 @@ fn the_people_of_the_house_are_listed_with_all_that_is_known_of_them() {
     let list = listed(&mut desk);
     let mut ids: Vec<&str> = list.keys().map(String::as_str).collect();
     ids.sort_unstable();
-    assert_eq!(ids, ["*97", "102", "200", "carla"], "all but ourselves");
+    assert_eq!(ids, ["*97", "102", "103", "200", "carla"], "all but ourselves");
     let presences = ["102", "200", "carla", "*97"].map(|id| presence(&list[id]));
     assert_eq!(presences, [2, 2, 1, 7], "with a phone, by a member, without, not known");
     let bert = &list["102"];

@@ -287,7 +287,7 @@ fn what_was_asked_for_a_connection_that_ended_is_given_back() {
     let asked = desk.sent.iter().find(is_wanted).expect("asked for").clone();
     desk.call::<_, ()>(PATH, CONNECTION, "Disconnect", &()).expect("it ends");
     desk.is_served = true;
-    let late = super::desk::play(&asked).expect("an answer");
+    let late = super::desk::play(&asked, &[]).expect("an answer");
     desk.sent.clear();
     desk.receive(&late);
     assert_eq!(desk.members(), ["Remove"]);

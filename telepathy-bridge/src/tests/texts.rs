@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use sipwitch_dbus_interfaces::wire::TextInfo;
+use sipwitch_dbus_interfaces::wire::{PastText, PastTextState, TextInfo};
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
-use super::desk::{CONNECTION_PATH, Desk, PROPERTIES};
+use super::desk::{CONNECTION, CONNECTION_PATH, Desk, PROPERTIES};
 use crate::object::{Object, text_path};
 
 const REQUESTS: &str = "org.freedesktop.Telepathy.Connection.Interface.Requests";
@@ -79,13 +79,14 @@ fn a_text_that_nobody_takes_is_always_reported() {
 fn a_text_that_comes_waits_to_be_read_and_outlives_its_channel() {
     let mut desk = Desk::connected();
     comes(&mut desk, "text/plain;charset=UTF-8", "grüße");
-    assert_eq!(desk.members(), ["NewChannels", "NewChannel", "AcceptMessage"]);
+    assert_eq!(desk.members(), ["NewChannels", "NewChannel", "Texts", "AcceptMessage"]);
     comes(&mut desk, "application/im-iscomposing+xml", "<x/>");
     assert_eq!(desk.members(), Vec::<String>::new(), "what is no text is left to others");
     let path = text_path(1);
     comes(&mut desk, "text/plain", "again");
     assert_eq!(desk.members(), ["Received", "MessageReceived", "AcceptMessage"]);
     desk.call::<_, ()>(&path, TEXT, "AcknowledgePendingMessages", &vec![2u32]).expect("read");
+    assert_eq!(desk.members(), ["MarkRead", "PendingMessagesRemoved", "reply"]);
     let twice = desk.call::<_, ()>(&path, TEXT, "AcknowledgePendingMessages", &vec![2u32]);
     assert_eq!(twice, Err("org.freedesktop.Telepathy.Error.InvalidArgument".into()));
     desk.sent.clear();
@@ -116,4 +117,178 @@ fn every_property_of_a_text_channel_has_the_type_of_its_table() {
             assert_eq!(found, property.signature, "{}.{}", interface.name, property.name);
         }
     }
+}
+
+fn past(
+    message: u64,
+    contact: &str,
+    text: &str,
+    state: PastTextState,
+    elsewhere: bool,
+) -> PastText {
+    PastText {
+        message,
+        contact: contact.into(),
+        text: text.into(),
+        sent: state == PastTextState::Delivered,
+        at_microseconds: 1_000_000 * message,
+        state,
+        elsewhere,
+    }
+}
+
+/// What waits in a channel: who wrote it, the text, when it was sent, and whether it is of the past.
+fn pending(desk: &mut Desk, path: &str) -> Vec<(String, String, i64, bool)> {
+    let pending: OwnedValue =
+        desk.call(path, PROPERTIES, "Get", &(MESSAGES, "PendingMessages")).expect("a property");
+    let pending = Vec::<Parts>::try_from(pending).expect("aaa{sv}");
+    let line = |parts: Parts| {
+        let text =
+            |part: usize, key: &str| parts[part][key].downcast_ref::<String>().expect("text");
+        let at = parts[0]["message-sent"].downcast_ref::<i64>().expect("a time");
+        let scrollback = parts[0].contains_key("scrollback");
+        (text(0, "message-sender-id"), text(1, "content"), at, scrollback)
+    };
+    pending.into_iter().map(line).collect()
+}
+
+#[test]
+fn what_nobody_has_read_comes_again_when_the_connection_begins() {
+    let mut desk = Desk::new();
+    desk.past = vec![
+        past(9, "102", "second", PastTextState::Unread, false),
+        past(8, "102", "first", PastTextState::Unread, false),
+        past(7, "102", "old", PastTextState::Read, false),
+    ];
+    desk.request_connection();
+    desk.call::<_, ()>(CONNECTION_PATH, CONNECTION, "Connect", &()).expect("it connects");
+    let members = desk.members();
+    let connected = members.iter().rposition(|member| member == "StatusChanged").expect("told");
+    let new = members.iter().position(|member| member == "NewChannels").expect("told");
+    assert!(connected < new, "{members:?}");
+    let path = text_path(1);
+    let waiting = pending(&mut desk, &path);
+    let from = |text: &str, at| ("102".to_owned(), text.to_owned(), at, false);
+    assert_eq!(waiting, [from("first", 8), from("second", 9)]);
+    desk.call::<_, ()>(&path, TEXT, "AcknowledgePendingMessages", &vec![1u32, 2]).expect("read");
+    let (read,): (Vec<u64>,) = desk.last("MarkRead");
+    assert_eq!(read, [8, 9]);
+}
+
+#[test]
+fn what_passed_at_other_phones_stands_above_a_conversation_and_is_no_reason_for_another() {
+    let mut desk = Desk::connected();
+    desk.past = vec![
+        past(5, "102", "here", PastTextState::Read, false),
+        past(4, "102", "sent there", PastTextState::Delivered, true),
+        past(3, "102", "read there", PastTextState::Read, true),
+    ];
+    let path = write_to(&mut desk, "102");
+    let waiting = pending(&mut desk, &path);
+    let line = |who: &str, text: &str, at| (who.to_owned(), text.to_owned(), at, true);
+    assert_eq!(waiting, [line("102", "read there", 3), line("101", "sent there", 4)]);
+    desk.sent.clear();
+    desk.call::<_, ()>(&path, CHANNEL, "Close", &()).expect("closed");
+    assert_eq!(desk.members(), ["ChannelClosed", "Closed", "reply"]);
+}
+
+#[test]
+fn a_kept_text_is_accepted_first_and_delivered_later() {
+    let mut desk = Desk::connected();
+    let path = write_to(&mut desk, "998");
+    let token = send(&mut desk, &path, "later", 1).expect("a token");
+    let report: Parts = desk.last("MessageReceived");
+    assert_eq!(report[0]["delivery-status"].downcast_ref::<u32>(), Ok(4));
+    desk.sent.clear();
+    desk.says("MessageReported", &(78u64, "998", "delivered"));
+    assert!(desk.members().is_empty(), "that of another");
+    desk.says("MessageReported", &(77u64, "998", "delivered"));
+    let report: Parts = desk.last("MessageReceived");
+    assert_eq!(report[0]["delivery-status"].downcast_ref::<u32>(), Ok(1));
+    assert_eq!(report[0]["delivery-token"].downcast_ref::<String>(), Ok(token));
+    desk.sent.clear();
+    desk.says("MessageReported", &(77u64, "998", "delivered"));
+    assert!(desk.members().is_empty(), "once");
+}
+
+const CHAT_STATE: &str = "org.freedesktop.Telepathy.Channel.Interface.ChatState";
+
+fn composes(desk: &mut Desk, state: u32, path: &str) -> Result<(), String> {
+    desk.call(path, CHAT_STATE, "SetChatState", &state)
+}
+
+#[test]
+fn that_the_user_writes_is_told_to_people_of_the_house_until_they_refuse() {
+    let mut desk = Desk::connected();
+    let path = write_to(&mut desk, "102");
+    desk.sent.clear();
+    composes(&mut desk, 4, &path).expect("told");
+    let (_, xml, _): (String, String, HashMap<String, OwnedValue>) = desk.last("SendMessage");
+    assert!(xml.contains("<state>active</state>"), "{xml}");
+    assert_eq!(desk.members(), ["ChatStateChanged", "SendMessage", "reply"]);
+    composes(&mut desk, 4, &path).expect("told");
+    assert_eq!(desk.members(), ["ChatStateChanged", "reply"], "not again so soon");
+    desk.now += Duration::from_secs(61);
+    composes(&mut desk, 4, &path).expect("told");
+    assert_eq!(desk.members(), ["ChatStateChanged", "SendMessage", "reply"]);
+    composes(&mut desk, 3, &path).expect("told");
+    let (_, xml, _): (String, String, HashMap<String, OwnedValue>) = desk.last("SendMessage");
+    assert!(xml.contains("<state>idle</state>"), "{xml}");
+    assert_eq!(composes(&mut desk, 5, &path), Err(format!("{ERROR}InvalidArgument")));
+
+    let other = write_to(&mut desk, "103");
+    composes(&mut desk, 4, &other).expect("told");
+    desk.sent.clear();
+    for state in [3, 4] {
+        composes(&mut desk, state, &other).expect("told");
+    }
+    assert_eq!(
+        desk.members(),
+        ["ChatStateChanged", "reply", "ChatStateChanged", "reply"],
+        "who does not want to know is left in peace"
+    );
+    let outside = write_to(&mut desk, "+4930123");
+    assert_eq!(composes(&mut desk, 4, &outside), Err(format!("{ERROR}NotImplemented")));
+    let interfaces: Vec<String> =
+        desk.call(&outside, CHANNEL, "GetInterfaces", &()).expect("a list");
+    assert!(!interfaces.contains(&CHAT_STATE.to_owned()), "{interfaces:?}");
+}
+
+const ERROR: &str = "org.freedesktop.Telepathy.Error.";
+
+#[test]
+fn that_somebody_writes_is_seen_until_the_text_is_there_or_nothing_is_heard() {
+    let mut desk = Desk::connected();
+    write_to(&mut desk, "102");
+    desk.sent.clear();
+    let active = "<?xml version=\"1.0\"?><c:isComposing xmlns:c=\"urn:x\"><c:state>active</c:state>\
+                  <c:refresh>90</c:refresh></c:isComposing>";
+    comes(&mut desk, "application/im-iscomposing+xml", active);
+    let (who, state): (u32, u32) = desk.last("ChatStateChanged");
+    assert_eq!(desk.members(), ["ChatStateChanged", "AcceptMessage"]);
+    assert_eq!((who, state), (desk_handle(&mut desk, "102"), 4));
+    desk.sent.clear();
+    comes(&mut desk, "text/plain", "here it is");
+    assert_eq!(
+        desk.members(),
+        ["ChatStateChanged", "Received", "MessageReceived", "AcceptMessage"]
+    );
+    comes(&mut desk, "application/im-iscomposing+xml", active);
+    desk.sent.clear();
+    let due = desk.bridge.next_deadline().expect("it is not believed for ever");
+    assert_eq!(due, desk.now + Duration::from_secs(90));
+    desk.bridge.handle_deadline(due);
+    desk.drain();
+    let (_, state): (u32, u32) = desk.last("ChatStateChanged");
+    assert_eq!(state, 2);
+    for junk in ["", "<state>", "<state>active", "<", "<x/>", "\u{0}"] {
+        comes(&mut desk, "application/im-iscomposing+xml", junk);
+    }
+}
+
+fn desk_handle(desk: &mut Desk, id: &str) -> u32 {
+    let ids = vec![id.to_owned()];
+    let handles: Vec<u32> =
+        desk.call(CONNECTION_PATH, CONNECTION, "RequestHandles", &(1u32, ids)).expect("a handle");
+    handles[0]
 }

@@ -21,7 +21,7 @@ use zbus::{
 use super::house::{House, account, call, extension, soon, world};
 use crate::store::records::CallRecord;
 use crate::switchboard::{
-    ask::{self, Ask, Hop, Imported, NamesChecked, Refusal, RouteLine},
+    ask::{self, Ask, Hop, Imported, NamesChecked, Refusal, RouteLine, TextSent},
     notice::Notice,
 };
 
@@ -316,7 +316,7 @@ async fn questions_are_answered() {
     });
     expect!(house, Ask::SendMessage { contact, from, text, reply } => {
         assert_eq!((contact.as_str(), from.as_deref(), text.as_str()), ("102", Some("101"), "hello"));
-        reply.send(Ok("stored")).expect("waits");
+        reply.send(Ok(TextSent { state: "stored", message: 7 })).expect("waits");
     });
     expect!(house, Ask::Reload { reply } => {
         reply.send(Ok(vec!["listen".into()])).expect("waits");
@@ -370,7 +370,7 @@ async fn an_unknown_option_never_reaches_the_switchboard() {
     assert_eq!(
         Error::from(refused.expect_err("refused")),
         Error::BadValue(
-            "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached, also".into()
+            "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached, hide-number, also".into()
         )
     );
     assert!(house.asks.try_recv().is_err(), "nothing was asked");

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use sipwitch_core::call::leg::{CallId, LegId};
 
-use super::Reply;
+use super::{Reply, TextSent, WantedPast};
+use crate::store::records::TextRecord;
 
 /// What a program is to be as a phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct NewEndpoint {
     pub all_calls: bool,
     /// Whether its media go through us.
     pub anchored: bool,
+    /// Whether it says when texts were read.
+    pub marks_read: bool,
 }
 
 /// How a program's call is to go.
@@ -28,6 +31,8 @@ pub struct EndpointDial {
     pub display: Option<String>,
     /// Seconds the called side may ring.
     pub ring_seconds: Option<u32>,
+    /// Whether the called side is not to see who calls.
+    pub hide_number: bool,
     /// Further addresses of the same person.
     pub also: Vec<String>,
 }
@@ -165,8 +170,24 @@ pub enum EndpointAsk {
         contact: String,
         /// What.
         text: String,
-        /// `delivered` or `stored`.
-        reply: Reply<&'static str>,
+        /// Its type; none means plain text.
+        content_type: Option<String>,
+        /// What became of it.
+        reply: Reply<TextSent>,
+    },
+    /// Texts of the past.
+    Texts {
+        /// Which.
+        wanted: WantedPast,
+        /// The newest first.
+        reply: Reply<Vec<TextRecord>>,
+    },
+    /// Texts were read.
+    MarkRead {
+        /// Which.
+        messages: Vec<u64>,
+        /// Done.
+        reply: Reply<()>,
     },
     /// Take a text.
     AcceptMessage {

@@ -11,7 +11,10 @@ use super::{
     super::{Switchboard, ask::Refusal, storing::Waiting},
     Answers, PATIENCE, Sender, Sending, Text,
 };
-use crate::store::{Change, records::MessageRecord};
+use crate::store::{
+    Change,
+    records::{MessageRecord, TextState},
+};
 
 impl Switchboard {
     /// Sends a text to everything of its extension that takes texts.
@@ -91,7 +94,7 @@ impl Switchboard {
         let Some(mut sending) = self.messages.sending.remove(&id) else { return true };
         sending.open -= 1;
         if is_taken {
-            self.taken(sending);
+            self.taken(id, sending);
         } else if sending.open == 0 && sending.programs.is_empty() {
             let why = match response {
                 Some(response) => {
@@ -106,13 +109,21 @@ impl Switchboard {
         true
     }
 
-    fn taken(&mut self, sending: Sending) {
+    fn taken(&mut self, id: u64, sending: Sending) {
+        let Sending { text, programs, .. } = &sending;
+        self.remember_taken(id, text, programs);
+        match sending.sender {
+            Sender::Kept(_) => self.report_delivered(&sending.text),
+            Sender::Phone(_) | Sender::Program(_) | Sender::Nobody => {
+                self.remember_sent(&sending.text, TextState::Delivered);
+            }
+        }
         match sending.sender {
             Sender::Phone(answers) => {
                 self.endpoint.respond(self.now.instant, answers.transaction, &answers.ok);
             }
             Sender::Program(reply) => {
-                let _ = reply.send(Ok("delivered"));
+                let _ = reply.send(Ok(sending.text.sent("delivered")));
             }
             Sender::Nobody => {}
             Sender::Kept(number) => {
@@ -134,7 +145,7 @@ impl Switchboard {
             return false;
         }
         if let Some(sending) = self.messages.sending.remove(&message) {
-            self.taken(sending);
+            self.taken(message, sending);
         }
         true
     }
@@ -163,6 +174,7 @@ impl Switchboard {
             return;
         }
         if !text.can_wait() {
+            self.remember_sent(text, TextState::Failed);
             match sender {
                 Sender::Phone(answers) => {
                     self.endpoint.respond(self.now.instant, answers.transaction, &answers.failed);
@@ -184,14 +196,16 @@ impl Switchboard {
             expires_us: self.now.unix_us.saturating_add(
                 i64::try_from(self.settings.keep_texts.as_micros()).unwrap_or(i64::MAX),
             ),
+            report: text.author.as_ref().map_or(0, |author| author.id),
         };
+        self.remember_sent(text, TextState::Stored);
         *self.messages.kept.entry(text.extension.clone()).or_default() += 1;
         let waiting = match sender {
             Sender::Phone(answers) => {
                 let Answers { transaction, kept, failed, .. } = *answers;
                 Waiting::Text { transaction, kept, failed }
             }
-            Sender::Program(reply) => Waiting::Kept { reply },
+            Sender::Program(reply) => Waiting::Kept { sent: text.sent("stored"), reply },
             Sender::Kept(_) | Sender::Nobody => {
                 return self.store_quietly(Change::PutMessage(Box::new(record)));
             }

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod outward;
+mod past;
 mod waiting;
 
 use std::{
@@ -27,7 +28,7 @@ use sipwitch_sip::{
 use self::outward::Leaves;
 use super::{
     Switchboard,
-    ask::{Refusal, Reply},
+    ask::{Refusal, Reply, TextSent},
     door::{Identity, Turned},
     login::Stage,
     steering::parse,
@@ -37,6 +38,9 @@ use super::{
 const MAX_TEXT: usize = 1300;
 /// The longest body of any other type that is handed on.
 const MAX_BODY: usize = 64 * 1024;
+
+/// Tells that somebody is writing (RFC 3994).
+const COMPOSING: &str = "application/im-iscomposing+xml";
 
 /// How long phones have to take a text before it is kept. The sender gives up after 32 s (RFC 3261
 /// §17.1.2.2) and must have its answer well before (RFC 4320 §3.3), or it would send it again.
@@ -81,10 +85,26 @@ pub(super) struct Text {
     pub(super) from: String,
     pub(super) content_type: String,
     pub(super) body: Bytes,
+    /// When it was sent or came.
+    at_us: i64,
+    /// The extension that sent it, if one did.
+    author: Option<Box<Author>>,
+}
+
+/// The extension that sent a text.
+#[derive(Debug, Clone)]
+struct Author {
+    extension: String,
+    /// Names the text among those of the extension.
+    id: u64,
+    /// To whom.
+    contact: String,
+    /// Whether it wrote by a phone that is no program.
+    is_elsewhere: bool,
 }
 
 impl Text {
-    fn arrived(arrival: &Arrival, extension: String, from: String) -> Self {
+    fn arrived(arrival: &Arrival, extension: String, from: String, at_us: i64) -> Self {
         let content_type = arrival.request.headers().text(&name::CONTENT_TYPE);
         Self {
             extension,
@@ -93,6 +113,8 @@ impl Text {
             content_type: content_type.unwrap_or_else(|| "text/plain".to_owned()),
             // What was copied out of the datagram does not keep the datagram alive.
             body: Bytes::copy_from_slice(arrival.request.body()),
+            at_us,
+            author: None,
         }
     }
 
@@ -111,7 +133,7 @@ enum Sender {
     /// A phone.
     Phone(Box<Answers>),
     /// A program.
-    Program(Reply<&'static str>),
+    Program(Reply<TextSent>),
     /// Nobody: it was kept under this number, and its sender knows.
     Kept(u64),
     /// Nobody: the sender hears of another one of the group.
@@ -194,7 +216,7 @@ impl Switchboard {
         };
         if let Some(program) = self.program_texted_by(line)? {
             let sender = self.sender_of(arrival);
-            let text = Text::arrived(arrival, String::new(), from);
+            let text = Text::arrived(arrival, String::new(), from, self.now.unix_us);
             self.send_text(Text { program: Some(program), ..text }, sender);
             return Ok(());
         }
@@ -216,7 +238,8 @@ impl Switchboard {
         from: &str,
         sender: Sender,
     ) {
-        let text = Text::arrived(arrival, reader.to_string(), from.to_owned());
+        let at_us = self.now.unix_us;
+        let text = Text::arrived(arrival, reader.to_string(), from.to_owned(), at_us);
         self.send_text(text, sender);
     }
 
@@ -232,14 +255,18 @@ impl Switchboard {
             Identity::OwnProgram => (from_of(arrival), self.text_leaves_by(&contact, None, None)),
             Identity::Line(_) | Identity::Peer(_) | Identity::Unproven => (from_of(arrival), None),
         };
-        if let Some(leaves) = leaves {
-            let sender = self.sender_of(arrival);
-            self.send_text_out(Text::arrived(arrival, String::new(), from), leaves, sender);
-            return Ok(());
+        let mut text = Text::arrived(arrival, String::new(), from, self.now.unix_us);
+        if leaves.is_none() {
+            text.extension = self.extension_for_text(&contact)?;
         }
-        let extension = self.extension_for_text(&contact)?;
+        if let Identity::Extension(number) = identity {
+            text.author = Some(self.author(number.to_string(), &contact, true));
+        }
         let sender = self.sender_of(arrival);
-        self.send_text(Text::arrived(arrival, extension, from), sender);
+        match leaves {
+            Some(leaves) => self.send_text_out(text, leaves, sender),
+            None => self.send_text(text, sender),
+        }
         Ok(())
     }
 
@@ -254,16 +281,16 @@ impl Switchboard {
         }))
     }
 
-    /// A program sends a text.
+    /// A program sends a text; without a type it is plain.
     pub(super) fn send_message(
         &mut self,
         contact: &str,
         from: Option<&str>,
         by: Option<LineId>,
-        text: String,
-        reply: Reply<&'static str>,
+        (text, content_type): (String, Option<String>),
+        reply: Reply<TextSent>,
     ) {
-        let sent = self.send_for_program(contact, from, by, text);
+        let sent = self.send_for_program(contact, from, by, (text, content_type));
         match sent {
             Ok((text, Way::Out(leaves))) => {
                 self.send_text_out(text, leaves, Sender::Program(reply));
@@ -276,12 +303,20 @@ impl Switchboard {
     }
 
     fn send_for_program(
-        &self,
+        &mut self,
         contact: &str,
         from: Option<&str>,
         by: Option<LineId>,
-        text: String,
+        (text, content_type): (String, Option<String>),
     ) -> Result<(Text, Way), Refusal> {
+        let content_type = match content_type.as_deref() {
+            None | Some("text/plain") => "text/plain;charset=UTF-8",
+            Some(COMPOSING) => COMPOSING,
+            Some(other) => {
+                let words = format!("{other} is not sent: text/plain or {COMPOSING} is");
+                return Err(Refusal::BadValue(words));
+            }
+        };
         if text.is_empty() || text.len() > MAX_TEXT {
             return Err(Refusal::BadValue(format!(
                 "the text has {} bytes; it must have between 1 and {MAX_TEXT}",
@@ -289,9 +324,15 @@ impl Switchboard {
             )));
         }
         let parsed = parse(contact)?;
+        let mut author = None;
         let from = match from.or_else(|| self.settings.dial_from.first().map(String::as_str)) {
             Some(named) => match self.directory.find(named) {
-                Some(entry) => self.address_of(entry.extension.number.as_str()),
+                Some(entry) => {
+                    let number = entry.extension.number.to_string();
+                    let address = self.address_of(&number);
+                    author = Some(number);
+                    address
+                }
                 None => {
                     let name = named.to_owned();
                     return Err(Refusal::NotFound { kind: "extension", name });
@@ -299,12 +340,17 @@ impl Switchboard {
             },
             None => format!("<sip:sipwitch@{}>", self.settings.domain()),
         };
+        // What an account sends is no extension's.
+        let author = author.filter(|_| by.is_none());
+        let author = author.map(|number| self.author(number, &parsed, false));
         let text = Text {
             extension: String::new(),
             program: None,
             from,
-            content_type: "text/plain;charset=UTF-8".to_owned(),
+            content_type: content_type.to_owned(),
             body: text.into(),
+            at_us: self.now.unix_us,
+            author,
         };
         if let Some(leaves) = self.text_leaves_by(&parsed, None, by) {
             return Ok((text, Way::Out(leaves)));

@@ -57,7 +57,7 @@ impl Switchboard {
             Destination::Line(line) => {
                 let outgoing = self
                     .lines
-                    .outgoing(self.now.instant, line, &target.dialled, Wants::Text)
+                    .outgoing(self.now.instant, line, &target.dialled, Wants::Text, false)
                     .ok()?;
                 Some(Leaves::Line(line, Box::new(outgoing)))
             }

@@ -3,9 +3,11 @@
 
 use std::collections::HashSet;
 
+use sipwitch_core::contact::Contact;
+
 use super::{
     super::{Inner, Switchboard},
-    Sender, Text,
+    Author, Sender, Text,
 };
 use crate::store::records::MessageRecord;
 
@@ -51,14 +53,33 @@ impl Switchboard {
             if under_way.contains(&message.id) {
                 continue;
             }
+            let author = self.author_of(&message);
             let text = Text {
                 extension: message.extension,
                 program: None,
                 from: message.sender,
                 content_type: message.content_type,
                 body: message.body.into(),
+                at_us: message.received_us,
+                author,
             };
             self.send_text(text, Sender::Kept(message.id));
         }
+    }
+
+    /// Who wants to hear that a kept text is delivered: an extension of the house.
+    fn author_of(&self, message: &MessageRecord) -> Option<Box<Author>> {
+        if message.report == 0 {
+            return None;
+        }
+        let sender = message.sender.trim_start_matches('<').trim_end_matches('>');
+        let sender = sender.parse::<Contact>().ok()?;
+        let entry = self.directory.find(sender.user())?;
+        Some(Box::new(Author {
+            extension: entry.extension.number.to_string(),
+            id: message.report,
+            contact: message.extension.clone(),
+            is_elsewhere: false,
+        }))
     }
 }

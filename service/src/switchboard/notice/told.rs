@@ -150,6 +150,15 @@ pub enum Told {
         /// Whom it is for.
         extension: String,
     },
+    /// A text that was kept has got further.
+    Report {
+        /// Names it among the texts of the program's extension.
+        message: u64,
+        /// To whom it was sent.
+        contact: String,
+        /// `delivered`.
+        state: &'static str,
+    },
 }
 
 impl Told {
@@ -168,7 +177,7 @@ impl Told {
             | Self::Transfer { leg, .. }
             | Self::Party { leg, .. }
             | Self::Ended { leg, .. } => Some(*leg),
-            Self::Text { .. } => None,
+            Self::Text { .. } | Self::Report { .. } => None,
         }
     }
 }

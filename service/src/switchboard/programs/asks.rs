@@ -19,7 +19,7 @@ use super::{
     super::{
         Switchboard,
         ask::{EndpointAsk, Leaving, Refusal, Reply},
-        directory,
+        directory, hiding,
         lookup::{EndpointDialling, Halt, Published, Then},
         notice::Told,
         steering::{all_of, no_call, parse, refusal},
@@ -110,11 +110,12 @@ impl Switchboard {
                     Err(refusal) => answer(reply, Err(refusal)),
                 }
             }
-            EndpointAsk::SendMessage { contact, text, reply } => match allowed {
+            EndpointAsk::SendMessage { contact, text, content_type, reply } => match allowed {
                 Ok(()) => {
                     let from = self.programs.extension_of(phone).map(ToString::to_string);
                     match self.bound_to(phone) {
                         Ok(by) => {
+                            let text = (text, content_type);
                             self.send_message(&contact, from.as_deref(), by, text, reply);
                         }
                         Err(refusal) => answer(reply, Err(refusal)),
@@ -122,6 +123,19 @@ impl Switchboard {
                 }
                 Err(refusal) => answer(reply, Err(refusal)),
             },
+            EndpointAsk::Texts { wanted, reply } => match allowed {
+                Ok(()) => {
+                    let extension = self.programs.extension_of(phone).map(ToString::to_string);
+                    self.past_texts(extension.unwrap_or_default(), wanted, reply);
+                }
+                Err(refusal) => answer(reply, Err(refusal)),
+            },
+            EndpointAsk::MarkRead { messages, reply } => {
+                let extension = self.programs.extension_of(phone).map(ToString::to_string);
+                let done =
+                    allowed.and_then(|()| self.texts_read(extension.unwrap_or_default(), messages));
+                answer(reply, done);
+            }
             EndpointAsk::AcceptMessage { message, reply } => {
                 answer(reply, allowed.and_then(|()| self.text_accepted(phone, message)));
             }
@@ -203,10 +217,14 @@ impl Switchboard {
             Whose::Extension(number) => number.to_string(),
             Whose::Account(account) => self.address_of_account(account),
         };
+        let mut carried = Carried { fields: Vec::new(), body };
+        if options.hide_number {
+            hiding::ask(&mut carried);
+        }
         let invitation = Invitation {
             from: Party { display: display.or_else(named).unwrap_or_default(), address },
             to: Party { display: String::new(), address: parsed.user().to_owned() },
-            carried: Carried { fields: Vec::new(), body },
+            carried,
             // PRACK is between SIP phones.
             reliable_provisional: false,
             hops: HOPS,

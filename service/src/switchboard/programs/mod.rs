@@ -70,6 +70,8 @@ struct Program {
     all_calls: bool,
     /// Whether its media go through us.
     anchored: bool,
+    /// Whether it says when texts were read.
+    marks_read: bool,
     available: bool,
     registered_us: i64,
 }

@@ -52,6 +52,7 @@ impl Switchboard {
             name: name.into(),
             all_calls: new.all_calls,
             anchored: new.anchored,
+            marks_read: new.marks_read,
             available: false,
             registered_us: self.now.unix_us,
         };

@@ -3,7 +3,17 @@
 
 use sipwitch_core::extension::ExtensionNumber;
 
-use super::super::{Switchboard, ask::Refusal, messages::Text, notice::Told};
+use super::{
+    super::{Switchboard, ask::Refusal, messages::Text, notice::Told},
+    Programs,
+};
+
+impl Programs {
+    /// Whether a program says when texts were read.
+    pub(in super::super) fn marks_read(&self, program: u64) -> bool {
+        self.phones.get(&program).is_some_and(|program| program.marks_read)
+    }
+}
 
 impl Switchboard {
     /// Gives a text to the programs of its extension; those are asked to take it.

@@ -34,7 +34,7 @@ fn described(port: u16) -> Bytes {
 
 impl Town {
     /// A program that is a phone, and can be reached.
-    fn program(&mut self, number: &str) -> u64 {
+    pub(super) fn program(&mut self, number: &str) -> u64 {
         let phone = self.quiet_program(number, OWNER);
         let available = true;
         self.asks(phone, |reply| EndpointAsk::SetAvailable { available, reply }).answer().unwrap();
@@ -52,6 +52,7 @@ impl Town {
             name: "softphone".into(),
             all_calls: false,
             anchored: false,
+            marks_read: true,
         };
         let owner = Some(owner.to_owned());
         let asked = self.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply });
@@ -59,7 +60,11 @@ impl Town {
     }
 
     /// The program asks something.
-    fn asks<T>(&mut self, phone: u64, ask: impl FnOnce(Reply<T>) -> EndpointAsk) -> Asked<T> {
+    pub(super) fn asks<T>(
+        &mut self,
+        phone: u64,
+        ask: impl FnOnce(Reply<T>) -> EndpointAsk,
+    ) -> Asked<T> {
         self.asks_as(phone, OWNER, ask)
     }
 

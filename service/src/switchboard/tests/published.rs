@@ -188,6 +188,7 @@ fn program(town: &mut Town) -> impl FnOnce(Reply<(LegId, CallId)>) -> Ask + use<
         name: "softphone".into(),
         all_calls: false,
         anchored: false,
+        marks_read: false,
     };
     let owner = Some(":1.42".to_owned());
     let asked = town.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply });

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! As whom calls leave: for each way in which providers want to be told, shown and hidden.
 
+use bytes::Bytes;
+
 use super::{
-    super::{text::Text, town::Town},
+    super::{
+        super::ask::{EndpointAsk, EndpointDial},
+        house::HOUSE,
+        text::Text,
+        town::Town,
+    },
     calls::NUMBER,
     provider::{account, of},
 };
@@ -84,4 +91,63 @@ fn where_a_code_hides_the_number_it_is_dialled_and_nothing_else_is_said() {
     assert_eq!(hidden.uri(), format!("sip:*31%23{NUMBER}@provider.test"));
     let shown = invite(CallerId::From, false, code());
     assert_eq!(shown.uri(), format!("sip:{NUMBER}@provider.test"));
+}
+
+/// The first INVITE of a call that asks for the number to be hidden, by a program or by the Privacy
+/// of a phone.
+fn hidden_for_once(caller_id: CallerId, privacy: Option<Privacy>, dialled: &str) -> [Text; 2] {
+    let mut town = Town::new();
+    let phone = town.phone("101");
+    let program = town.program("101");
+    let provider = town.provider("provider.test", "127.0.0.3:5060");
+    let mut plan = account("work", "provider.test");
+    let outside = of(&mut plan);
+    outside.number = Some("+4930123".into());
+    outside.caller_id = caller_id;
+    outside.privacy = privacy;
+    town.sign_up(plan);
+    town.let_in(provider);
+    let options = EndpointDial { hide_number: true, ..EndpointDial::default() };
+    let (contact, offer) = (dialled.to_owned(), Bytes::from(town.sdp(phone)));
+    let dial = |reply| EndpointAsk::Dial { contact, offer, options, reply };
+    town.asks(program, dial).answer().expect("a line");
+    let by_program = town.rung(provider);
+    town.reply_with(&by_program, "486 Busy Here", &[], "");
+    let offer = town.sdp(phone);
+    let uri = format!("sip:{dialled}@{HOUSE}");
+    let inside = town.dial_with(phone, &uri, &["Privacy: header;id"], &offer);
+    let by_phone = town.rung(provider);
+    town.reply_with(&by_phone, "486 Busy Here", &[], "");
+    town.refused(&inside);
+    [by_program.invite, by_phone.invite]
+}
+
+#[test]
+fn a_call_that_hides_the_number_for_once_is_hidden_in_the_way_of_the_provider() {
+    let own = format!("<{OWN}>");
+    for (caller_id, expected) in [
+        (CallerId::From, [OWN, "", "", "", "id"]),
+        (CallerId::PPreferredIdentity, [ANONYMOUS, &own, "", "", "id"]),
+    ] {
+        for invite in hidden_for_once(caller_id, None, NUMBER) {
+            assert_eq!(told(&invite), expected, "{caller_id:?}");
+        }
+    }
+    let code = Some(Privacy::StarCode("*31#".parse().unwrap()));
+    for invite in hidden_for_once(CallerId::From, code, NUMBER) {
+        assert_eq!(told(&invite), [OWN, "", "", "", ""]);
+        assert_eq!(invite.uri(), format!("sip:*31%23{NUMBER}@provider.test"));
+    }
+}
+
+#[test]
+fn who_helps_sees_who_calls() {
+    let code = || Some(Privacy::StarCode("*31#".parse().unwrap()));
+    for (privacy, dialled) in [(None, "112"), (code(), "112")] {
+        for invite in hidden_for_once(CallerId::PPreferredIdentity, privacy.clone(), dialled) {
+            let own = format!("<{OWN}>");
+            assert_eq!(told(&invite), [ALICE, &own, "", "", ""]);
+            assert_eq!(invite.uri(), "sip:112@provider.test");
+        }
+    }
 }

@@ -76,11 +76,16 @@ fn what_comes_by_the_account_of_a_program_reaches_that_alone() {
     town.asks(phone, |reply| EndpointAsk::AcceptMessage { message, reply }).answer().unwrap();
     town.expect(provider, "200 MESSAGE");
     let (contact, text) = ("bob".to_owned(), "soon".to_owned());
-    let asked = town.asks(phone, |reply| EndpointAsk::SendMessage { contact, text, reply });
+    let asked = town.asks(phone, |reply| EndpointAsk::SendMessage {
+        contact,
+        text,
+        content_type: None,
+        reply,
+    });
     let message = town.expect(provider, "MESSAGE");
     assert_eq!(message.uri(), "sip:bob@provider.test");
     town.respond(provider, &message, "200 OK", "p", &[], "");
-    assert_eq!(asked.answer(), Ok("delivered"));
+    assert_eq!(asked.answer().map(|sent| sent.state), Ok("delivered"));
 
     // It leaves without its account.
     let available = false;

@@ -15,6 +15,7 @@ impl Town {
         let endpoint = NewEndpoint {
             extension: Some(number.into()),
             anchored: true,
+            marks_read: false,
             ..NewEndpoint::default()
         };
         let owner = Some(OWNER.to_owned());

@@ -209,6 +209,7 @@ fn only_an_available_program_rings_and_one_for_all_calls_rings_for_everybody() {
         name: String::new(),
         all_calls: true,
         anchored: false,
+        marks_read: false,
     };
     let owner = Some(OWNER.to_owned());
     let asked = town.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply });

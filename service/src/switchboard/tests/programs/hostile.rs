@@ -138,13 +138,7 @@ fn programs_are_as_many_as_their_bounds_say() {
     let mut town = Town::new();
     town.add_extension("102", person(&password_of("102")));
     let register = |town: &mut Town, owner: &str, name: &str| {
-        let endpoint = NewEndpoint {
-            extension: None,
-            account: None,
-            name: name.into(),
-            all_calls: false,
-            anchored: false,
-        };
+        let endpoint = NewEndpoint { name: name.into(), ..NewEndpoint::default() };
         let owner = Some(owner.to_owned());
         town.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply }).answer()
     };

@@ -2,6 +2,7 @@
 //! Texts to and from programs.
 
 use super::{super::house::HOUSE, *};
+use crate::{store::records::TextRecord, switchboard::ask::WantedPast};
 
 const PLAIN: &str = "Content-Type: text/plain;charset=UTF-8";
 
@@ -86,11 +87,107 @@ fn a_program_writes_as_its_extension_and_the_reply_is_the_report() {
     let bert = town.phone("102");
     let program = town.program("101");
     let (contact, text) = ("102".to_owned(), "hello".to_owned());
-    let mut asked = town.asks(program, |reply| EndpointAsk::SendMessage { contact, text, reply });
+    let mut asked = town.asks(program, |reply| EndpointAsk::SendMessage {
+        contact,
+        text,
+        content_type: None,
+        reply,
+    });
     let message = town.expect(bert, "MESSAGE");
     assert!(message.header("From").contains("sip:101@"), "{message:?}");
     assert!(asked.is_open());
     town.respond(bert, &message, "200 OK", "t", &[], "");
-    assert_eq!(asked.answer(), Ok("delivered"));
+    assert_eq!(asked.answer().map(|sent| sent.state), Ok("delivered"));
+    town.assert_over();
+}
+
+impl Town {
+    /// The texts of the past of a program's extension: with whom, what, and how it stands.
+    fn past(&mut self, program: u64, contact: &str, unread: bool) -> Vec<String> {
+        let wanted = WantedPast { contact: contact.into(), limit: 10, unread };
+        let asked = self.asks(program, |reply| EndpointAsk::Texts { wanted, reply });
+        let texts = self.wait(asked).expect("the store is there");
+        let line = |text: TextRecord| {
+            let way = if text.is_sent { "to" } else { "from" };
+            let place = if text.is_elsewhere { " elsewhere" } else { "" };
+            format!("{way} {}: {} {}{place}", text.contact, text.text, text.state.as_str())
+        };
+        texts.into_iter().map(line).collect()
+    }
+}
+
+#[test]
+fn texts_are_remembered_on_both_sides_and_unread_until_they_are_read() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let program = town.program("102");
+    town.send_request(anna, "MESSAGE", &format!("sip:102@{HOUSE}"), &[PLAIN], "one");
+    let one = town.told_of_text(program, "one", false);
+    assert_eq!(town.accepts(program, one), Ok(()));
+    town.expect(anna, "200 MESSAGE");
+    let (contact, text) = (format!("sip:101@{HOUSE}"), "two".to_owned());
+    let send = |reply| EndpointAsk::SendMessage { contact, text, content_type: None, reply };
+    let mut asked = town.asks(program, send);
+    let message = town.expect(anna, "MESSAGE");
+    assert!(asked.is_open());
+    town.respond(anna, &message, "200 OK", "t", &[], "");
+    let sent = asked.answer().expect("it is taken");
+    assert_eq!(sent.state, "delivered");
+    assert_eq!(town.past(program, "", false), ["to 101: two delivered", "from 101: one unread"]);
+    assert_eq!(town.past(program, "101", true), ["from 101: one unread"]);
+    assert_eq!(town.past(program, "103", false), Vec::<String>::new());
+    // Another program of the extension has read it.
+    let other = town.program("102");
+    let messages = vec![one, 4711];
+    town.asks(other, |reply| EndpointAsk::MarkRead { messages, reply }).answer().unwrap();
+    assert_eq!(town.past(program, "", true), Vec::<String>::new());
+    assert_eq!(town.past(program, "", false), ["to 101: two delivered", "from 101: one read"]);
+    // The other side has the same, by a phone.
+    let at_anna = town.program("101");
+    let seen = ["from 102: two read elsewhere", "to 102: one delivered elsewhere"];
+    assert_eq!(town.past(at_anna, "", false), seen);
+    town.assert_over();
+}
+
+#[test]
+fn who_wrote_hears_when_a_kept_text_is_delivered_at_last() {
+    let mut town = Town::new();
+    let program = town.program("101");
+    town.add_extension("102", person(&password_of("102")));
+    let (contact, text) = ("102".to_owned(), "later".to_owned());
+    let send = |reply| EndpointAsk::SendMessage { contact, text, content_type: None, reply };
+    let asked = town.asks(program, send);
+    let sent = town.wait(asked).expect("it is kept");
+    assert_eq!(sent.state, "stored");
+    assert_eq!(town.past(program, "", false), ["to 102: later stored"]);
+    let bert = town.phone("102");
+    let message = town.expect(bert, "MESSAGE");
+    town.respond(bert, &message, "200 OK", "t", &[], "");
+    let told = town.told(program);
+    let Told::Report { message, contact, state } = told else { panic!("{told:?}") };
+    assert_eq!((message, contact.as_str(), state), (sent.message, "102", "delivered"));
+    assert_eq!(town.past(program, "", false), ["to 102: later delivered"]);
+    town.assert_over();
+}
+
+#[test]
+fn that_somebody_writes_is_told_and_neither_kept_nor_remembered() {
+    let mut town = Town::new();
+    let bert = town.phone("102");
+    let program = town.program("101");
+    let send = |kind: &str, reply| EndpointAsk::SendMessage {
+        contact: "102".into(),
+        text: "<isComposing/>".into(),
+        content_type: Some(kind.into()),
+        reply,
+    };
+    let asked = town.asks(program, |reply| send("application/im-iscomposing+xml", reply));
+    let message = town.expect(bert, "MESSAGE");
+    assert_eq!(message.header("Content-Type"), "application/im-iscomposing+xml");
+    town.respond(bert, &message, "415 Unsupported Media Type", "t", &[], "");
+    assert!(matches!(asked.answer(), Err(Refusal::NoRoute(_))));
+    let asked = town.asks(program, |reply| send("text/html", reply));
+    assert!(matches!(asked.answer(), Err(Refusal::BadValue(_))));
+    assert_eq!(town.past(program, "", false), Vec::<String>::new());
     town.assert_over();
 }
