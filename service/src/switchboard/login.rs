@@ -4,7 +4,7 @@
 //! The digests of that password are kept by the digest service, on the system bus, and never come
 //! here: it is asked about each response. What it keeps of our user (the realm, the algorithms)
 //! belongs in the challenge and may change at any login; it sends no signals, so it is asked for
-//! again when a phone comes and the last answer is older than [`FRESH`]. Both take time. A request
+//! again when a phone comes and the last answer is older than `FRESH`. Both take time. A request
 //! that has to wait is kept as it came, and attended to again when the answer is there; its
 //! repetitions end in its transaction meanwhile.
 //!
