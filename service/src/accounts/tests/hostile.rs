@@ -13,8 +13,8 @@ fn a_mistake_has_its_line_and_column() {
         ("provider = \"a\"\npassword = \"hunter2\"", "2:1: password: unknown key \"password\""),
         ("provider = \"a\"\n[server]\n  prot = 1", "3:3: server.prot: unknown key"),
         (
-            "provider = \"a\"\n[nat.keepalive]\nmethd = \"crlf\"\ninterval-seconds = 9",
-            "3:1: nat.keepalive.methd: unknown key \"methd\": did you mean \"method\"?",
+            "provider = \"a\"\n[nat.keepalive]\nmethods = \"crlf\"\ninterval-seconds = 9",
+            "3:1: nat.keepalive.methods: unknown key \"methods\": did you mean \"method\"?",
         ),
         (
             "provider = \"a\"\n[nat]\nkeepalive = { method = \"zz\", interval-seconds = 9 }",
