@@ -320,7 +320,7 @@ mod tests {
         for (result, words) in [
             (
                 dial("Dial", entries(&[("ring", 20_u32.into())])).map(drop),
-                "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached, \
+                "Dial knows no \"ring\"; it knows from, display, ring-seconds, detached, hide-number, \
                  also",
             ),
             (

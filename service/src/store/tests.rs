@@ -132,7 +132,8 @@ fn a_database_from_before_there_were_ways_to_authenticate_is_taken_over() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "ALTER TABLE extensions DROP COLUMN authentication; PRAGMA user_version = 3;",
+            "DROP TABLE texts; ALTER TABLE messages DROP COLUMN report;
+             ALTER TABLE extensions DROP COLUMN authentication; PRAGMA user_version = 3;",
         )
         .unwrap();
     drop(connection);
