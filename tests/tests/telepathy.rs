@@ -375,6 +375,7 @@ fn who_is_called_is_sent_to_somebody_else() -> Result<()> {
     cilla.established()?;
     client.wait_for("state 6 flags 0 reason 3")?;
     cilla.hears_more_than(10)?;
+    bert.goes_on_hearing()?;
     Ok(())
 }
 

@@ -291,6 +291,24 @@ impl Baresip {
         }
     }
 
+    /// Sound still comes three seconds from now, by what it shows of it each tenth of a second. For
+    /// when somebody else speaks than before: its count of packets ends with the first speaker.
+    pub fn goes_on_hearing(&mut self) -> Result<()> {
+        let coming = |line: &String| {
+            let (_, rates) = line.split_once("audio=")?;
+            rates.split_once('/')?.1.split_once(' ')?.0.parse::<u32>().ok()
+        };
+        self.program.said.skip();
+        let mut last = 0;
+        for _ in 0..30 {
+            let shown = self.program.said.wait(PATIENCE, coming);
+            last =
+                shown.with_context(|| format!("baresip {} shows no call", self.account.number))?;
+        }
+        ensure!(last > 0, "nothing comes to baresip {}", self.account.number);
+        Ok(())
+    }
+
     /// Every SIP message it has sent or received so far, as text with plain line ends.
     #[must_use]
     pub fn sip(&self) -> Vec<String> {
