@@ -12,9 +12,8 @@ use sipwitch_tests::{House, Result};
 fn mission_control_connects_the_account_that_needs_no_parameter() -> Result<()> {
     let house = House::plan().extensions(&["101"]).build()?;
     let mut telepathy = Telepathy::start(&house)?;
+    telepathy.connect()?;
     let client = &mut telepathy.client;
-    client.type_line("connect")?;
-    client.wait_for("connected as 101 called")?;
     client.type_line("contact +49-30-123")?;
     client.wait_for("contact +4930123 presence 7")?;
 
@@ -67,23 +66,6 @@ fn the_command_line_makes_shows_and_removes_the_account() -> Result<()> {
     Ok(())
 }
 
-fn phone(house: &House, number: &str) -> Result<Baresip> {
-    let mut phone = Baresip::start(&Account::new(number, house.at))?;
-    phone.registered()?;
-    Ok(phone)
-}
-
-/// A house with somebody to call, and a client that is connected as 101.
-fn connected() -> Result<(House, Baresip, Telepathy)> {
-    let settings = "[dial]\nfrom = \"101\"\n";
-    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
-    let bert = phone(&house, "102")?;
-    let mut telepathy = Telepathy::start(&house)?;
-    telepathy.client.type_line("connect")?;
-    telepathy.client.wait_for("connected as 101 called")?;
-    Ok((house, bert, telepathy))
-}
-
 /// The signals of calls that the client has told, in their order.
 fn signals(telepathy: &Telepathy) -> Vec<String> {
     let lines = telepathy.client.said.all();
@@ -92,7 +74,7 @@ fn signals(telepathy: &Telepathy) -> Vec<String> {
 
 #[test]
 fn a_call_by_mission_control_rings_talks_holds_and_ends() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected()?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     client.type_line("call 102")?;
     client.wait_for("handling a call to 102")?;
@@ -148,7 +130,7 @@ fn a_call_by_mission_control_rings_talks_holds_and_ends() -> Result<()> {
 
 #[test]
 fn a_phone_calls_the_client_which_takes_the_call_and_hangs_up() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected()?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     bert.call("101")?;
     client.wait_for("rings from 102")?;
@@ -167,7 +149,7 @@ fn a_phone_calls_the_client_which_takes_the_call_and_hangs_up() -> Result<()> {
 
 #[test]
 fn a_call_that_is_not_taken_says_why_on_both_sides() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected()?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     client.type_line("call 102")?;
     bert.incoming()?;
@@ -186,7 +168,7 @@ fn a_call_that_is_not_taken_says_why_on_both_sides() -> Result<()> {
 
 #[test]
 fn texts_go_both_ways_and_what_becomes_of_them_is_told() -> Result<()> {
-    let (house, _bert, mut telepathy) = connected()?;
+    let (house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     let (status, said) = house.sipwitch(&["message", "101", "hello", "--from", "102"])?;
     ensure!(status.success(), "{said}");
@@ -204,7 +186,7 @@ fn texts_go_both_ways_and_what_becomes_of_them_is_told() -> Result<()> {
 
 #[test]
 fn the_people_of_the_house_are_a_list_that_follows_the_house() -> Result<()> {
-    let (house, _bert, mut telepathy) = connected()?;
+    let (house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
     house.sipwitch(&["extensions", "change", "102", "--name", "Bert"])?;
     let client = &mut telepathy.client;
     client.type_line("people")?;
@@ -216,7 +198,7 @@ fn the_people_of_the_house_are_a_list_that_follows_the_house() -> Result<()> {
     client.wait_for("person 102 called Bertram")?;
     house.sipwitch(&["extensions", "add", "103", "--name", "Carla"])?;
     client.wait_for("person 103 called Carla presence 1 state 4")?;
-    let other = phone(&house, "103")?;
+    let other = Baresip::of(&house, "103")?;
     client.wait_for("person 103 called Carla presence 2")?;
     drop(other);
     house.sipwitch(&["extensions", "remove", "103"])?;
@@ -226,7 +208,7 @@ fn the_people_of_the_house_are_a_list_that_follows_the_house() -> Result<()> {
 
 #[test]
 fn the_numbers_of_help_are_those_of_the_country_and_change_with_it() -> Result<()> {
-    let (house, _bert, mut telepathy) = connected()?;
+    let (house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     client.type_line("points")?;
     client.wait_for("point urn:service:sos ")?;
@@ -241,7 +223,7 @@ fn the_numbers_of_help_are_those_of_the_country_and_change_with_it() -> Result<(
 
 #[test]
 fn what_cannot_be_is_refused_by_telepathys_own_names() -> Result<()> {
-    let (_house, _bert, mut telepathy) = connected()?;
+    let (_house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     let connection = "Connection";
     let of = |name: &str| format!("Connection.Interface.{name}");
@@ -301,9 +283,8 @@ fn every_refusal_of_a_phone_is_told_in_telepathys_words() -> Result<()> {
     let settings = "[dial]\nfrom = \"101\"\n";
     let house = House::plan().settings(settings).extensions(&extensions).build()?;
     let mut telepathy = Telepathy::start(&house)?;
+    telepathy.connect()?;
     let client = &mut telepathy.client;
-    client.type_line("connect")?;
-    client.wait_for("connected as 101 called")?;
     for ((code, reason, error), number) in table.into_iter().zip(&numbers) {
         let _phone = Sipp::refuse(&Account::new(number, house.at), code)?;
         house.desk().phones(number, 1)?;
@@ -320,7 +301,7 @@ fn every_refusal_of_a_phone_is_told_in_telepathys_words() -> Result<()> {
 
 #[test]
 fn a_handler_that_dies_in_mid_call_ends_it() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected()?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     client.type_line("call 102")?;
     bert.incoming()?;
@@ -334,7 +315,7 @@ fn a_handler_that_dies_in_mid_call_ends_it() -> Result<()> {
 
 #[test]
 fn a_call_begins_with_tones_and_is_muted() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected()?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     client.type_line("begin 102 7")?;
     bert.incoming()?;
@@ -359,11 +340,10 @@ fn a_call_begins_with_tones_and_is_muted() -> Result<()> {
 fn who_is_called_is_sent_to_somebody_else() -> Result<()> {
     let settings = "[dial]\nfrom = \"101\"\n";
     let house = House::plan().settings(settings).extensions(&["101", "102", "103"]).build()?;
-    let (mut bert, mut cilla) = (phone(&house, "102")?, phone(&house, "103")?);
+    let (mut bert, mut cilla) = (Baresip::of(&house, "102")?, Baresip::of(&house, "103")?);
     let mut telepathy = Telepathy::start(&house)?;
+    telepathy.connect()?;
     let client = &mut telepathy.client;
-    client.type_line("connect")?;
-    client.wait_for("connected as 101 called")?;
     client.type_line("call 102")?;
     bert.incoming()?;
     bert.answer()?;
@@ -383,11 +363,10 @@ fn who_is_called_is_sent_to_somebody_else() -> Result<()> {
 fn who_is_called_sends_the_client_to_somebody_else() -> Result<()> {
     let settings = "[dial]\nfrom = \"101\"\n";
     let house = House::plan().settings(settings).extensions(&["101", "102", "103"]).build()?;
-    let (mut bert, mut cilla) = (phone(&house, "102")?, phone(&house, "103")?);
+    let (mut bert, mut cilla) = (Baresip::of(&house, "102")?, Baresip::of(&house, "103")?);
     let mut telepathy = Telepathy::start(&house)?;
+    telepathy.connect()?;
     let client = &mut telepathy.client;
-    client.type_line("connect")?;
-    client.wait_for("connected as 101 called")?;
     client.type_line("call 102")?;
     bert.incoming()?;
     bert.answer()?;

@@ -119,18 +119,6 @@ fn parameters_that_cannot_be_make_no_account_that_connects() -> Result<()> {
     Ok(())
 }
 
-/// A house with somebody to call, and a client that is connected as 101.
-fn connected() -> Result<(House, Baresip, Telepathy)> {
-    let settings = "[dial]\nfrom = \"101\"\n";
-    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
-    let mut bert = Baresip::start(&Account::new("102", house.at))?;
-    bert.registered()?;
-    let mut telepathy = Telepathy::start(&house)?;
-    telepathy.client.type_line("connect")?;
-    telepathy.client.wait_for("connected as 101 called")?;
-    Ok((house, bert, telepathy))
-}
-
 fn talking(bert: &mut Baresip, telepathy: &mut Telepathy) -> Result<()> {
     telepathy.client.type_line("call 102")?;
     bert.incoming()?;
@@ -141,15 +129,13 @@ fn talking(bert: &mut Baresip, telepathy: &mut Telepathy) -> Result<()> {
 
 #[test]
 fn telepathy_rakia_is_called_and_written_to_and_writes_back() -> Result<()> {
-    let settings = "[dial]\nfrom = \"101\"\n";
-    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
+    let house = Telepathy::house()?;
     let mut telepathy = Telepathy::start(&house)?;
     let mut rakia = telepathy.rakia(&house)?;
     rakia.type_line(&format!("connect 102 {} {}", house.at.ip(), house.at.port()))?;
     rakia.wait_for("status 0")?;
+    telepathy.connect()?;
     let client = &mut telepathy.client;
-    client.type_line("connect")?;
-    client.wait_for("connected as 101 called")?;
 
     client.type_line("call 102")?;
     rakia.wait_for("call from sip:101@")?;
@@ -170,7 +156,7 @@ fn telepathy_rakia_is_called_and_written_to_and_writes_back() -> Result<()> {
 
 #[test]
 fn when_the_service_is_killed_its_calls_end_and_mission_control_connects_again() -> Result<()> {
-    let (mut house, mut bert, mut telepathy) = connected()?;
+    let (mut house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     talking(&mut bert, &mut telepathy)?;
     house.kill_service()?;
     let client = &mut telepathy.client;
@@ -183,7 +169,7 @@ fn when_the_service_is_killed_its_calls_end_and_mission_control_connects_again()
 
 #[test]
 fn when_the_connection_manager_is_killed_its_calls_end_and_it_is_started_again() -> Result<()> {
-    let (house, mut bert, mut telepathy) = connected()?;
+    let (house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     talking(&mut bert, &mut telepathy)?;
     telepathy.kill_bridge(&house)?;
     bert.closed()?;
@@ -194,7 +180,7 @@ fn when_the_connection_manager_is_killed_its_calls_end_and_it_is_started_again()
 
 #[test]
 fn when_mission_control_is_killed_calls_go_on_and_the_next_one_has_the_account() -> Result<()> {
-    let (house, mut bert, mut telepathy) = connected()?;
+    let (house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     talking(&mut bert, &mut telepathy)?;
     telepathy.restart_mission_control(&house)?;
     // What talks goes on talking.
@@ -251,9 +237,8 @@ fn a_number_dialled_by_mission_control_fails_over_and_help_is_reached() -> Resul
     sign_up(&house, "b-second", &second)?;
     let mut bert = outside(&second, "bert", "b")?;
     let mut telepathy = Telepathy::start(&house)?;
+    telepathy.connect()?;
     let client = &mut telepathy.client;
-    client.type_line("connect")?;
-    client.wait_for("connected as 101 called")?;
     for contact in ["+49-30-100", "112"] {
         client.type_line(&format!("call {contact}"))?;
         bert.incoming()?;

@@ -3,12 +3,12 @@
 //! pictures, decoded at both ends.
 
 use anyhow::ensure;
-use sipwitch_tests::peers::{Account, Baresip, Telepathy};
-use sipwitch_tests::{House, Result};
+use sipwitch_tests::Result;
+use sipwitch_tests::peers::{Baresip, Telepathy};
 
 #[test]
 fn farstream_talks_holds_and_sends_tones() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected(Baresip::start)?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_farstream(Baresip::start)?;
     let client = &mut telepathy.client;
     client.type_line("call 102")?;
     client.wait_for("media added audio")?;
@@ -41,7 +41,7 @@ fn farstream_talks_holds_and_sends_tones() -> Result<()> {
 
 #[test]
 fn farstream_is_called_and_shows_pictures() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected(Baresip::start_showing)?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_farstream(Baresip::start_showing)?;
     let client = &mut telepathy.client;
     bert.call("101")?;
     client.wait_for("rings from 102")?;
@@ -58,7 +58,7 @@ fn farstream_is_called_and_shows_pictures() -> Result<()> {
 
 #[test]
 fn farstream_calls_with_pictures_takes_them_away_and_adds_them_again() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected(Baresip::start_showing)?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_farstream(Baresip::start_showing)?;
     let client = &mut telepathy.client;
     client.type_line("show 102")?;
     bert.incoming()?;
@@ -74,18 +74,4 @@ fn farstream_calls_with_pictures_takes_them_away_and_adds_them_again() -> Result
     client.type_line("hangup 2")?;
     bert.closed()?;
     Ok(())
-}
-
-/// A house with a phone, 102, with or without pictures, and a client with farstream that is connected
-/// as 101.
-fn connected(phone: fn(&Account) -> Result<Baresip>) -> Result<(House, Baresip, Telepathy)> {
-    let settings = "[dial]\nfrom = \"101\"\n";
-    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
-    let mut bert = phone(&Account::new("102", house.at))?;
-    bert.registered()?;
-    let mut telepathy = Telepathy::start(&house)?;
-    telepathy.client.type_line("farstream")?;
-    telepathy.client.type_line("connect")?;
-    telepathy.client.wait_for("connected as 101 called")?;
-    Ok((house, bert, telepathy))
 }

@@ -7,29 +7,12 @@ use sipwitch_dbus_interfaces::{
     EndpointProxy,
     wire::{EndpointMessageOptions, EndpointOptions},
 };
-use sipwitch_tests::peers::{Account, Baresip, Telepathy};
-use sipwitch_tests::{House, Result};
-
-fn phone(house: &House, number: &str) -> Result<Baresip> {
-    let mut phone = Baresip::start(&Account::new(number, house.at))?;
-    phone.registered()?;
-    Ok(phone)
-}
-
-/// A house with somebody to write to, and a client that is connected as 101.
-fn connected() -> Result<(House, Baresip, Telepathy)> {
-    let settings = "[dial]\nfrom = \"101\"\n";
-    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
-    let bert = phone(&house, "102")?;
-    let mut telepathy = Telepathy::start(&house)?;
-    telepathy.client.type_line("connect")?;
-    telepathy.client.wait_for("connected as 101 called")?;
-    Ok((house, bert, telepathy))
-}
+use sipwitch_tests::Result;
+use sipwitch_tests::peers::{Baresip, Telepathy};
 
 #[test]
 fn what_was_not_read_comes_again_in_another_connection_of_another_process() -> Result<()> {
-    let (house, _bert, mut telepathy) = connected()?;
+    let (house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     client.type_line("reading no")?;
     let (status, said) = house.sipwitch(&["message", "101", "unread", "--from", "102"])?;
@@ -57,22 +40,22 @@ fn what_was_not_read_comes_again_in_another_connection_of_another_process() -> R
 
 #[test]
 fn a_text_that_waits_for_a_phone_is_reported_when_it_is_delivered() -> Result<()> {
-    let (house, _bert, mut telepathy) = connected()?;
+    let (house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
     house.sipwitch(&["extensions", "add", "103"])?;
     let client = &mut telepathy.client;
     client.type_line("write 103")?;
     client.wait_for("writing to 103")?;
     client.type_line("text later")?;
     client.wait_for("report 4")?;
-    let _carla = phone(&house, "103")?;
+    let _carla = Baresip::of(&house, "103")?;
     client.wait_for("report 1")?;
     Ok(())
 }
 
 #[test]
 fn texts_that_passed_at_another_phone_stand_above_the_conversation() -> Result<()> {
-    let (house, _bert, mut telepathy) = connected()?;
-    let _desk_phone = phone(&house, "101")?;
+    let (house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
+    let _desk_phone = Baresip::of(&house, "101")?;
     let client = &mut telepathy.client;
     client.type_line("disconnect")?;
     client.wait_for("status 2 reason 1")?;
@@ -88,12 +71,10 @@ fn texts_that_passed_at_another_phone_stand_above_the_conversation() -> Result<(
 
 #[test]
 fn that_somebody_writes_is_seen_on_both_sides() -> Result<()> {
-    let settings = "[dial]\nfrom = \"101\"\n";
-    let house = House::plan().settings(settings).extensions(&["101", "102"]).build()?;
+    let house = Telepathy::house()?;
     let mut telepathy = Telepathy::start(&house)?;
+    telepathy.connect()?;
     let client = &mut telepathy.client;
-    client.type_line("connect")?;
-    client.wait_for("connected as 101")?;
 
     let desk = house.new_desk()?;
     let options = EndpointOptions { extension: Some("102".into()), ..EndpointOptions::default() };
@@ -128,7 +109,7 @@ fn that_somebody_writes_is_seen_on_both_sides() -> Result<()> {
 
 #[test]
 fn who_hides_the_number_is_not_seen_by_who_is_called() -> Result<()> {
-    let (_house, mut bert, mut telepathy) = connected()?;
+    let (_house, mut bert, mut telepathy) = Telepathy::with_a_phone()?;
     let client = &mut telepathy.client;
     client.type_line("hide 5")?;
     client.wait_for("refused org.freedesktop.Telepathy.Error.NotImplemented")?;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::Account;
 use crate::program::{foreign, in_home, new_home};
-use crate::{PATIENCE, Program, Transcript, net};
+use crate::{House, PATIENCE, Program, Transcript, net};
 
 /// One baresip with one account. It speaks a tone of 440 Hz and has no sound card.
 #[derive(Debug)]
@@ -33,6 +33,16 @@ impl Baresip {
     pub fn start(account: &Account) -> Result<Self> {
         let at = if account.server.is_ipv4() { net::loopback() } else { net::loopback6() };
         Self::start_at(account, at)
+    }
+
+    /// A phone of a house that is registered, without a password.
+    ///
+    /// # Errors
+    /// It is not installed, does not come up or is refused.
+    pub fn of(house: &House, number: &str) -> Result<Self> {
+        let mut phone = Self::start(&Account::new(number, house.at))?;
+        phone.registered()?;
+        Ok(phone)
     }
 
     /// As [`start`](Self::start), on an address of its own.

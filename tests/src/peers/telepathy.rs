@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::{Account, Baresip};
 use crate::program::{in_home, ours};
 use crate::{Desk, House, PATIENCE, Program};
 
@@ -32,6 +33,52 @@ pub struct Telepathy {
 }
 
 impl Telepathy {
+    /// A house with a phone, 102, and a client that is connected as 101.
+    ///
+    /// # Errors
+    /// Something is not installed or does not come up.
+    pub fn with_a_phone() -> Result<(House, Baresip, Self)> {
+        let house = Self::house()?;
+        let phone = Baresip::of(&house, "102")?;
+        let mut telepathy = Self::start(&house)?;
+        telepathy.connect()?;
+        Ok((house, phone, telepathy))
+    }
+
+    /// As [`with_a_phone`](Self::with_a_phone), with a phone that is started so, and a client whose
+    /// media are telepathy-farstream's.
+    ///
+    /// # Errors
+    /// Something is not installed or does not come up.
+    pub fn with_farstream(
+        phone: fn(&Account) -> Result<Baresip>,
+    ) -> Result<(House, Baresip, Self)> {
+        let house = Self::house()?;
+        let mut phone = phone(&Account::new("102", house.at))?;
+        phone.registered()?;
+        let mut telepathy = Self::start(&house)?;
+        telepathy.client.type_line("farstream")?;
+        telepathy.connect()?;
+        Ok((house, phone, telepathy))
+    }
+
+    /// A house in which Telepathy is 101 and somebody else 102.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn house() -> Result<House> {
+        House::plan().settings("[dial]\nfrom = \"101\"\n").extensions(&["101", "102"]).build()
+    }
+
+    /// Has the client make the account of SIP Witch, and waits until it is connected as 101.
+    ///
+    /// # Errors
+    /// It is not in time.
+    pub fn connect(&mut self) -> Result<()> {
+        self.client.type_line("connect")?;
+        self.client.wait_for("connected as 101 called").map(|_| ())
+    }
+
     /// Starts Mission Control on the bus of a house, on which our connection manager can be
     /// activated, and a client.
     ///
