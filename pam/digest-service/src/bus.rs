@@ -217,7 +217,7 @@ impl Digest {
             });
         };
         // The name may be another person's by now, who has another number.
-        if users::number_of(&entry.name).map_err(lookup)? != Some(caller.uid) {
+        if !users::is_number_of(caller.uid, &entry.name).map_err(lookup)? {
             return Err(refused("that is another user's name"));
         }
         let of_realm = database.realm().as_ref() == Some(&entry.realm);

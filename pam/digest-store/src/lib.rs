@@ -18,6 +18,7 @@ mod error;
 mod ha1;
 mod place;
 mod store;
+mod table;
 mod wiped;
 
 pub use self::{
@@ -26,5 +27,6 @@ pub use self::{
     error::{Error, Hazard},
     ha1::{Algorithm, Ha1, UnknownAlgorithm},
     store::{Reading, Store, Written},
+    table::Table,
     wiped::Wiped,
 };

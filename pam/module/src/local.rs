@@ -3,14 +3,11 @@
 //! could take its time, load libraries, or answer for users of another machine.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
+use std::path::Path;
 
-use sipwitch_digest_store::Wiped;
+use sipwitch_digest_store::Table;
 use zeroize::Zeroizing;
-
-/// As much as is read of a file, in bytes.
-const LARGEST_FILE: u64 = 64 << 20;
 
 /// Where the files are.
 #[derive(Clone, Copy)]
@@ -35,17 +32,15 @@ pub(crate) struct User {
 
 /// The user of this name.
 pub(crate) fn user(files: &Files, name: &str) -> io::Result<Option<User>> {
-    let text = read(files.passwd)?;
-    Ok(line(&text, name.as_bytes()).and_then(|fields| {
-        let number = |at: usize| std::str::from_utf8(fields.get(at)?).ok()?.parse().ok();
-        Some(User { uid: number(2)?, gid: number(3)? })
-    }))
+    let table = Table::read(Path::new(files.passwd))?;
+    let user = table.number(name, 2).zip(table.number(name, 3));
+    Ok(user.map(|(uid, gid)| User { uid, gid }))
 }
 
 /// Whether a user belongs to a group, as his own or as one of its members.
 pub(crate) fn is_in(files: &Files, name: &str, user: &User, group: &str) -> io::Result<bool> {
-    let text = read(files.group)?;
-    Ok(line(&text, group.as_bytes()).is_some_and(|fields| {
+    let table = Table::read(Path::new(files.group))?;
+    Ok(table.line(group).is_some_and(|fields| {
         let own = fields.get(2).is_some_and(|gid| *gid == user.gid.to_string().as_bytes());
         let members = fields.get(3).copied().unwrap_or_default();
         own || members.split(|byte| *byte == b',').any(|member| member == name.as_bytes())
@@ -54,8 +49,8 @@ pub(crate) fn is_in(files: &Files, name: &str, user: &User, group: &str) -> io::
 
 /// What crypt(3) made of the user's password. None if there is no such thing.
 pub(crate) fn hash(files: &Files, name: &str) -> io::Result<Option<Hash>> {
-    let text = read(files.shadow)?;
-    let fields = line(&text, name.as_bytes()).unwrap_or_default();
+    let table = Table::read(Path::new(files.shadow))?;
+    let fields = table.line(name).unwrap_or_default();
     // An empty field lets in without a password, and one with a mark in front lets nobody in.
     let hash = fields.get(1).filter(|hash| !hash.is_empty() && !b"!*".contains(&hash[0]));
     Ok(hash.map(|hash| {
@@ -75,32 +70,6 @@ impl Hash {
     pub(crate) fn setting(&self) -> Option<&CStr> {
         CStr::from_bytes_with_nul(&self.0).ok()
     }
-}
-
-/// The fields of the first line that begins with this name.
-fn line<'a>(text: &'a [u8], name: &[u8]) -> Option<Vec<&'a [u8]>> {
-    if name.contains(&b':') {
-        return None;
-    }
-    let mut text = text;
-    loop {
-        let end = memchr::memchr(b'\n', text);
-        let line = &text[..end.unwrap_or(text.len())];
-        if line.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b':')) {
-            return Some(line.split(|byte| *byte == b':').collect());
-        }
-        text = &text[end? + 1..];
-    }
-}
-
-fn read(path: &str) -> io::Result<Wiped> {
-    let file = File::open(path)?;
-    let size = file.metadata()?.len().min(LARGEST_FILE);
-    // With room for all, nothing is reallocated and left behind.
-    let room = usize::try_from(size).unwrap_or_default() + 1;
-    let mut text = Wiped::with_capacity(room);
-    file.take(size).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 #[cfg(test)]
