@@ -9,13 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Account, Holder, Kept, NoSecret,
     book::{self, Book, Change, Changed, FindProvider},
-    folder::Folder,
+    folder::{self, Folder},
     secrets::{Brought, Owner, Secrets},
 };
 use crate::{
     config::word::PasswordPlace,
-    lifecycle::watch,
-    providers::{Folders, Watch},
+    lifecycle::watch::{self, Watch},
     secret::Secret,
     switchboard::{
         Inner, Now, Switchboard,
@@ -51,8 +50,7 @@ impl Desk {
         place: PasswordPlace,
         passwords: PathBuf,
     ) -> Self {
-        let watched = Folders::new(vec![folder.path().to_owned()]);
-        let watch = Watch::new(&watched).inspect_err(|error| {
+        let watch = Watch::folders([folder.path()], folder::ENDING).inspect_err(|error| {
             let folder = folder.path().display();
             tracing::info!("changes in {folder} are not seen by themselves: {error}");
         });

@@ -19,7 +19,7 @@ use crate::lifecycle::directories::make_private;
 pub const MOST_ACCOUNTS: usize = 10_000;
 
 /// What the name of each file ends with.
-const ENDING: &str = ".toml";
+pub(super) const ENDING: &str = ".toml";
 
 /// `accounts.d`, which need not exist.
 #[derive(Debug, Clone)]

@@ -78,7 +78,7 @@ impl Lifecycle {
         let signals = Signals::take().map_err(BeginError::Signals)?;
         allow_files();
         // Without it SIGHUP and the bus still reload.
-        let watch = Watch::new(config_file).inspect_err(|error| {
+        let watch = Watch::file(config_file).inspect_err(|error| {
             tracing::info!(
                 "changes of {} are not seen by themselves: {error}",
                 config_file.display()

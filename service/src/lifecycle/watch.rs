@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-//! Hears when the configuration file changes, without ever looking by itself (inotify(7)).
+//! Hears when files change, without ever looking by itself (inotify(7)): one file, or all of some
+//! folders that have an ending.
 //!
-//! The folder is watched and not the file, because editors replace files. If the folder is missing,
-//! its parent is watched until it appears.
+//! Folders are watched and not files, because editors replace files. Of a folder that is missing, the
+//! nearest above it that exists is watched until it comes: who begins with an empty home has none of
+//! them.
 
 use std::{
     ffi::{OsStr, OsString},
-    io,
-    os::fd::{AsFd, AsRawFd, RawFd},
+    fs, io,
+    os::{
+        fd::{AsFd, AsRawFd, RawFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
 };
 
 use nix::{
     errno::Errno,
-    sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor},
+    sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor},
 };
 use tokio::{io::unix::AsyncFd, sync::mpsc};
 
@@ -57,33 +62,39 @@ pub(crate) async fn next(told: &mut Option<mpsc::Receiver<()>>) {
     std::future::pending().await
 }
 
-/// Watches one file.
+/// Watches files.
 #[derive(Debug)]
 pub struct Watch {
     inotify: AsyncFd<Descriptor>,
-    folder: PathBuf,
-    name: OsString,
-    watched: Watched,
+    folders: Vec<Watched>,
+    files: Files,
 }
 
-/// What is really watched.
+/// Which files of a folder count.
 #[derive(Debug)]
-enum Watched {
-    Folder(WatchDescriptor),
-    /// The folder is missing: its parent, for something of its name.
-    Parent(WatchDescriptor),
+enum Files {
+    Named(OsString),
+    EndingWith(&'static str),
+}
+
+#[derive(Debug)]
+struct Watched {
+    folder: PathBuf,
+    descriptor: WatchDescriptor,
+    /// What is waited for where the folder is missing: the next part of its path.
+    missing: Option<OsString>,
 }
 
 /// What the kernel needs to be asked for by number.
 #[derive(Debug)]
-pub(crate) struct Descriptor(pub(crate) Inotify);
+struct Descriptor(Inotify);
 
 /// A new one, which watches nothing yet. Needs a tokio runtime.
 ///
 /// # Errors
 ///
 /// If the system gives no more of them.
-pub(crate) fn descriptor() -> io::Result<AsyncFd<Descriptor>> {
+fn descriptor() -> io::Result<AsyncFd<Descriptor>> {
     let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
     #[expect(
         deprecated,
@@ -105,18 +116,36 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// If neither its folder nor that one's parent exists, or the system gives no more watches.
-    pub fn new(file: &Path) -> io::Result<Self> {
+    /// If it has no name, or the system gives no more watches.
+    pub fn file(file: &Path) -> io::Result<Self> {
         let parts = file.parent().zip(file.file_name());
         let (folder, name) = parts.ok_or(io::ErrorKind::InvalidInput)?;
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let inotify = descriptor()?;
-        let watched = watch(&inotify.get_ref().0, folder)?;
-        Ok(Self { inotify, folder: folder.to_owned(), name: name.to_owned(), watched })
+        Self::new([folder], Files::Named(name.to_owned()))
     }
 
-    /// Waits until the file has changed, come or gone. Several changes at once are told once. May
-    /// be dropped and asked again without losing one.
+    /// Watches the files with an ending in folders, none of which need exist. Needs a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no more watches.
+    pub fn folders<'a>(
+        folders: impl IntoIterator<Item = &'a Path>,
+        ending: &'static str,
+    ) -> io::Result<Self> {
+        Self::new(folders, Files::EndingWith(ending))
+    }
+
+    fn new<'a>(folders: impl IntoIterator<Item = &'a Path>, files: Files) -> io::Result<Self> {
+        let inotify = descriptor()?;
+        let watched = folders.into_iter().map(|folder| watch(&inotify.get_ref().0, folder));
+        let folders = watched.collect::<io::Result<_>>()?;
+        Ok(Self { inotify, folders, files })
+    }
+
+    /// Waits until a file has changed, come or gone. Several changes at once are told once. May be
+    /// dropped and asked again without losing one.
     async fn until_changed(&mut self) -> io::Result<()> {
         loop {
             let mut guard = self.inotify.readable().await?;
@@ -125,47 +154,70 @@ impl Watch {
                 Err(_would_block) => continue,
             };
             let mut is_changed = false;
-            let mut is_lost = false;
-            let (Watched::Folder(current) | Watched::Parent(current)) = self.watched;
+            let mut moved = false;
             for event in events {
-                let overflows = event.mask.intersects(AddWatchFlags::IN_Q_OVERFLOW);
-                // The watch that we took away ourselves says so too (IN_IGNORED): to take that for a
-                // loss would go round for ever.
-                if event.wd != current && !overflows {
+                // When the kernel's queue overflows nobody knows what happened.
+                if event.mask.intersects(AddWatchFlags::IN_Q_OVERFLOW) {
+                    (is_changed, moved) = (true, true);
                     continue;
                 }
-                is_lost |= event.mask.intersects(AddWatchFlags::IN_IGNORED)
-                    || event.mask.intersects(AddWatchFlags::IN_MOVE_SELF);
-                // When the kernel's queue overflows nobody knows what happened.
-                is_changed |= overflows || event.name.as_deref() == Some(self.wanted());
+                let gone = AddWatchFlags::IN_IGNORED | AddWatchFlags::IN_MOVE_SELF;
+                let is_lost = event.mask.intersects(gone);
+                // A watch that we took away ourselves says so too (IN_IGNORED), and is none of these.
+                for watched in self.folders.iter().filter(|one| one.descriptor == event.wd) {
+                    moved |= is_lost;
+                    match &watched.missing {
+                        Some(part) => moved |= event.name.as_ref() == Some(part),
+                        None => is_changed |= self.files.changed(&watched.folder, &event),
+                    }
+                }
             }
-            let was_parent = matches!(self.watched, Watched::Parent(_));
-            if is_lost || (was_parent && is_changed) {
+            if moved {
                 self.watch_again()?;
-                // Between its making and our watching a file may have come into the folder.
-                is_changed = true;
             }
-            if is_changed {
+            // Between the making of a folder and our watching it, a file may have come into it.
+            if moved || is_changed {
                 return Ok(());
             }
         }
     }
 
-    fn wanted(&self) -> &OsStr {
-        match &self.watched {
-            Watched::Folder(_) => &self.name,
-            Watched::Parent(_) => self.folder.file_name().unwrap_or_default(),
-        }
-    }
-
+    /// Watches what is there now. A folder above several of ours is one watch for all of them, so
+    /// each is only taken away when none needs it any more.
     fn watch_again(&mut self) -> io::Result<()> {
-        let (Watched::Folder(old) | Watched::Parent(old)) = &self.watched;
         let inotify = &self.inotify.get_ref().0;
-        // It may have gone by itself.
-        let _ = inotify.rm_watch(*old);
-        self.watched = watch(inotify, &self.folder)?;
+        let mut old = Vec::new();
+        for watched in &mut self.folders {
+            let new = watch(inotify, &watched.folder)?;
+            old.push(std::mem::replace(watched, new).descriptor);
+        }
+        for descriptor in old {
+            if self.folders.iter().all(|watched| watched.descriptor != descriptor) {
+                // It may have gone by itself.
+                let _ = inotify.rm_watch(descriptor);
+            }
+        }
         Ok(())
     }
+}
+
+impl Files {
+    /// Whether an event in a folder is about a file that counts, and that can be read now.
+    fn changed(&self, folder: &Path, event: &InotifyEvent) -> bool {
+        let Some(name) = event.name.as_deref() else { return false };
+        let counts = match self {
+            Self::Named(wanted) => name == wanted,
+            Self::EndingWith(ending) => name.as_encoded_bytes().ends_with(ending.as_bytes()),
+        };
+        // Whoever makes a file is still writing it, and its closing is told; a link is whole at once.
+        counts
+            && (!event.mask.intersects(AddWatchFlags::IN_CREATE) || !is_being_written(folder, name))
+    }
+}
+
+fn is_being_written(folder: &Path, name: &OsStr) -> bool {
+    let about = fs::symlink_metadata(folder.join(name));
+    about.is_ok_and(|about| about.is_file() && about.nlink() == 1)
 }
 
 impl Changes for Watch {
@@ -175,22 +227,27 @@ impl Changes for Watch {
 }
 
 fn watch(inotify: &Inotify, folder: &Path) -> io::Result<Watched> {
+    // One set for all, since the kernel has one watch for a folder, however it is come by.
     let flags = AddWatchFlags::IN_CLOSE_WRITE
-        | AddWatchFlags::IN_MOVED_TO
-        | AddWatchFlags::IN_MOVED_FROM
+        | AddWatchFlags::IN_CREATE
         | AddWatchFlags::IN_DELETE
+        | AddWatchFlags::IN_MOVED_FROM
+        | AddWatchFlags::IN_MOVED_TO
         | AddWatchFlags::IN_MOVE_SELF
         | AddWatchFlags::IN_ONLYDIR;
-    match inotify.add_watch(folder, flags) {
-        Ok(descriptor) => Ok(Watched::Folder(descriptor)),
-        Err(Errno::ENOENT) => {
-            let parent = folder.parent().ok_or(io::ErrorKind::NotFound)?;
-            let flags =
-                AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_ONLYDIR;
-            Ok(Watched::Parent(inotify.add_watch(parent, flags)?))
+    let mut missing = None;
+    for there in folder.ancestors() {
+        match inotify.add_watch(there, flags) {
+            Ok(descriptor) => {
+                return Ok(Watched { folder: folder.to_owned(), descriptor, missing });
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {
+                missing = there.file_name().map(ToOwned::to_owned);
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    Err(io::ErrorKind::NotFound.into())
 }
 
 #[cfg(test)]
@@ -222,7 +279,7 @@ mod tests {
         run(async {
             let folder = TempDir::new().unwrap();
             let file = folder.path().join("config.toml");
-            let mut watch = Watch::new(&file).unwrap();
+            let mut watch = Watch::file(&file).unwrap();
             fs::write(folder.path().join("other.toml"), "").unwrap();
             quiet(&mut watch).await;
             fs::write(&file, "[sip]").unwrap();
@@ -244,7 +301,7 @@ mod tests {
             let home = TempDir::new().unwrap();
             let folder = home.path().join("sipwitch");
             let file = folder.join("config.toml");
-            let mut watch = Watch::new(&file).unwrap();
+            let mut watch = Watch::file(&file).unwrap();
             fs::create_dir(home.path().join("other")).unwrap();
             quiet(&mut watch).await;
             fs::create_dir(&folder).unwrap();
@@ -264,10 +321,57 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_watch_is_an_error() {
+    fn folders_that_come_one_after_the_other_are_heard() {
         run(async {
             let home = TempDir::new().unwrap();
-            assert!(Watch::new(&home.path().join("a/b/config.toml")).is_err());
+            let folder = home.path().join(".config/sipwitch");
+            let file = folder.join("rules.toml");
+            let mut watch = Watch::file(&file).unwrap();
+            fs::write(home.path().join("rules.toml"), "").unwrap();
+            quiet(&mut watch).await;
+            fs::create_dir(home.path().join(".config")).unwrap();
+            changed(&mut watch).await;
+            fs::create_dir(&folder).unwrap();
+            changed(&mut watch).await;
+            quiet(&mut watch).await;
+            fs::write(&file, "").unwrap();
+            changed(&mut watch).await;
+            quiet(&mut watch).await;
+        });
+    }
+
+    #[test]
+    fn a_file_is_heard_when_it_is_whole_and_a_link_at_once() {
+        run(async {
+            let folder = TempDir::new().unwrap();
+            let (file, other) = (folder.path().join("config.toml"), folder.path().join("other"));
+            let mut watch = Watch::file(&file).unwrap();
+            let being_written = fs::File::create(&file).unwrap();
+            quiet(&mut watch).await;
+            drop(being_written);
+            changed(&mut watch).await;
+            fs::rename(&file, &other).unwrap();
+            changed(&mut watch).await;
+            std::os::unix::fs::symlink(&other, &file).unwrap();
+            changed(&mut watch).await;
+            fs::remove_file(&file).unwrap();
+            changed(&mut watch).await;
+            fs::hard_link(&other, &file).unwrap();
+            changed(&mut watch).await;
+            quiet(&mut watch).await;
+        });
+    }
+
+    #[test]
+    fn files_of_other_endings_do_not_count() {
+        run(async {
+            let folder = TempDir::new().unwrap();
+            let mut watch = Watch::folders([folder.path()], ".toml").unwrap();
+            fs::write(folder.path().join("a.toml~"), "").unwrap();
+            quiet(&mut watch).await;
+            fs::write(folder.path().join("a.toml"), "").unwrap();
+            changed(&mut watch).await;
+            quiet(&mut watch).await;
         });
     }
 }

@@ -12,8 +12,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Entry, Folders, ProviderId, Refused, Shelf, watch::Watch};
-use crate::{lifecycle::watch::Changes, memory};
+use super::{Entry, Folders, ProviderId, Refused, Shelf, shelf::ENDING};
+use crate::{
+    lifecycle::watch::{Changes, Watch},
+    memory,
+};
 
 /// Questions that may wait.
 const WAITING: usize = 64;
@@ -133,7 +136,7 @@ impl Library {
     async fn answer(&mut self, want: Want) {
         if self.watch.is_none() {
             // Before anything is read, so that no change falls between the two.
-            self.watch = Watch::new(&self.folders)
+            self.watch = Watch::folders(self.folders.iter(), ENDING)
                 .inspect_err(|error| tracing::info!("changes of providers are not seen: {error}"))
                 .ok();
         }

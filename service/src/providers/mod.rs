@@ -19,7 +19,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod text;
-mod watch;
 pub mod word;
 
 use std::collections::BTreeMap;
@@ -30,7 +29,6 @@ use sipwitch_core::{
     number::Region,
 };
 
-pub(crate) use self::watch::Watch;
 use self::word::{
     CallerId, Codec, ContactAddress, Dtmf, Evidence, FailureMeaning, FailureSign, IpFamily,
     KeepaliveMethod, Kind, Method, Offered, Privacy, Scheme, Sms, Srtp, Srv, Transport,

@@ -22,7 +22,7 @@ use crate::config::Mistake;
 /// The folder of providers inside each of ours.
 const FOLDER: &str = "providers.d";
 /// What the name of each file ends with.
-const ENDING: &str = ".toml";
+pub(super) const ENDING: &str = ".toml";
 /// More files than that, in all folders together, are not read.
 pub const MOST_FILES: usize = 1000;
 

@@ -61,7 +61,7 @@ impl RuleBook {
     /// Reads the file, which need not exist, and watches it. Needs a tokio runtime.
     #[must_use]
     pub fn open(path: PathBuf) -> Self {
-        let watch = Watch::new(&path).inspect_err(|error| {
+        let watch = Watch::file(&path).inspect_err(|error| {
             tracing::info!("changes of {} are not seen by themselves: {error}", path.display());
         });
         let changes = watch
