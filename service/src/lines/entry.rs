@@ -56,6 +56,9 @@ pub(super) struct Entry {
     shelter: Option<Shelter>,
     /// It was not begun anew since the network changed: no pause from before counts.
     is_elsewhere: bool,
+    /// Somebody wants to see whether it works, by asking for it or by a new password: it is not
+    /// called online before the provider has answered.
+    is_tried: bool,
     /// It was taken off because the machine sleeps.
     sleeps: bool,
     pub(super) told: Option<Standing>,
@@ -101,6 +104,7 @@ impl Entry {
             lookups_failed: 0,
             shelter: None,
             is_elsewhere: false,
+            is_tried: false,
             sleeps: false,
             told: None,
             armed: None,
@@ -140,6 +144,7 @@ impl Entry {
             return self.carry_out(now, shared);
         }
         self.is_elsewhere = true;
+        self.is_tried = true;
         self.begin(shared);
     }
 
@@ -242,6 +247,7 @@ impl Entry {
         match &mut self.stage {
             Stage::Registering { registration, .. } if is_new => {
                 registration.set_credentials(now, Some(credentials));
+                self.is_tried = true;
                 self.carry_out(now, shared);
             }
             Stage::Fetching | Stage::Without(_) => self.begin(shared),
@@ -318,6 +324,7 @@ impl Entry {
     }
 
     fn nowhere(&mut self, now: Instant, shared: &mut Shared<'_>, why: String) {
+        self.is_tried = false;
         if self.leave_shelter(shared) {
             return;
         }
@@ -409,6 +416,7 @@ impl Entry {
         match (why, &mut self.stage) {
             (Why::Registration(ask), Stage::Registering { registration, .. }) => {
                 registration.answered(now, ask, response);
+                self.is_tried &= !registration.is_settled();
             }
             (Why::Health, Stage::Watching(trunk)) => trunk.answered(now, response.status()),
             // It is about something else by now.
@@ -435,6 +443,7 @@ impl Entry {
         match (what, &mut self.stage) {
             (Why::Registration(ask), Stage::Registering { registration, .. }) => {
                 registration.failed(now, ask, why);
+                self.is_tried &= !registration.is_settled();
             }
             (Why::Health, Stage::Watching(trunk)) => trunk.failed(now),
             // It is about something else by now.
@@ -637,6 +646,7 @@ impl Entry {
             Stage::Looking => Standing::looking(),
             Stage::Nowhere { why, again } => Standing::unreachable(why, Some(*again)),
             Stage::Registering { registration, .. } => match registration.state() {
+                State::Online if self.is_tried => Standing::tried(),
                 State::Online => self.standing_online(registration),
                 State::Unreachable { why: Trouble::Broken, again } => {
                     Standing::broken(self.broken.as_deref().unwrap_or_default(), again)
@@ -645,7 +655,9 @@ impl Entry {
             },
             Stage::Watching(trunk) => trunk.standing(),
             Stage::Gateway(true) => Standing::online("its phone is registered"),
-            Stage::Gateway(false) => Standing::unreachable("its phone is not registered", None),
+            Stage::Gateway(false) => {
+                Standing::no_phone(self.facts.reach.gateway().unwrap_or_default())
+            }
         }
     }
 

@@ -167,6 +167,17 @@ impl Facts {
     }
 }
 
+impl Reach {
+    /// The extension of the phone that it is, if it is one.
+    #[must_use]
+    pub fn gateway(&self) -> Option<&str> {
+        match self {
+            Self::Gateway(extension) => Some(extension),
+            Self::Account(_) | Self::Trunk { .. } => None,
+        }
+    }
+}
+
 impl Facts {
     /// The user of its address, as a person reads it.
     pub(crate) fn called_as(&self) -> Option<String> {

@@ -7,7 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use sipwitch_core::{cause::Cause, line::LineId, routing::Wants};
+use sipwitch_core::{
+    cause::Cause,
+    line::{LineId, LineState},
+    routing::Wants,
+};
 use sipwitch_sip::{
     client_registration::Registration,
     endpoint::{OnLine, OwnContact, Target},
@@ -16,7 +20,7 @@ use sipwitch_sip::{
     wire::Uri,
 };
 
-use super::{Lines, Outside, Reach, entry::Entry};
+use super::{Lines, Outside, entry::Entry};
 use crate::switchboard::errand::Way;
 
 /// How something leaves by a line.
@@ -66,7 +70,7 @@ impl Lines {
     ) -> Result<Outgoing, Cause> {
         let Some(entry) = self.entries.get(&id) else { return Err(out_of_order("it is gone")) };
         let standing = entry.standing();
-        if standing.state != "online" {
+        if standing.line_state() != LineState::Up {
             return Err(out_of_order(&standing.cause));
         }
         let outside = entry.facts.outside().ok_or_else(|| out_of_order("it is a phone"))?;
@@ -122,10 +126,7 @@ impl Lines {
     /// The extension whose phone a gateway is.
     #[must_use]
     pub fn gateway(&self, id: LineId) -> Option<&str> {
-        match &self.entries.get(&id)?.facts.reach {
-            Reach::Gateway(extension) => Some(extension),
-            Reach::Account(_) | Reach::Trunk { .. } => None,
-        }
+        self.entries.get(&id)?.facts.reach.gateway()
     }
 }
 

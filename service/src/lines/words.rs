@@ -22,11 +22,13 @@ pub struct Standing {
     pub next: String,
     /// When it is tried again by itself.
     pub again: Option<Instant>,
+    /// Calls can leave by it meanwhile, although it is not online.
+    pub(super) is_held: bool,
 }
 
 impl Standing {
     pub(super) fn new(state: &'static str, cause: impl Into<String>, next: &str) -> Self {
-        Self { state, cause: cause.into(), next: next.to_owned(), again: None }
+        Self { state, cause: cause.into(), next: next.to_owned(), again: None, is_held: false }
     }
 
     pub(super) fn off() -> Self {
@@ -43,6 +45,11 @@ impl Standing {
 
     pub(super) fn fetching() -> Self {
         Self::new("registering", "its password is being fetched", "")
+    }
+
+    /// Somebody wants to see whether it works: what stood stands until the provider has answered.
+    pub(super) fn tried() -> Self {
+        Self { is_held: true, ..Self::of(&State::Registering) }
     }
 
     pub(super) fn looking() -> Self {
@@ -97,6 +104,12 @@ impl Standing {
         Self { again, ..Self::new("unreachable", cause, next) }
     }
 
+    /// The phone that is the gateway is not registered.
+    pub(super) fn no_phone(extension: &str) -> Self {
+        let next = format!("have the gateway register here, as extension {extension}");
+        Self::new("unreachable", "its phone is not registered", &next)
+    }
+
     /// No connection can be made, for this reason.
     pub(super) fn broken(why: &str, again: Option<Instant>) -> Self {
         let cause = trouble(&Trouble::Broken);
@@ -143,6 +156,7 @@ impl Standing {
     pub(super) fn line_state(&self) -> LineState {
         match self.state {
             "online" => LineState::Up,
+            _ if self.is_held => LineState::Up,
             "needs-password" => LineState::Down(Down::NeedsPassword),
             "keyring-locked" => LineState::Down(Down::KeyringLocked),
             "refused" => LineState::Down(Down::Refused),

@@ -62,6 +62,34 @@ fn a_wrong_password_is_tried_once_and_then_there_is_silence() {
 }
 
 #[test]
+fn a_new_password_is_not_called_good_before_it_is() {
+    let mut town = Town::new();
+    let provider = town.provider("provider.test", "127.0.0.3:5060");
+    town.sign_up(account("work", "provider.test"));
+    town.let_in(provider);
+    let held = |town: &mut Town| {
+        let view = town.line("work");
+        assert_eq!((view.standing.state, view.line.usable), ("registering", "yes"), "{view:?}");
+    };
+    town.give_password("work", "another");
+    let register = town.expect(provider, "REGISTER");
+    held(&mut town);
+    let more = ["WWW-Authenticate: Digest realm=\"provider\", nonce=\"n2\", qop=\"auth\""];
+    town.respond(provider, &register, "401 Unauthorized", "p", &more, "");
+    let proven = town.expect(provider, "REGISTER");
+    assert!(is_right(&proven, "another"), "{proven:?}");
+    held(&mut town);
+    town.grant(provider, &proven, 3600);
+    assert_eq!(town.line("work").standing.state, "online");
+    // Nor is an account online that somebody has tried, before the provider has answered.
+    town.try_again("work");
+    let register = town.expect(provider, "REGISTER");
+    held(&mut town);
+    town.grant(provider, &register, 3600);
+    assert_eq!(town.line("work").standing.state, "online");
+}
+
+#[test]
 fn without_a_password_or_with_a_locked_keyring_nothing_is_sent() {
     let mut town = Town::new();
     let provider = town.provider("provider.test", "127.0.0.3:5060");

@@ -8,7 +8,7 @@ use sipwitch_sip::auth::client::Secret;
 
 use super::{
     super::{
-        super::{ask::Ask, notice::Notice},
+        super::notice::Notice,
         house::HOUSE,
         talk::Talk,
         text::Text,
@@ -270,8 +270,6 @@ fn neither_sleep_nor_another_network_shows_a_refused_password_again() {
     town.assert_silent(provider);
     assert_eq!(town.line("work").standing.state, "needs-password");
     // But somebody may ask for it.
-    let asked = town.begin(|reply| Ask::TryAccountAgain { account: "work".into(), reply });
-    town.collect();
-    town.wait(asked).unwrap();
+    town.try_again("work");
     town.expect(provider, "REGISTER");
 }

@@ -19,6 +19,7 @@ use crate::{
     providers::word::{CallerId, ContactAddress, Offered},
     switchboard::{
         Inner,
+        ask::Ask,
         notice::{AccountView, Notice},
     },
 };
@@ -145,6 +146,13 @@ impl Town {
         let secret = Ok(Secret::new(password));
         self.come_in(Inner::Secret { account: account.into(), secret });
         self.collect();
+    }
+
+    /// Somebody wants to see whether an account works.
+    pub(in super::super) fn try_again(&mut self, account: &str) {
+        let asked = self.begin(|reply| Ask::TryAccountAgain { account: account.into(), reply });
+        self.collect();
+        self.wait(asked).unwrap();
     }
 
     /// The next REGISTER, which comes within so many seconds.
