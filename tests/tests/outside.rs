@@ -103,6 +103,12 @@ fn a_national_call_fails_over_from_a_provider_that_answers_503_as_explained_befo
     house.desk().calls_are(0)?;
     let outcomes = tried(&house)?;
     ensure!(outcomes == ["failed", "answered"], "{outcomes:?}");
+    // People see it too.
+    let said = CommandLine::of(&house).run(&["history"])?;
+    let shown = said.done()?;
+    for words in ["├─ 1. ", "by line a-first", "└─ 2. ", "by line b-second"] {
+        ensure!(shown.contains(words), "no {words:?} in {shown}");
+    }
     Ok(())
 }
 

@@ -19,8 +19,8 @@ pub(crate) async fn run(service: &Service, output: &Output, limit: u32) -> Resul
     let now = now_microseconds();
     let rows: Vec<Vec<String>> = calls
         .iter()
-        .map(|call| {
-            vec![
+        .flat_map(|call| {
+            let first = vec![
                 ago(now.saturating_sub(call.started_at_microseconds)),
                 call.caller.clone(),
                 if call.callee.is_empty() { call.contact.clone() } else { call.callee.clone() },
@@ -29,11 +29,24 @@ pub(crate) async fn run(service: &Service, output: &Output, limit: u32) -> Resul
                     |answered| duration(call.ended_at_microseconds.saturating_sub(answered)),
                 ),
                 call.words.clone(),
-            ]
+            ];
+            std::iter::once(first).chain(attempts(&call.route_trace))
         })
         .collect();
     output.table(&["WHEN", "FROM", "TO", "TALKED", "END"], &rows, "no calls yet");
     Ok(())
+}
+
+/// Where more than one way was tried: each of them, below the call.
+fn attempts(trace: &[TraceInfo]) -> impl Iterator<Item = Vec<String>> {
+    let tried = if trace.len() > 1 { trace } else { &[] };
+    tried.iter().enumerate().map(|(at, line)| {
+        let branch = if at + 1 == tried.len() { "└─" } else { "├─" };
+        let words = format!("{branch} {}. {}: {}", at + 1, line.destination, line.words);
+        let mut row = vec![String::new(); 4];
+        row.push(words);
+        row
+    })
 }
 
 /// A past call as JSON.

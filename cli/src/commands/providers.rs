@@ -243,7 +243,8 @@ fn unsendable(text: &str) -> Option<ProblemInfo> {
 }
 
 /// `file:line:column: key: words`
-fn place(problem: &ProblemInfo, file: &str) -> String {
+/// A mistake with its place.
+pub(super) fn place(problem: &ProblemInfo, file: &str) -> String {
     let mut text = problem.file.clone().unwrap_or_else(|| file.to_owned());
     if problem.line > 0 {
         text.push_str(&format!(":{}:{}", problem.line, problem.column));

@@ -3,8 +3,14 @@
 
 use std::path::Path;
 
+use sipwitch_dbus_interfaces::{
+    ProvidersProxy,
+    wire::{NoOptions, Severity},
+};
+
 use super::{Finding, machine, names};
 use crate::{
+    commands::providers::place,
     failure::Failure,
     output::Output,
     service::Service,
@@ -31,7 +37,8 @@ pub(super) async fn look(service: &Service, output: &Output) -> Result<Vec<Findi
     findings.extend(ringing(&world));
     findings.extend(accounts(&world.accounts));
     findings.extend(tunnels(&world.accounts));
-    findings.extend(names::look(service, output, &world.accounts).await?);
+    findings.extend(providers(&service.connection).await);
+    findings.extend(names::look(service, output, &world.accounts).await);
     findings.push(emergency(&proxy.emergency().await?.to_string(), proxy.emergency_words().await?));
     Ok(findings)
 }
@@ -109,6 +116,30 @@ fn accounts(accounts: &[Account]) -> Vec<Finding> {
         }
     }));
     findings
+}
+
+/// Files of providers that are passed over.
+async fn providers(connection: &zbus::Connection) -> Vec<Finding> {
+    let problems = async {
+        let proxy = ProvidersProxy::new(connection).await?;
+        proxy.list_problems(&NoOptions {}).await
+    };
+    let problems = match problems.await {
+        Ok(problems) => problems,
+        Err(error) => return vec![Finding::doubtful("providers", error.to_string(), "")],
+    };
+    problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Fatal)
+        .map(|problem| {
+            let found = format!("a provider is passed over: {}", place(problem, ""));
+            Finding::doubtful(
+                "providers",
+                found,
+                "mend the file: sipwitch-provider(5) tells its keys",
+            )
+        })
+        .collect()
 }
 
 /// A VPN is worth a word only where something cannot be reached.

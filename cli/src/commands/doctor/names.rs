@@ -1,36 +1,45 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How names are looked up.
 
-use sipwitch_dbus_interfaces::wire::{NamesInfo, NoOptions, Signatures};
+use sipwitch_dbus_interfaces::{
+    Error,
+    wire::{NamesInfo, NoOptions, Signatures},
+};
 
 use super::Finding;
-use crate::{failure::Failure, output::Output, service::Service, world::Account};
+use crate::{output::Output, service::Service, world::Account};
 
 /// So many domains of accounts are looked up; each may take some ten seconds.
 const DOMAINS: usize = 3;
 
 /// Whether names can be looked up, and whether the answers can be proven.
-pub(super) async fn look(
-    service: &Service,
-    output: &Output,
-    accounts: &[Account],
-) -> Result<Vec<Finding>, Failure> {
+pub(super) async fn look(service: &Service, output: &Output, accounts: &[Account]) -> Vec<Finding> {
     let ask = async |domain: &str| {
         let asking = service.proxy.check_names(domain, &NoOptions {});
         output.waiting("asking the name servers", asking).await
     };
-    let mut findings = Vec::from(general(&ask("").await?, needs_names(accounts)));
+    // What cannot be looked at is a finding like others, and hides none of them.
+    let unknown = |about, error: &Error| Finding::bad(about, error.to_string(), "");
+    let mut findings = match ask("").await {
+        Ok(report) => Vec::from(general(&report, needs_names(accounts))),
+        Err(error) => vec![unknown("names", &error)],
+    };
     for domain in doubtful_domains(accounts) {
-        findings.push(of_domain(domain, &ask(domain).await?));
+        findings.push(match ask(domain).await {
+            Ok(report) => of_domain(domain, &report),
+            Err(error) => unknown("domain", &error),
+        });
     }
-    Ok(findings)
+    findings
 }
 
 /// A gateway is a phone here, and an account that is off needs nothing.
 fn needs_names(accounts: &[Account]) -> bool {
-    let is_gateway =
-        |account: &Account| account.line.as_ref().is_some_and(|line| line.kind == "gateway");
     accounts.iter().any(|account| account.enabled && !is_gateway(account))
+}
+
+fn is_gateway(account: &Account) -> bool {
+    account.line.as_ref().is_some_and(|line| line.kind == "gateway")
 }
 
 /// The domains of accounts that cannot be reached. Where a provider is known, its file may name
@@ -39,6 +48,7 @@ fn doubtful_domains(accounts: &[Account]) -> Vec<&str> {
     let mut domains: Vec<&str> = accounts
         .iter()
         .filter(|account| account.state == "unreachable" && account.provider.is_empty())
+        .filter(|account| !is_gateway(account))
         .filter_map(|account| {
             let registrar = account.settings.get("server.registrar").map(String::as_str);
             registrar.or_else(|| account.address.rsplit('@').next())
@@ -129,7 +139,10 @@ mod tests {
             provider: provider.into(),
             ..Account::default()
         };
+        let line = crate::world::Line { kind: "gateway".into(), ..Default::default() };
+        let phone = Account { line: Some(line), ..account("unreachable", "") };
         let accounts = [
+            Account { address: "555".into(), ..phone },
             account("unreachable", ""),
             account("unreachable", "dus-net"),
             account("online", ""),
