@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::Context;
 use sipwitch_core::number;
+use sipwitch_idle::Rest;
 use sipwitch_sip::{
     driver::{Credentials, Driver, DriverSettings, Incoming, Listen, NamesSettings, TlsSettings},
     flow::Transport,
@@ -33,7 +34,7 @@ use crate::{
     errands::Errands,
     lifecycle::{Directories, Lifecycle, Signal},
     logging::Logging,
-    memory::{self, Rest, Rush},
+    memory::{self, Rush},
     providers::{self, ProviderId, Providers},
     rules::{self, RuleBook},
     socket_owner::SocketOwners,
@@ -402,7 +403,7 @@ impl House {
                 memory::give_back();
             }
             if rest.has_come(time.instant) {
-                memory::let_program_go();
+                sipwitch_idle::let_program_go();
             }
             if number::is_loaded() {
                 let at = *forget.get_or_insert_with(|| time.instant + KEEP_PLANS);

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
+use sipwitch_idle::Rest;
 use tracing_subscriber::{
     filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
@@ -59,18 +60,33 @@ async fn serve() -> anyhow::Result<()> {
         bail!("another program has the name {MANAGER_BUS_NAME}");
     }
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut rest = Rest::after(Instant::now());
     while !bridge.is_over() {
+        let deadline = [bridge.next_deadline(), rest.deadline()].into_iter().flatten().min();
         tokio::select! {
             message = messages.next() => match message {
-                Some(Ok(message)) => bridge.receive(&message, Instant::now(), wall_clock()),
+                Some(Ok(message)) => {
+                    let now = Instant::now();
+                    rest.stirred(now);
+                    bridge.receive(&message, now, wall_clock());
+                }
                 Some(Err(error)) => bail!("the session bus has gone: {error}"),
                 None => return Ok(()),
             },
-            () = until(bridge.next_deadline()) => bridge.handle_deadline(Instant::now()),
+            () = until(deadline) => {
+                let now = Instant::now();
+                if bridge.next_deadline().is_some_and(|due| due <= now) {
+                    rest.stirred(now);
+                    bridge.handle_deadline(now);
+                }
+            }
             _ = terminated.recv() => return Ok(()),
         }
         while let Some(message) = bridge.poll() {
             bus.send(&message).await?;
+        }
+        if rest.has_come(Instant::now()) {
+            sipwitch_idle::let_program_go();
         }
     }
     Ok(())

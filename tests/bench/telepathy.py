@@ -18,6 +18,8 @@ MANAGER = TELEPATHY + ".ConnectionManager.sipwitch"
 PEER = TELEPATHY + ".ConnectionManager.sofiasip"
 PEER_PROGRAM = "/usr/lib/telepathy/telepathy-rakia"
 CHANNELS = 50
+# Seconds after which a program that has nothing to do has let its text go.
+REST = 3
 
 
 class Session:
@@ -78,7 +80,7 @@ class Session:
 
 def settled(pid, seconds):
     """Memory of an idle process, and how often a second something woke it."""
-    time.sleep(3)
+    time.sleep(REST)
     before = proc.wakeups(pid)
     time.sleep(seconds)
     # A thread that has ended takes its count along.
@@ -114,7 +116,7 @@ def rows(room, service, bridge, seconds, times=20):
 
 
 def many_channels(session, name, path, pid):
-    """Seconds for one of many channels for calls, and the memory of each; all stand at one time."""
+    """Seconds for one of many channels for calls, and the memory of each at rest; all stand at one time."""
     before = proc.pss(pid)
     variant, channel = session.glib.Variant, TELEPATHY + ".Channel"
     interface = TELEPATHY + ".Connection.Interface.Requests"
@@ -132,6 +134,7 @@ def many_channels(session, name, path, pid):
     there = session.call(name, path, properties, "Get", "(ss)", interface, "Channels")[0]
     if len(there) != CHANNELS:
         raise OSError(f"{len(there)} channels stand of {CHANNELS}")
+    time.sleep(REST)
     return took / CHANNELS, (proc.pss(pid) - before) / CHANNELS
 
 

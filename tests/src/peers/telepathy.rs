@@ -146,11 +146,11 @@ impl Telepathy {
         Ok(client)
     }
 
-    /// Kills the connection manager.
+    /// The process of the connection manager.
     ///
     /// # Errors
     /// It does not run.
-    pub fn kill_bridge(&self, house: &House) -> Result<()> {
+    pub fn bridge(&self, house: &House) -> Result<Pid> {
         let desk = house.desk();
         let asked = desk.connection().call_method(
             Some("org.freedesktop.DBus"),
@@ -160,7 +160,15 @@ impl Telepathy {
             &BRIDGE,
         );
         let pid: u32 = desk.wait("its process", asked)??.body().deserialize()?;
-        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?;
+        Ok(Pid::from_raw(i32::try_from(pid)?))
+    }
+
+    /// Kills the connection manager.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn kill_bridge(&self, house: &House) -> Result<()> {
+        kill(self.bridge(house)?, Signal::SIGKILL)?;
         Ok(())
     }
 }
