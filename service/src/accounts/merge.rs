@@ -286,6 +286,7 @@ impl Merge<'_> {
                 [] => vec![Transport::Tls, Transport::Tcp, Transport::Udp],
                 some => some.iter().copied().map(transport).collect(),
             },
+            transports_are_own: !own.transports.is_empty(),
             services: match own.srv.unwrap_or(known.srv) {
                 Srv::Yes => Services::Usual,
                 Srv::No => Services::Off,

@@ -139,6 +139,9 @@ pub struct Server {
     pub port: Option<u16>,
     /// What may carry SIP, the preferred first; never empty.
     pub transports: Vec<Transport>,
+    /// The user names the transports, not the provider: whatever is named is wanted, also where it
+    /// is less secure than another.
+    pub transports_are_own: bool,
     /// Whether the name system is asked for its services.
     pub services: Services,
     /// Where TLS is heard, if not where the rest is.

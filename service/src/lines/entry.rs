@@ -43,6 +43,8 @@ pub(super) struct Entry {
     pub(super) contact_user: Box<str>,
     /// The ways to its servers, the best first.
     pub(super) ways: Vec<Way>,
+    /// Those that are taken in an emergency alone, since TLS leads there otherwise.
+    pub(super) unsecured: Vec<Way>,
     /// What answers a challenge, once it was fetched.
     pub(super) credentials: Option<Credentials>,
     stage: Stage,
@@ -53,7 +55,7 @@ pub(super) struct Entry {
     /// Names that led nowhere in a row.
     lookups_failed: u32,
     /// What is written to its provider is rewritten on the way, in this network.
-    shelter: Option<Shelter>,
+    pub(super) shelter: Option<Shelter>,
     /// It was not begun anew since the network changed: no pause from before counts.
     is_elsewhere: bool,
     /// Somebody wants to see whether it works, by asking for it or by a new password: it is not
@@ -97,6 +99,7 @@ impl Entry {
             facts,
             contact_user,
             ways: Vec::new(),
+            unsecured: Vec::new(),
             credentials: None,
             stage,
             asked: None,
@@ -293,6 +296,10 @@ impl Entry {
         let mut places: Vec<Place> = ways.iter().map(|way| way.place.clone()).collect();
         shared.failed.sort(now, &mut places);
         ways.sort_by_key(|way| places.iter().position(|place| *place == way.place));
+        let mut ways = self.secured(shared, ways);
+        if ways.is_empty() {
+            return self.nowhere(now, shared, "it has no servers that are reached by TLS".into());
+        }
         ways.truncate(MOST_WAYS);
         let flows: Vec<Flow> = ways.iter().map(|way| way.flow).collect();
         let is_same = self.ways == ways;
@@ -522,7 +529,7 @@ impl Entry {
     /// What the machines below want done.
     fn carry_out(&mut self, now: Instant, shared: &mut Shared<'_>) {
         let line = self.id;
-        let mut is_unreachable = false;
+        let (mut is_unreachable, mut is_online) = (false, false);
         match &mut self.stage {
             Stage::Registering { registration, look } => {
                 while let Some(action) = registration.poll() {
@@ -566,9 +573,9 @@ impl Entry {
                             is_unreachable = true;
                             continue;
                         }
-                        Action::State(_) => {
+                        Action::State(state) => {
                             *look = None;
-                            is_unreachable = false;
+                            (is_unreachable, is_online) = (false, state == State::Online);
                             continue;
                         }
                         Action::Noticed(notice) => Wish::Noticed { line, notice },
@@ -599,6 +606,16 @@ impl Entry {
         }
         if is_unreachable {
             self.leave_shelter(shared);
+        }
+        if is_online {
+            self.note_secured(shared);
+        }
+    }
+
+    /// Forgets the ways that do not fit.
+    pub(super) fn narrow(&mut self, fits: impl Fn(&Flow) -> bool) {
+        if let Stage::Registering { registration, .. } = &mut self.stage {
+            registration.narrow(fits);
         }
     }
 
@@ -644,13 +661,17 @@ impl Entry {
             Stage::Without(NoSecret::Locked) => Standing::locked(),
             Stage::Without(NoSecret::Unavailable(why)) => Standing::no_keyring(why),
             Stage::Looking => Standing::looking(),
-            Stage::Nowhere { why, again } => Standing::unreachable(why, Some(*again)),
+            Stage::Nowhere { why, again } => {
+                self.standing_unsecured(Standing::unreachable(why, Some(*again)))
+            }
             Stage::Registering { registration, .. } => match registration.state() {
                 State::Online if self.is_tried => Standing::tried(),
                 State::Online => self.standing_online(registration),
                 State::Unreachable { why: Trouble::Broken, again } => {
-                    Standing::broken(self.broken.as_deref().unwrap_or_default(), again)
+                    let why = self.broken.as_deref().unwrap_or_default();
+                    self.standing_unsecured(Standing::broken(why, again))
                 }
+                state @ State::Unreachable { .. } => self.standing_unsecured(Standing::of(&state)),
                 state => Standing::of(&state),
             },
             Stage::Watching(trunk) => trunk.standing(),

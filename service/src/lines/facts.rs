@@ -69,6 +69,9 @@ pub struct Outside {
     /// The same by one transport each, the one that nobody in between can rewrite first: TLS, then
     /// TCP, as far as the provider has them.
     pub sheltered: Vec<Wanted>,
+    /// Whether it is tried without TLS even where it was reached by TLS before: its own settings
+    /// say so.
+    pub goes_unsecured: bool,
     /// The Request-URI of a REGISTER.
     pub registrar: Uri,
     /// The address of record.
@@ -192,6 +195,7 @@ impl Outside {
         Self {
             wanted,
             sheltered: Vec::new(),
+            goes_unsecured: false,
             registrar,
             user: address.user().unwrap_or_default(),
             address,
@@ -270,6 +274,7 @@ impl Outside {
             has_password: plan.needs_secret,
             route: route(server),
             sheltered: sheltered(server),
+            goes_unsecured: server.transports_are_own,
             expires: plan.register.map_or(USUAL_EXPIRES, |register| {
                 register.expires.max(register.min_expires.unwrap_or_default())
             }),

@@ -24,6 +24,7 @@ mod incoming;
 mod outgoing;
 mod pace;
 mod record;
+mod secured;
 mod shelter;
 mod trunk;
 mod words;
@@ -45,7 +46,7 @@ use sipwitch_sip::{
     wire::{Draft, Response, Uri},
 };
 
-use self::{entry::Entry, pace::Pace, record::Record};
+use self::{entry::Entry, pace::Pace, record::Record, secured::Secured};
 pub use self::{
     facts::{Facts, Outside, Reach},
     outgoing::Outgoing,
@@ -54,6 +55,7 @@ pub use self::{
 use crate::{
     accounts::NoSecret,
     connectivity::Paths,
+    store::SecuredRecord,
     switchboard::errand::{ErrandId, Way, Ways},
 };
 
@@ -99,6 +101,8 @@ pub enum Wish {
         /// Which.
         account: Arc<str>,
     },
+    /// Remember that an account was online over TLS.
+    KeepSecured(SecuredRecord),
     /// A line stands in another way now.
     Changed {
         /// Whose account.
@@ -152,6 +156,7 @@ pub struct Lines {
     pace: Pace,
     failed: Failed,
     record: Record,
+    secured: Secured,
     key: [u8; 32],
     run: [u8; 32],
     last: u64,
@@ -178,6 +183,7 @@ impl Lines {
             pace: Pace::default(),
             failed: Failed::default(),
             record: Record::default(),
+            secured: Secured::default(),
             key: *key,
             run,
             last: 0,
@@ -530,6 +536,7 @@ impl Lines {
         let mut shared = Shared {
             out: &mut self.out,
             failed: &mut self.failed,
+            secured: &mut self.secured,
             run: &self.run,
             product: &self.product,
             key: &self.key,
@@ -596,6 +603,7 @@ impl Lines {
 struct Shared<'a> {
     out: &'a mut VecDeque<Wish>,
     failed: &'a mut Failed,
+    secured: &'a mut Secured,
     run: &'a [u8; 32],
     product: &'a str,
     key: &'a [u8; 32],

@@ -70,13 +70,17 @@ impl Lines {
     ) -> Result<Outgoing, Cause> {
         let Some(entry) = self.entries.get(&id) else { return Err(out_of_order("it is gone")) };
         let standing = entry.standing();
-        if standing.line_state() != LineState::Up {
-            return Err(out_of_order(&standing.cause));
-        }
+        let in_emergency = match standing.line_state() {
+            LineState::Up => false,
+            LineState::EmergencyOnly if wants == Wants::Call => true,
+            LineState::EmergencyOnly | LineState::Down(_) => {
+                return Err(out_of_order(&standing.cause));
+            }
+        };
         let outside = entry.facts.outside().ok_or_else(|| out_of_order("it is a phone"))?;
         let (hiding, code) = outside.hiding(hides);
         let request_uri = outside.request_uri(dialled, wants, code)?;
-        let mut ways = entry.best_ways();
+        let mut ways = if in_emergency { entry.unsecured.clone() } else { entry.best_ways() };
         self.put_failed_last(now, &mut ways);
         if ways.is_empty() {
             return Err(out_of_order("no way leads to its servers"));

@@ -14,7 +14,7 @@ use std::{
 use sipwitch_core::line::{Health, LineId};
 
 use super::Lines;
-use crate::store::MeterRecord;
+use crate::store::{MeterRecord, SecuredRecord};
 
 /// For so long a line that failed once goes behind; doubled by each failure that follows.
 const FIRST: Duration = Duration::from_secs(60);
@@ -105,8 +105,9 @@ impl Lines {
         }
     }
 
-    /// What was used is known from before.
-    pub fn remember(&mut self, month: u32, meters: Vec<MeterRecord>) {
+    /// What was used is known from before, and which accounts were reached by TLS.
+    pub fn remember(&mut self, month: u32, meters: Vec<MeterRecord>, secured: Vec<SecuredRecord>) {
+        self.secured.remember(secured);
         self.record.month = month;
         let of_now = meters.into_iter().filter(|meter| meter.month == month);
         self.record.used = of_now

@@ -22,13 +22,29 @@ pub struct Standing {
     pub next: String,
     /// When it is tried again by itself.
     pub again: Option<Instant>,
-    /// Calls can leave by it meanwhile, although it is not online.
-    pub(super) is_held: bool,
+    /// What can leave by it although it is not online.
+    pub(super) leaves: Leaves,
+}
+
+/// What can leave by a line that is not online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    Nothing,
+    /// Calls for help.
+    Emergencies,
+    /// Everything: what stood stands until the provider has answered.
+    Everything,
 }
 
 impl Standing {
     pub(super) fn new(state: &'static str, cause: impl Into<String>, next: &str) -> Self {
-        Self { state, cause: cause.into(), next: next.to_owned(), again: None, is_held: false }
+        Self {
+            state,
+            cause: cause.into(),
+            next: next.to_owned(),
+            again: None,
+            leaves: Leaves::Nothing,
+        }
     }
 
     pub(super) fn off() -> Self {
@@ -49,7 +65,7 @@ impl Standing {
 
     /// Somebody wants to see whether it works: what stood stands until the provider has answered.
     pub(super) fn tried() -> Self {
-        Self { is_held: true, ..Self::of(&State::Registering) }
+        Self { leaves: Leaves::Everything, ..Self::of(&State::Registering) }
     }
 
     pub(super) fn looking() -> Self {
@@ -119,6 +135,17 @@ impl Standing {
         }
     }
 
+    /// TLS, by which it was reached before, does not lead to it, and it is not tried without.
+    pub(super) fn without_tls(self) -> Self {
+        let cause = format!(
+            "{}; it was reached by TLS before, so it is not tried without, but for emergency calls",
+            self.cause
+        );
+        let next = "see whether something between you and the provider blocks TLS, or the provider \
+                    has given it up; then name the transports that you want: server.transports";
+        Self { cause, next: next.to_owned(), leaves: Leaves::Emergencies, ..self }
+    }
+
     /// How a registration stands.
     pub(super) fn of(state: &State) -> Self {
         match state {
@@ -156,7 +183,8 @@ impl Standing {
     pub(super) fn line_state(&self) -> LineState {
         match self.state {
             "online" => LineState::Up,
-            _ if self.is_held => LineState::Up,
+            _ if self.leaves == Leaves::Everything => LineState::Up,
+            _ if self.leaves == Leaves::Emergencies => LineState::EmergencyOnly,
             "needs-password" => LineState::Down(Down::NeedsPassword),
             "keyring-locked" => LineState::Down(Down::KeyringLocked),
             "refused" => LineState::Down(Down::Refused),

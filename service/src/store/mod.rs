@@ -38,7 +38,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::open::OpenError;
 pub use self::records::{
     Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
-    MessageRecord, MeterRecord, Settings, TextRecord, TextState,
+    MessageRecord, MeterRecord, SecuredRecord, Settings, TextRecord, TextState,
 };
 
 /// Something to keep or to forget. Each change says all there is to say about its record, so that
@@ -53,6 +53,8 @@ pub enum Change {
     PutExtension(Box<ExtensionRecord>),
     /// Make or replace what a line was used. Those of past months are forgotten with that.
     PutMeter(Box<MeterRecord>),
+    /// Remember that an account was online over TLS. The oldest beyond the bound are forgotten.
+    PutSecured(Box<SecuredRecord>),
     /// Keep a text until a phone takes it. Refused beyond the bounds.
     PutMessage(Box<MessageRecord>),
     /// Remember a text that passed.
@@ -181,6 +183,8 @@ pub struct Loaded {
     pub bindings: Vec<BindingRecord>,
     /// What lines were used, by account.
     pub meters: Vec<MeterRecord>,
+    /// The accounts that were online over TLS.
+    pub secured: Vec<SecuredRecord>,
     /// How many texts wait, by extension.
     pub messages_waiting: Vec<(String, u32)>,
     /// A phone number above that of every phone there ever was.

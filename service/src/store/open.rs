@@ -265,6 +265,7 @@ fn prepare(
         extensions: statements::extensions(&connection)?,
         bindings: statements::bindings(&connection, now_us)?,
         meters: statements::meters(&connection)?,
+        secured: statements::secured(&connection)?,
         messages_waiting: statements::waiting(&connection, now_us)?,
         next_phone,
         next_message,

@@ -187,6 +187,15 @@ pub struct MeterRecord {
     pub milliseconds: u64,
 }
 
+/// An account that was online over TLS, at its servers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct SecuredRecord {
+    /// Its address: `sip:alice@operator.example`. With the server the key of the record.
+    pub address: String,
+    /// The host or domain whose servers it was at.
+    pub server: String,
+}
+
 /// Something tried for a call, and what came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TraceRecord {

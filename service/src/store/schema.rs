@@ -92,6 +92,14 @@ const STEPS: &[&str] = &[
     CREATE INDEX texts_by_extension ON texts (extension, id);
     ALTER TABLE messages ADD COLUMN report INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+    CREATE TABLE secured (
+        id INTEGER PRIMARY KEY,
+        address TEXT NOT NULL,
+        server TEXT NOT NULL,
+        UNIQUE (address, server)
+    ) STRICT;
+",
 ];
 
 /// The version this program writes.

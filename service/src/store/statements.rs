@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::records::{
     Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
-    MessageRecord, MeterRecord, TextRecord, TextState, TraceRecord,
+    MessageRecord, MeterRecord, SecuredRecord, TextRecord, TextState, TraceRecord,
 };
 use super::{Bounds, Change, WantedTexts};
 use crate::secret::Secret;
@@ -53,6 +53,7 @@ pub(super) fn apply(
             }
         }
         Change::PutMeter(meter) => put_meter(connection, meter)?,
+        Change::PutSecured(secured) => put_secured(connection, secured)?,
         Change::PutText(text) => put_text(connection, text, bounds)?,
         Change::ReadTexts { extension, ids } => read_texts(connection, extension, ids, bounds)?,
         Change::TextBecame { id, state } => {
@@ -144,6 +145,19 @@ fn put_meter(connection: &Connection, meter: &MeterRecord) -> rusqlite::Result<(
         connection.prepare_cached("INSERT OR REPLACE INTO meters VALUES (?1, ?2, ?3)")?;
     let milliseconds = i64::try_from(meter.milliseconds).unwrap_or(i64::MAX);
     statement.execute(params![meter.account, meter.month, milliseconds])?;
+    Ok(())
+}
+
+/// So many accounts are remembered: each that there may be, and as many that were.
+const MOST_SECURED: u32 = 20_000;
+
+fn put_secured(connection: &Connection, secured: &SecuredRecord) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare_cached("INSERT OR IGNORE INTO secured (address, server) VALUES (?1, ?2)")?;
+    statement.execute(params![secured.address, secured.server])?;
+    let mut statement = connection
+        .prepare_cached("DELETE FROM secured WHERE id <= (SELECT max(id) FROM secured) - ?1")?;
+    statement.execute([MOST_SECURED])?;
     Ok(())
 }
 
@@ -291,6 +305,13 @@ pub(super) fn meters(connection: &Connection) -> rusqlite::Result<Vec<MeterRecor
             milliseconds: row.get::<_, i64>(2)?.unsigned_abs(),
         })
     };
+    statement.query_map([], read)?.collect()
+}
+
+/// The accounts that were online over TLS.
+pub(super) fn secured(connection: &Connection) -> rusqlite::Result<Vec<SecuredRecord>> {
+    let mut statement = connection.prepare("SELECT address, server FROM secured ORDER BY id")?;
+    let read = |row: &Row<'_>| Ok(SecuredRecord { address: row.get(0)?, server: row.get(1)? });
     statement.query_map([], read)?.collect()
 }
 

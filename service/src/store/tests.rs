@@ -122,6 +122,24 @@ fn committed(opened: &mut Opened, ticket: Ticket) {
 }
 
 #[test]
+fn accounts_that_were_online_over_tls_are_remembered_once() {
+    let folder = TempDir::new().unwrap();
+    let mut opened = open(&folder);
+    let record = |server: &str| SecuredRecord {
+        address: "sip:alice@operator.example".into(),
+        server: server.into(),
+    };
+    let mut last = None;
+    for server in ["operator.example", "other.example", "operator.example"] {
+        last = Some(opened.store.submit(Change::PutSecured(Box::new(record(server)))).unwrap());
+    }
+    committed(&mut opened, last.unwrap());
+    opened.store.close().unwrap();
+    let known = open(&folder).loaded.secured;
+    assert_eq!(known, [record("operator.example"), record("other.example")]);
+}
+
+#[test]
 fn a_database_from_before_there_were_ways_to_authenticate_is_taken_over() {
     let folder = TempDir::new().unwrap();
     let path = path_in(&folder.path().join("state"));
@@ -132,7 +150,7 @@ fn a_database_from_before_there_were_ways_to_authenticate_is_taken_over() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE texts; ALTER TABLE messages DROP COLUMN report;
+            "DROP TABLE secured; DROP TABLE texts; ALTER TABLE messages DROP COLUMN report;
              ALTER TABLE extensions DROP COLUMN authentication; PRAGMA user_version = 3;",
         )
         .unwrap();

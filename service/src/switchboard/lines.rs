@@ -34,7 +34,10 @@ use super::{
     errand::{Errand, Waiter, Ways},
     notice::PeerView,
 };
-use crate::lines::{Facts, Outgoing, Reach, Wish};
+use crate::{
+    lines::{Facts, Outgoing, Reach, Wish},
+    store::Change,
+};
 
 /// A leg whose ways are being looked for.
 #[derive(Debug)]
@@ -71,6 +74,9 @@ impl Switchboard {
                     self.lines.sent_for(errand, line, purpose);
                 }
                 Wish::FetchSecret { account } => self.errands.tell(Errand::FetchSecret { account }),
+                Wish::KeepSecured(record) => {
+                    self.store_quietly(Change::PutSecured(Box::new(record)));
+                }
                 Wish::Changed { account } => self.tell_account(&account),
                 Wish::Noticed { line, notice } => self.noticed(line, &notice),
             }

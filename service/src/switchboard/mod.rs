@@ -321,7 +321,7 @@ impl Switchboard {
         };
         switchboard.restore_phones(loaded.bindings);
         let month = crate::local_time::month(now.unix_us).unwrap_or(0);
-        switchboard.lines.remember(month, loaded.meters);
+        switchboard.lines.remember(month, loaded.meters, loaded.secured);
         switchboard.region_known();
         switchboard.look_for_help();
         switchboard.look_at_login();

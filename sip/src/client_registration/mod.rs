@@ -129,6 +129,11 @@ impl Registration {
         self.tell_state();
     }
 
+    /// Forgets the ways that do not fit. A binding that stands over one of them stands on.
+    pub fn narrow(&mut self, fits: impl Fn(&Flow) -> bool) {
+        self.ways.retain(|way| fits(way));
+    }
+
     /// Tries at once, whatever was before: somebody asked for it. One that is off stays off.
     pub fn retry(&mut self, now: Instant) {
         if self.wanted != Wanted::Off {

@@ -7,7 +7,10 @@ use super::{
     Action, Ask, MOST_WAYS, Registration, Trouble, Wanted,
     binding::{Binding, Phase},
 };
-use crate::{flow::Flow, transaction::Failure};
+use crate::{
+    flow::{Flow, Transport},
+    transaction::Failure,
+};
 
 /// A connection that was given and not used stands ready so long. The driver forgets it later.
 const FRESH: Duration = Duration::from_secs(30);
@@ -85,11 +88,13 @@ impl Registration {
         self.ways.iter().copied().find(|way| !is_taken(way))
     }
 
-    /// A second flow, where the registrar takes several.
+    /// A second flow, where the registrar takes several: none that is less secure than the first.
     pub(super) fn add_flow(&mut self, now: Instant) {
         let ways = self.detour.as_ref().map_or(&self.ways, |detour| &detour.ways);
-        let first = self.bindings.first().map(|binding| binding.flow);
-        let Some(way) = ways.iter().copied().find(|way| Some(*way) != first) else { return };
+        let Some(first) = self.bindings.first().map(|binding| binding.flow) else { return };
+        let is_secure = |way: &Flow| matches!(way.transport, Transport::Tls | Transport::Wss);
+        let fits = |way: &Flow| *way != first && (is_secure(way) || !is_secure(&first));
+        let Some(way) = ways.iter().copied().find(fits) else { return };
         let binding = Binding::new(2, way, &mut self.random);
         self.bindings.push(binding);
         self.ask_register(now, 1);

@@ -10,4 +10,5 @@ mod moving;
 mod paths;
 pub(super) mod provider;
 mod rewritten;
+mod secured;
 mod texts;

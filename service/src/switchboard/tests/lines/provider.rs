@@ -69,6 +69,7 @@ pub(in super::super) fn outside(host: &str) -> Outside {
             proxy: None,
             port: None,
             transports: vec![Transport::Udp],
+            transports_are_own: false,
             services: Services::Usual,
             tls: Tls::default(),
             families: Families::Ipv4Only,
