@@ -662,7 +662,7 @@ impl Entry {
             Stage::Without(NoSecret::Unavailable(why)) => Standing::no_keyring(why),
             Stage::Looking => Standing::looking(),
             Stage::Nowhere { why, again } => {
-                self.standing_unsecured(Standing::unreachable(why, Some(*again)))
+                self.standing_unsecured(Standing::nowhere(why, *again))
             }
             Stage::Registering { registration, .. } => match registration.state() {
                 State::Online if self.is_tried => Standing::tried(),

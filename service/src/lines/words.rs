@@ -120,6 +120,13 @@ impl Standing {
         Self { again, ..Self::new("unreachable", cause, next) }
     }
 
+    /// Its servers were not found.
+    pub(super) fn nowhere(why: &str, again: Instant) -> Self {
+        let next = "see whether its domain is written as the provider says, and names are looked \
+                    up (sipwitch doctor); it is tried again by itself";
+        Self { next: next.to_owned(), ..Self::unreachable(why, Some(again)) }
+    }
+
     /// The phone that is the gateway is not registered.
     pub(super) fn no_phone(extension: &str) -> Self {
         let next = format!("have the gateway register here, as extension {extension}");

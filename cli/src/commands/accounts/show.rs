@@ -25,7 +25,7 @@ pub(super) async fn list(service: &Service, output: &Output) -> Result<(), Failu
                 account.address.clone(),
                 account.state.clone(),
                 incoming.to_owned(),
-                account.state_reason.clone(),
+                beginning(&account.state_reason),
             ]
         })
         .collect();
@@ -35,6 +35,15 @@ pub(super) async fn list(service: &Service, output: &Output) -> Result<(), Failu
         "no accounts yet; make one: sipwitch accounts add",
     );
     Ok(())
+}
+
+/// As much of a reason as a line of a table has room for; `accounts show` tells it whole.
+fn beginning(reason: &str) -> String {
+    const ROOM: usize = 80;
+    match reason.char_indices().nth(ROOM) {
+        None => reason.to_owned(),
+        Some((end, _)) => format!("{} …", reason[..end].trim_end()),
+    }
 }
 
 pub(super) async fn one(service: &Service, output: &Output, id: &str) -> Result<(), Failure> {
@@ -92,7 +101,7 @@ fn rows(output: &Output, account: &Account) -> Vec<(String, String)> {
                 ("region", line.region.clone()),
                 ("emergency calls", line.emergency.clone()),
                 ("costs", line.cost.clone()),
-                ("messages", line.messages.clone()),
+                ("texts", line.messages.clone()),
             ]
             .map(|(label, value)| (label.to_owned(), value)),
         );
@@ -115,7 +124,7 @@ pub(crate) async fn lines(service: &Service, output: &Output) -> Result<(), Fail
                 line.emergency.clone(),
                 line.region.clone(),
                 line.cost.clone(),
-                line.usable_reason.clone(),
+                beginning(&line.usable_reason),
             ]
         })
         .collect();
@@ -125,4 +134,16 @@ pub(crate) async fn lines(service: &Service, output: &Output) -> Result<(), Fail
         "no lines yet; make an account: sipwitch accounts add",
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn a_long_reason_is_begun() {
+        assert_eq!(beginning("it answers"), "it answers");
+        let long = "ä".repeat(79) + " and more";
+        assert_eq!(beginning(&long), "ä".repeat(79) + " …");
+    }
 }
