@@ -27,6 +27,12 @@ const UNREACHABLE: u8 = 3;
 
 /// The bus knows no such object.
 const NOT_THERE: &str = "not-there";
+/// The service was started before it was upgraded.
+const OLDER: &str = "service-is-older";
+
+/// What to do with a service that is older than this program.
+pub(crate) const RESTART: &str = "restart it when nobody is calling: `systemctl --user restart \
+    sipwitch`; where no systemd runs it, end sipwitchd, and the next command starts the new one";
 
 impl Failure {
     /// A failure of our own.
@@ -66,6 +72,11 @@ impl Failure {
     /// Whether what was asked about, a call for example, is not there any more.
     pub(crate) fn is_of_something_gone(&self) -> bool {
         matches!(self.name.as_str(), NOT_THERE | "NoSuchCall" | "NoSuchPhone")
+    }
+
+    /// Whether the service is too old for what was asked.
+    pub(crate) fn is_of_older_service(&self) -> bool {
+        self.name == OLDER
     }
 
     /// The exit code: 1 refused, 2 wrong usage, 3 unreachable.
@@ -149,10 +160,26 @@ impl Failure {
                 "the service is not running and the bus cannot start it",
                 "install it (make install), or start `sipwitchd` by hand",
             ),
-            "UnknownObject" | "UnknownMethod" => Self::refused(
+            "UnknownObject" => Self::refused(
                 NOT_THERE,
                 "the service no longer knows what was asked about; it may just have ended",
             ),
+            // The object is there, and has nothing of this name.
+            "UnknownMethod" | "UnknownProperty" => Self {
+                name: OLDER.into(),
+                ..Self::new(
+                    format!("the running service is older than this program: {message}"),
+                    RESTART,
+                )
+            },
+            // Of a property this is also said where the object has gone.
+            "UnknownInterface" => Self {
+                name: OLDER.into(),
+                ..Self::new(
+                    format!("what was asked about is gone, or the service too old: {message}"),
+                    format!("if it stays so, the service is older than this program: {RESTART}"),
+                )
+            },
             "NoReply" | "Timeout" | "TimedOut" => {
                 Self::unreachable("the service did not answer in time", "try `sipwitch doctor`")
             }

@@ -2,7 +2,8 @@
 //! `sipwitch`: the command line of SIP Witch, a client of the D-Bus contract and of nothing else.
 //!
 //! [`arguments`] is what can be said, one file in [`commands`] does each of it, [`world`] is what
-//! the service shows on the bus, [`output`] prints for people or as JSON.
+//! the service shows on the bus and [`standing`] what it says of itself, [`output`] prints for people
+//! or as JSON.
 
 #![forbid(unsafe_code)]
 
@@ -11,8 +12,10 @@ mod commands;
 mod failure;
 mod output;
 mod prompt;
+mod properties;
 mod service;
 mod setup;
+mod standing;
 mod world;
 
 use std::process::ExitCode;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Reaching the service.
 
-use sipwitch_dbus_interfaces::{ObjectName, SipWitchProxy};
+use sipwitch_dbus_interfaces::{ObjectName, SipWitchProxy, names};
 use zbus::{
     Connection,
-    fdo::{ManagedObjects, ObjectManagerProxy},
+    fdo::{ManagedObjects, ObjectManagerProxy, PropertiesProxy},
+    names::InterfaceName,
     proxy::MethodFlags,
 };
 
-use crate::{failure::Failure, world::World};
+use crate::{failure::Failure, properties::Properties, standing::Standing, world::World};
 
 /// A way to the service. The bus starts it if need be.
 #[derive(Debug, Clone)]
@@ -52,6 +53,22 @@ impl Service {
         Ok(World::of(objects))
     }
 
+    /// What the service says of itself, all at once: what it does not know makes nothing fail.
+    ///
+    /// # Errors
+    /// The service cannot be reached.
+    pub(crate) async fn standing(&self) -> Result<Standing, Failure> {
+        let properties = PropertiesProxy::builder(&self.connection)
+            .destination(names::BUS_NAME)?
+            .path(ObjectName::Root.path())?
+            .build()
+            .await?;
+        let interface =
+            InterfaceName::from_static_str(names::SIPWITCH_INTERFACE).map_err(zbus::Error::from)?;
+        let all = properties.get_all(interface).await?;
+        Ok(Standing::of(&Properties(all)))
+    }
+
     /// Everything the service shows, if it runs: looking does not start it.
     ///
     /// # Errors
@@ -75,7 +92,7 @@ impl Service {
     /// The bus failed.
     pub(crate) async fn objects(&self) -> Result<ObjectManagerProxy<'static>, Failure> {
         Ok(ObjectManagerProxy::builder(&self.connection)
-            .destination(sipwitch_dbus_interfaces::names::BUS_NAME)?
+            .destination(names::BUS_NAME)?
             .path(ObjectName::Root.path())?
             .build()
             .await?)

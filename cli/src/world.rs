@@ -10,31 +10,7 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue},
 };
 
-use crate::output::clean;
-
-/// The properties of one object.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Properties(pub HashMap<String, OwnedValue>);
-
-impl Properties {
-    fn take<T: TryFrom<OwnedValue>>(&self, name: &str) -> Option<T> {
-        T::try_from(self.0.get(name)?.try_clone().ok()?).ok()
-    }
-
-    /// A text, which may come from a stranger's phone.
-    fn text(&self, name: &str) -> String {
-        clean(&self.take::<String>(name).unwrap_or_default())
-    }
-
-    fn pairs(&self, name: &str) -> BTreeMap<String, String> {
-        let pairs = self.take::<HashMap<String, String>>(name).unwrap_or_default();
-        pairs.into_iter().map(|(key, value)| (clean(&key), clean(&value))).collect()
-    }
-
-    fn number(&self, name: &str) -> u64 {
-        self.take(name).unwrap_or_default()
-    }
-}
+use crate::{output::clean, properties::Properties};
 
 /// A call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch status`
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use sipwitch_dbus_interfaces::wire::EmergencyState;
 
@@ -14,60 +12,72 @@ use crate::{
 
 /// Shows how the service stands.
 pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failure> {
-    let proxy = &service.proxy;
-    let version = proxy.version().await?;
-    let addresses = proxy.addresses().await?;
-    let domain = proxy.domain().await?;
-    let realm = proxy.realm().await?;
-    let file = proxy.configuration_file().await?;
-    let started = proxy.started_at_microseconds().await?;
-    let network = proxy.network().await?;
-    let emergency = proxy.emergency().await?;
-    let emergency_words = proxy.emergency_words().await?;
-    let numbers: BTreeMap<String, Vec<String>> =
-        proxy.emergency_numbers().await?.into_iter().collect();
-    let warnings = proxy.warnings().await?;
+    let standing = service.standing().await?;
     let world = service.world().await?;
     output.value(&json!({
-        "version": version,
-        "addresses": addresses,
-        "domain": domain,
-        "realm": realm,
-        "configuration-file": file,
-        "started-at-microseconds": started,
-        "network": network,
-        "emergency": emergency.as_str(),
-        "emergency-words": emergency_words,
-        "emergency-numbers": numbers,
-        "warnings": warnings,
+        "version": standing.version,
+        "addresses": standing.addresses,
+        "domain": standing.domain,
+        "realm": standing.realm,
+        "configuration-file": standing.configuration_file,
+        "started-at-microseconds": standing.started_at_microseconds,
+        "network": standing.network,
+        "emergency": standing.emergency,
+        "emergency-words": standing.emergency_words,
+        "emergency-numbers": standing.emergency_numbers,
+        "warnings": standing.warnings,
         "extensions": world.extensions.len(),
         "phones": world.phones.len(),
         "calls": world.calls.len(),
+        "not-told": standing.lacks,
     }));
-    let heading = if warnings.is_empty() {
+    let warnings = standing.warnings.as_deref().unwrap_or_default();
+    let older = standing.is_older();
+    let heading = if warnings.is_empty() && older.is_none() {
         output.paint(Mood::Good, "running")
     } else {
         output.paint(Mood::Doubtful, "running, with warnings")
     };
-    let up = duration(now_microseconds().saturating_sub(started));
-    output.line(format!("SIP Witch {version}: {heading} for {up}"));
-    output.line(format!("  listens on     {}", addresses.join(", ")));
-    output.line(format!("  domain         {domain}"));
-    output.line(format!("  configuration  {}", if file.is_empty() { "none" } else { &file }));
-    if !network.is_empty() {
-        output.line(format!("  network        {network}"));
+    let version =
+        standing.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
+    let up = standing.started_at_microseconds.map_or(String::new(), |started| {
+        format!(" for {}", duration(now_microseconds().saturating_sub(started)))
+    });
+    output.line(format!("SIP Witch{version}: {heading}{up}"));
+    let row = |label: &str, value: &str| output.line(format!("  {label:<14} {value}"));
+    if let Some(addresses) = &standing.addresses {
+        row("listens on", &addresses.join(", "));
     }
-    let mood = match emergency {
-        EmergencyState::Available => Mood::Good,
-        EmergencyState::LocationRequired | EmergencyState::Unsure => Mood::Doubtful,
-        EmergencyState::Unlikely | EmergencyState::None => Mood::Bad,
-    };
-    output.line(format!("  emergencies    {}", output.paint(mood, &emergency_words)));
-    output.line(format!("  extensions     {}", world.extensions.len()));
-    output.line(format!("  phones         {}", world.phones.len()));
-    output.line(format!("  calls          {}", world.calls.len()));
-    for warning in &warnings {
+    if let Some(domain) = &standing.domain {
+        row("domain", domain);
+    }
+    if let Some(file) = standing.configuration_file.as_deref() {
+        row("configuration", if file.is_empty() { "none" } else { file });
+    }
+    if let Some(network) = standing.network.as_deref().filter(|network| !network.is_empty()) {
+        row("network", network);
+    }
+    if let Some(words) = &standing.emergency_words {
+        let state = standing.emergency.as_deref().map(str::parse);
+        row("emergencies", &output.paint(mood(state.and_then(Result::ok)), words));
+    }
+    row("extensions", &world.extensions.len().to_string());
+    row("phones", &world.phones.len().to_string());
+    row("calls", &world.calls.len().to_string());
+    for warning in warnings {
         output.line(output.paint(Mood::Doubtful, &format!("  ! {warning}")));
     }
+    if let Some((found, next)) = older {
+        output.line(output.paint(Mood::Doubtful, &format!("  ! {found}")));
+        output.line(format!("    {next}"));
+    }
     Ok(())
+}
+
+const fn mood(emergency: Option<EmergencyState>) -> Mood {
+    match emergency {
+        Some(EmergencyState::Available) => Mood::Good,
+        Some(EmergencyState::LocationRequired | EmergencyState::Unsure) | None => Mood::Doubtful,
+        Some(EmergencyState::Unlikely | EmergencyState::None) => Mood::Bad,
+    }
 }

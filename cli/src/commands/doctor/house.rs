@@ -19,18 +19,21 @@ use crate::{
 
 /// Everything that the service can be asked about.
 pub(super) async fn look(service: &Service, output: &Output) -> Result<Vec<Finding>, Failure> {
-    let proxy = &service.proxy;
+    let standing = service.standing().await?;
     let mut findings = Vec::new();
-    let version = proxy.version().await?;
+    let version = standing.version.as_deref().unwrap_or("unknown");
     findings.push(Finding::good("service", format!("version {version} answers")));
-    let addresses = proxy.addresses().await?;
-    findings.push(listening(&addresses));
-    findings.push(machine::firewall(&addresses));
-    let file = proxy.configuration_file().await?;
-    if !file.is_empty() {
+    if let Some((found, next)) = standing.is_older() {
+        findings.push(Finding::doubtful("service", found, next));
+    }
+    if let Some(addresses) = &standing.addresses {
+        findings.push(listening(addresses));
+        findings.push(machine::firewall(addresses));
+    }
+    if let Some(file) = standing.configuration_file.filter(|file| !file.is_empty()) {
         findings.push(machine::private("configuration", Path::new(&file)));
     }
-    for warning in proxy.warnings().await? {
+    for warning in standing.warnings.unwrap_or_default() {
         findings.push(Finding::doubtful("warning", warning, ""));
     }
     let world = service.world().await?;
@@ -39,7 +42,9 @@ pub(super) async fn look(service: &Service, output: &Output) -> Result<Vec<Findi
     findings.extend(tunnels(&world.accounts));
     findings.extend(providers(&service.connection).await);
     findings.extend(names::look(service, output, &world.accounts).await);
-    findings.push(emergency(&proxy.emergency().await?.to_string(), proxy.emergency_words().await?));
+    if let (Some(state), Some(words)) = (standing.emergency, standing.emergency_words) {
+        findings.push(emergency(&state, words));
+    }
     Ok(findings)
 }
 
@@ -126,7 +131,7 @@ async fn providers(connection: &zbus::Connection) -> Vec<Finding> {
     };
     let problems = match problems.await {
         Ok(problems) => problems,
-        Err(error) => return vec![Finding::doubtful("providers", error.to_string(), "")],
+        Err(error) => return vec![Finding::not_told("providers", error)],
     };
     problems
         .iter()

@@ -36,6 +36,15 @@ impl Finding {
         Self { about, verdict: "doubtful", found: found.into(), next: next.into() }
     }
 
+    /// The service did not tell it: wrong, unless it is only too old to know.
+    fn not_told(about: &'static str, why: impl Into<Failure>) -> Self {
+        let failure: Failure = why.into();
+        if failure.is_of_older_service() {
+            return Self::doubtful(about, failure.cause, failure.next);
+        }
+        Self::bad(about, failure.cause, failure.next)
+    }
+
     fn bad(about: &'static str, found: impl Into<String>, next: impl Into<String>) -> Self {
         Self { about, verdict: "bad", found: found.into(), next: next.into() }
     }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! How names are looked up.
 
-use sipwitch_dbus_interfaces::{
-    Error,
-    wire::{NamesInfo, NoOptions, Signatures},
-};
+use sipwitch_dbus_interfaces::wire::{NamesInfo, NoOptions, Signatures};
 
 use super::Finding;
 use crate::{output::Output, service::Service, world::Account};
@@ -19,15 +16,14 @@ pub(super) async fn look(service: &Service, output: &Output, accounts: &[Account
         output.waiting("asking the name servers", asking).await
     };
     // What cannot be looked at is a finding like others, and hides none of them.
-    let unknown = |about, error: &Error| Finding::bad(about, error.to_string(), "");
     let mut findings = match ask("").await {
         Ok(report) => Vec::from(general(&report, needs_names(accounts))),
-        Err(error) => vec![unknown("names", &error)],
+        Err(error) => vec![Finding::not_told("names", error)],
     };
     for domain in doubtful_domains(accounts) {
         findings.push(match ask(domain).await {
             Ok(report) => of_domain(domain, &report),
-            Err(error) => unknown("domain", &error),
+            Err(error) => Finding::not_told("domain", error),
         });
     }
     findings
