@@ -56,6 +56,13 @@ impl ExtensionNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// How many digits it has; 0 where it has anything else.
+    #[must_use]
+    pub fn digits(&self) -> usize {
+        let is_number = self.0.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { self.0.len() } else { 0 }
+    }
 }
 
 impl FromStr for ExtensionNumber {

@@ -58,6 +58,12 @@ pub trait World {
     /// The extension with this number.
     fn extension(&self, number: &ExtensionNumber) -> Option<&Extension>;
 
+    /// The most digits of an extension that has digits alone; 0 where there is none. What is longer
+    /// was never meant for this house.
+    fn longest_extension(&self) -> usize {
+        0
+    }
+
     /// The phones registered for the extension now, the preferred one first.
     fn phones(&self, number: &ExtensionNumber) -> Vec<PhoneId>;
 

@@ -126,6 +126,11 @@ fn an_empty_house_says_what_comes_next() -> Result<()> {
     ensure!(failure["error"] == "NoPhone", "{failure}");
     let explained = sipwitch.run(&["explain", "102"])?;
     ensure!(explained.done()?.contains("not 102"), "{explained:?}");
+    ensure!(explained.out.contains("no such extension"), "{explained:?}");
+    let explained = sipwitch.run(&["explain", "030 123456"])?;
+    for words in ["no line leads there", "sipwitch accounts add"] {
+        ensure!(explained.done()?.contains(words), "{words}: {explained:?}");
+    }
     let explained = sipwitch.json(&["explain", "102"])?;
     ensure!(explained["attempts"] == json!([]) && explained["rejected"][0]["words"].is_string());
     let doctor = sipwitch.run(&["doctor"])?;

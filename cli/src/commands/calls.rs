@@ -39,6 +39,9 @@ pub(crate) async fn explain(
         let no = output.paint(Mood::Doubtful, "not");
         output.line(format!("{branch} {no} {}: {}", line.destination, line.words));
     }
+    if attempts.is_empty() && rejected.iter().any(|line| line.reason == "no-line") {
+        output.line("   → make a line: sipwitch accounts add");
+    }
     Ok(())
 }
 

@@ -81,7 +81,11 @@ const SIP: &[Status] = &[
 const Q850: &[Value] = &[
     Value(1, 404, None),
     Value(2, 404, Some(say("no network leads to this number"))),
-    Value(3, 404, Some(advise("no line leads to this contact", "set up a line that does"))),
+    Value(
+        3,
+        404,
+        Some(advise("no line leads to this contact", "set up a line: sipwitch accounts add")),
+    ),
     Value(16, 200, None),
     Value(17, 486, None),
     Value(18, 408, Some(advise("the other side did not respond", "try again later"))),

@@ -35,6 +35,8 @@ pub const MAX_ATTEMPTS: usize = 16;
 const MAX_PUBLISHED: u8 = 4;
 /// So many failures in a row put a line behind those that work.
 const FAILING: u16 = 3;
+/// Up to so many digits may be a mistyped extension, whatever extensions there are.
+const LONGEST_CODE: usize = 5;
 
 /// Why a line was chosen, and what it costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,8 +112,7 @@ impl<'a, W: World> Search<'a, W> {
         // Nothing is asked of the numbering plans where nobody wants to know.
         let is_plain = world.rules().is_empty() && world.lines().is_empty() && !world.looks_up();
         if is_plain && world.rules().level(caller.extension.as_ref()) == Level::Everything {
-            let is_international = dialled.starts_with('+');
-            let why = if is_international { Why::NoLine } else { Why::Unknown };
+            let why = if is_for_lines(dialled, world) { Why::NoLine } else { Why::Unknown };
             return Route::refused(contact.to_string(), why);
         }
         let read = |digits: &str| Understood::read(digits, world.region());
@@ -140,7 +141,7 @@ impl<'a, W: World> Search<'a, W> {
         if let Some(why) = self.barred(&verdict, class) {
             return Route::refused(contact.to_string(), why);
         }
-        if class == Class::Short {
+        if class == Class::Short && !(world.lines().is_empty() && is_for_lines(dialled, world)) {
             self.reject(dialled, Why::Unknown);
         }
         self.published(number.as_ref());
@@ -444,6 +445,14 @@ impl<'a, W: World> Search<'a, W> {
         }
         self.route
     }
+}
+
+/// Whether digits were meant for a line and for no extension, which is told without the numbering
+/// plans: they are international, or more than any extension has.
+fn is_for_lines(dialled: &str, world: &impl World) -> bool {
+    let is_of_digits = || dialled.bytes().all(|byte| byte.is_ascii_digit());
+    dialled.starts_with('+')
+        || dialled.len() > LONGEST_CODE.max(world.longest_extension()) && is_of_digits()
 }
 
 /// A number that no plan knows is one that a single network knows.

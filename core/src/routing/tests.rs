@@ -55,6 +55,10 @@ impl World for House {
         self.extensions.get(number)
     }
 
+    fn longest_extension(&self) -> usize {
+        self.extensions.keys().map(ExtensionNumber::digits).max().unwrap_or(0)
+    }
+
     fn phones(&self, number: &ExtensionNumber) -> Vec<PhoneId> {
         self.phones.get(number).cloned().unwrap_or_default()
     }
@@ -159,6 +163,47 @@ fn what_cannot_be_reached_is_refused_with_the_honest_reason() {
     }
     assert_eq!(house.route("+4930123456").refusal().words().what, "no line leads to this contact");
     assert_eq!(house.route("103").rejected[0].to_string(), "103: no phone is registered for it");
+}
+
+#[test]
+fn digits_that_are_too_many_for_an_extension_want_a_line() {
+    let large = House::default().person("10000001", &[1]);
+    let name = "no premium numbers".parse().unwrap();
+    let action = Some(rules::Action::Bar);
+    let rule = rules::Rule {
+        classes: vec![crate::number::Class::Premium],
+        action,
+        ..rules::Rule::new(name)
+    };
+    let file = rules::RuleFile { rule: vec![rule], ..rules::RuleFile::default() };
+    let mut ruled = House { rules: Rules::new(file).unwrap(), ..house() };
+    ruled.region = Some("DE".parse().unwrap());
+    for (house, contact, why) in [
+        (&house(), "030123456", Why::NoLine),
+        (&house(), "00493012345678", Why::NoLine),
+        (&house(), "sip:030123456@localhost", Why::NoLine),
+        (&house(), "10333", Why::Unknown),
+        (&house(), "11833", Why::Unknown),
+        (&house(), "*21#", Why::Unknown),
+        (&house(), "*72030123456", Why::Unknown),
+        (&large, "10000002", Why::Unknown),
+        (&large, "030123456", Why::NoLine),
+        // Where numbers are read because rules may speak of them it is the same.
+        (&ruled, "030123456", Why::NoLine),
+        (&ruled, "30123456", Why::NoLine),
+        (&ruled, "11833", Why::Unknown),
+    ] {
+        let route = house.route(contact);
+        assert!(route.attempts.is_empty(), "{contact}");
+        let whys: Vec<_> = route.rejected.iter().map(|rejected| &rejected.why).collect();
+        assert_eq!(whys, [&why], "{contact}");
+    }
+    // Nobody outside learns what lines there are.
+    let outside = Caller { origin: Origin::Peer, ..Caller::default() };
+    let route = route(&"030123456".parse().unwrap(), &outside, &house());
+    assert_eq!(route.rejected[0].why, Why::Unknown);
+    let words = house().route("030123456").refusal().words();
+    assert!(words.next.is_some_and(|next| next.contains("sipwitch accounts add")), "{words:?}");
 }
 
 #[test]

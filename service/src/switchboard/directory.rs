@@ -36,6 +36,8 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Directory {
     entries: BTreeMap<ExtensionNumber, Entry>,
+    /// The most digits of a number among them.
+    longest: usize,
 }
 
 impl Directory {
@@ -45,9 +47,7 @@ impl Directory {
         let mut refused = Vec::new();
         for record in records {
             match entry_of(&record) {
-                Ok(entry) => {
-                    directory.entries.insert(entry.extension.number.clone(), entry);
-                }
+                Ok(entry) => directory.put(entry),
                 Err(why) => refused.push(format!("stored extension {:?}: {why}", record.number)),
             }
         }
@@ -64,6 +64,12 @@ impl Directory {
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&Entry> {
         self.entries.get(&text.parse().ok()?)
+    }
+
+    /// The most digits that an extension of digits alone has; 0 where there is none.
+    #[must_use]
+    pub const fn longest(&self) -> usize {
+        self.longest
     }
 
     /// All of them, by number.
@@ -139,12 +145,14 @@ impl Directory {
 
     /// Puts an extension in its place.
     pub fn put(&mut self, entry: Entry) {
+        self.longest = self.longest.max(entry.extension.number.digits());
         self.entries.insert(entry.extension.number.clone(), entry);
     }
 
     /// Takes an extension away, and out of all groups; gives those groups, changed.
     pub fn remove(&mut self, number: &ExtensionNumber) -> Vec<Entry> {
         self.entries.remove(number);
+        self.longest = self.entries.keys().map(ExtensionNumber::digits).max().unwrap_or(0);
         let mut changed = Vec::new();
         for entry in self.entries.values_mut() {
             if let Kind::Group { members, .. } = &mut entry.extension.kind

@@ -57,6 +57,10 @@ impl routing::World for House<'_> {
         self.directory.entry(number).map(|entry| &entry.extension)
     }
 
+    fn longest_extension(&self) -> usize {
+        self.directory.longest()
+    }
+
     fn phones(&self, number: &ExtensionNumber) -> Vec<PhoneId> {
         let phones = self.registrar.phones_of(number.as_str());
         let programs = self.programs.ringing_for(number);
