@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch digest`: what the digest service keeps of login passwords, over the system bus.
 
+mod agent;
 mod realm;
 mod verify;
 
@@ -18,6 +19,7 @@ use sipwitch_dbus_interfaces::{
 };
 use zbus::{Connection, proxy::CacheProperties};
 
+use self::agent::Agent;
 use crate::{
     arguments::{Digest, OfWhom},
     failure::Failure,
@@ -28,14 +30,19 @@ use crate::{
 /// Looks after the digests of login passwords.
 pub(crate) async fn run(output: &Output, command: Option<Digest>) -> Result<(), Failure> {
     let digests = connect().await?;
-    match command.unwrap_or(Digest::Status(OfWhom { user: None })) {
+    let command = command.unwrap_or(Digest::Status(OfWhom { user: None }));
+    let agent = may_need_leave(&command).then(Agent::start);
+    match command {
         Digest::Status(whom) => {
             let status = digests.status(&name(whom)).await?;
             output.value(&value(&status));
             show(output, &status);
             Ok(())
         }
-        Digest::Enrol(whom) => enrol(output, &digests, &name(whom)).await,
+        Digest::Enrol(whom) => {
+            let asked = agent.as_ref().is_some_and(Agent::is_there);
+            enrol(output, &digests, &name(whom), asked).await
+        }
         Digest::Separate(whom) => separate(output, &digests, &name(whom)).await,
         Digest::Remove(whom) => {
             let user = name(whom);
@@ -86,13 +93,30 @@ pub(crate) fn own_name() -> String {
     }
 }
 
-async fn enrol(output: &Output, digests: &DigestProxy<'_>, user: &str) -> Result<(), Failure> {
+/// Whether polkit may have to be asked, and may have to ask.
+fn may_need_leave(command: &Digest) -> bool {
+    match command {
+        Digest::Status(whom) | Digest::Enrol(whom) => whom.user.is_some(),
+        Digest::Separate(_) | Digest::Remove(_) | Digest::List | Digest::Prune { .. } => true,
+        Digest::Realm { realm, random, .. } => realm.is_some() || *random,
+        Digest::Verify => false,
+    }
+}
+
+async fn enrol(
+    output: &Output,
+    digests: &DigestProxy<'_>,
+    user: &str,
+    polkit_may_ask: bool,
+) -> Result<(), Failure> {
     let password = prompt::password(&format!("login password of {}: ", of(user)))?;
     let (reader, writer) = std::io::pipe()?;
     fill(writer, &password)?;
     drop(password);
     let asking = digests.enrol(user, reader.as_fd().into());
-    let status = output.waiting("enrolling", asking).await?;
+    // How long it takes is not said over a question.
+    let status =
+        if polkit_may_ask { asking.await? } else { output.waiting("enrolling", asking).await? };
     output.value(&value(&status));
     output.line(format!("the login password of {} is kept for phones", status.user));
     show(output, &status);
