@@ -456,17 +456,62 @@ fn it_ends_when_nobody_asks_and_on_sigterm_and_comes_back_when_asked() -> Result
     Ok(())
 }
 
-#[test]
-fn the_rights_that_the_unit_leaves_are_enough() -> Result<()> {
-    let unit = fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../data/systemd/sipwitch-digestd.service.in"
-    ))?;
+fn unit() -> Result<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/systemd/sipwitch-digestd.service.in");
+    Ok(fs::read_to_string(path)?)
+}
+
+/// What leaves a program the rights of the unit.
+fn confined(unit: &str) -> Result<String> {
     let left = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=CAP_"));
     let left = left.context("capabilities")?.to_ascii_lowercase().replace(" cap_", ",+");
-    let wrapper = format!(
-        "/usr/bin/setpriv --bounding-set=-all,+{left} --no-new-privs strace -f -qq -o /var/lib/trace"
-    );
+    Ok(format!("/usr/bin/setpriv --bounding-set=-all,+{left} --no-new-privs"))
+}
+
+/// pam_faillock, as its man page puts it around the stack of the machine: what it answers to a wrong
+/// password is a refusal, and it writes to the files of the users' failures.
+#[test]
+fn pam_faillock_counts_with_the_rights_of_the_unit() -> Result<()> {
+    let wrapper = confined(&unit()?)?;
+    let plan = Plan { wrapper: &wrapper, script: "umask 077", ..Plan::default() };
+    let machine = DigestMachine::start(&plan)?;
+    let mut anna = machine.client(ANNA)?;
+    enrolled(&mut anna, "old")?;
+    let faillock =
+        |control, verb| format!("auth {control} pam_faillock.so {verb} dir=/var/lib/tally\n");
+    let stack = [
+        &faillock("required", "preauth silent deny=3"),
+        "auth [success=1 default=bad] pam_unix.so nodelay\n",
+        &faillock("[default=die]", "authfail deny=3 nodelay"),
+        &faillock("sufficient", "authsucc deny=3"),
+        "auth requisite pam_deny.so\n",
+    ];
+    fs::write(machine.etc().join("pam.d/common-auth"), stack.concat())?;
+    fs::create_dir(machine.lib().join("tally"))?;
+    let tally = machine.lib().join("tally/anna");
+    let mut sizes = Vec::new();
+    for _ in 0..2 {
+        ensure!(anna.refused(&json!(["Enrol", "", {"pipe": "wrong"}]))? == "WrongPassword");
+        let meta = fs::metadata(&tally)?;
+        ensure!((meta.uid(), meta.mode() & 0o777) == (ANNA, 0o660), "{meta:?}");
+        sizes.push(meta.len());
+    }
+    ensure!(sizes[1] > sizes[0], "both are counted: {sizes:?}");
+    enrolled(&mut anna, "old")?;
+    ensure!(fs::metadata(&tally)?.len() == 0, "a right one ends the count");
+    for _ in 0..3 {
+        ensure!(anna.refused(&json!(["Enrol", "", {"pipe": "wrong"}]))? == "WrongPassword");
+    }
+    // That was the fifth that this service saw, too: it does not even ask PAM now.
+    let answer = anna.refused(&json!(["Enrol", "", {"pipe": "old"}]))?;
+    ensure!(answer == "TooManyFailures", "{answer}");
+    Ok(())
+}
+
+#[test]
+fn the_rights_that_the_unit_leaves_are_enough() -> Result<()> {
+    let unit = unit()?;
+    let wrapper = format!("{} strace -f -qq -o /var/lib/trace", confined(&unit)?);
     let plan = Plan { wrapper: &wrapper, arguments: "--idle-seconds=1", ..Plan::default() };
     let machine = DigestMachine::start(&plan)?;
     let (mut anna, mut bert) = (machine.client(ANNA)?, machine.client(BERT)?);

@@ -273,7 +273,9 @@ impl Digest {
                 let next = next(self.books.failed(user.uid, Instant::now()));
                 let (by, name) = (caller.uid, &user.name);
                 tracing::warn!("user number {by} gave a wrong password for {name}{next}");
-                return Err(Error::WrongPassword(format!("that is not the password of {name}")));
+                let words =
+                    format!("that is not the password of {name}, or {name} may not log in now");
+                return Err(Error::WrongPassword(words));
             }
             Proof::Unclear(words) => {
                 tracing::warn!("PAM does not prove the password of {}: {words}", user.name);

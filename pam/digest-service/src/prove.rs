@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, umask};
 use pam_client2::{Context, ConversationHandler, ErrorCode, Flag};
 use sipwitch_digest_service::verdict;
 use sipwitch_digest_store::{Algorithm, Name, Realm};
@@ -35,7 +36,7 @@ pub(crate) fn prove(user: &str, realm: &Realm, algorithms: &[Algorithm]) -> u8 {
             }
             verdict::RIGHT
         }
-        Err(error) if error.code == ErrorCode::AUTH_ERR => verdict::WRONG,
+        Err(error) if is_refusal(error.code) => verdict::WRONG,
         Err(error) => tell(verdict::UNCLEAR, &error.words),
     }
 }
@@ -87,7 +88,16 @@ impl From<pam_client2::Error> for Doubt {
     }
 }
 
+/// Whether it is what stacks say to a wrong password. Each such answer may have been a guess, and counts
+/// as one: pam_faillock makes a refusal of it (`[default=die]`), other modules have had enough of them.
+fn is_refusal(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::AUTH_ERR | ErrorCode::PERM_DENIED | ErrorCode::MAXTRIES)
+}
+
 fn is_right(name: &Name, password: &CStr) -> Result<(), Doubt> {
+    // pam_faillock gives a user's file of failures to the user, and leaves it to the group of root to
+    // write to it afterwards. From here on nothing of ours is written.
+    umask(Mode::S_IRWXO);
     let answer = Answer { password: Some(password) };
     let mut pam = Context::new(SERVICE, Some(name.as_str()), answer)?;
     pam.authenticate(Flag::DISALLOW_NULL_AUTHTOK)?;
