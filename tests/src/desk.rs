@@ -90,6 +90,11 @@ impl Desk {
             .map_err(|_| anyhow!("{what} did not come in {within:?}"))
     }
 
+    /// Has something go on beside the test.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        runtime().spawn(future);
+    }
+
     /// The connection itself.
     pub fn connection(&self) -> &Connection {
         &self.connection

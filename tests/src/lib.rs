@@ -38,6 +38,7 @@ pub mod net;
 pub mod network;
 pub mod peers;
 pub mod program;
+pub mod screen;
 pub mod session;
 pub mod system_bus;
 pub mod transcript;
@@ -50,6 +51,7 @@ pub use digests::{DigestClient, DigestMachine};
 pub use house::House;
 pub use network::{Host, Network};
 pub use program::Program;
+pub use screen::Screen;
 pub use system_bus::SystemBus;
 pub use transcript::Transcript;
 

@@ -3,6 +3,7 @@
 
 mod baresip;
 mod kamailio;
+mod kde;
 mod keyring;
 mod linphonec;
 mod named;
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 
 pub use baresip::Baresip;
 pub use kamailio::Kamailio;
+pub use kde::Kde;
 pub use keyring::{Keyring, Labelled};
 pub use linphonec::Linphonec;
 pub use named::{Named, Signed, Zone};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Mission Control, and a client by TelepathyGLib.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ const RAKIA: &str = "/usr/lib/telepathy/telepathy-rakia";
 const ACCOUNT_MANAGER: &str = "org.freedesktop.Telepathy.AccountManager";
 /// The name of our connection manager.
 const BRIDGE: &str = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
+/// The interface of calls.
+pub(super) const CALL: &str = "org.freedesktop.Telepathy.Channel.Type.Call1";
 /// Debian's own: others have no bindings for GObject.
 const PYTHON: &str = "/usr/bin/python3";
 
@@ -70,13 +73,14 @@ impl Telepathy {
         House::plan().settings("[dial]\nfrom = \"101\"\n").extensions(&["101", "102"]).build()
     }
 
-    /// Has the client make the account of SIP Witch, and waits until it is connected as 101.
+    /// Has the client make the account of SIP Witch, and waits until it is connected as 101, and until
+    /// Mission Control shows it as available: a presence that it does not yet know does not change.
     ///
     /// # Errors
     /// It is not in time.
     pub fn connect(&mut self) -> Result<()> {
         self.client.type_line("connect")?;
-        self.client.wait_for("connected as 101 called").map(|_| ())
+        self.client.wait_for_all(&["connected as 101 called", "presence 2 available"])
     }
 
     /// Starts Mission Control on the bus of a house, on which our connection manager can be
@@ -85,28 +89,9 @@ impl Telepathy {
     /// # Errors
     /// Something is not installed or does not come up.
     pub fn start(house: &House) -> Result<Self> {
-        ensure!(
-            Path::new(MISSION_CONTROL).is_file(),
-            "install the package telepathy-mission-control-5"
-        );
         let home = house.home();
-        let bridge = ours("telepathy-sipwitch", "sipwitch-telepathy-bridge")?;
-        let file = format!("[D-BUS Service]\nName={BRIDGE}\nExec={}\n", bridge.display());
-        fs::write(home.join("dbus-services").join(format!("{BRIDGE}.service")), file)?;
-        // Mission Control would wait for a way out into the world.
-        let settings = home.join(".config/glib-2.0/settings");
-        fs::create_dir_all(&settings)?;
-        let mut text = String::new();
-        writeln!(text, "[im/telepathy/MissionControl/FromEmpathy]\nuse-conn=false")?;
-        fs::write(settings.join("keyfile"), text)?;
-
+        let mission_control = mission_control(house)?;
         let bus = house.bus.as_ref().context("the house has no bus")?;
-        let desk = house.desk();
-        reload(desk)?;
-
-        let mut command = environment(MISSION_CONTROL, home, &bus.address);
-        let mission_control = Program::start("mission-control-5", &mut command)?;
-        desk.wait("Mission Control", desk.name_comes(ACCOUNT_MANAGER))??;
         let mut command = environment(PYTHON, home, &bus.address);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/data/telepathy-client.py"));
         let mut client = Program::start("telepathy-client", &mut command)?;
@@ -173,6 +158,35 @@ impl Telepathy {
     }
 }
 
+/// Starts Mission Control on the bus of a house, on which our connection manager can be activated.
+///
+/// # Errors
+/// It is not installed or does not come up.
+pub(super) fn mission_control(house: &House) -> Result<Program> {
+    ensure!(
+        Path::new(MISSION_CONTROL).is_file(),
+        "install the package telepathy-mission-control-5"
+    );
+    let home = house.home();
+    let bridge = ours("telepathy-sipwitch", "sipwitch-telepathy-bridge")?;
+    let file = format!("[D-BUS Service]\nName={BRIDGE}\nExec={}\n", bridge.display());
+    fs::write(home.join("dbus-services").join(format!("{BRIDGE}.service")), file)?;
+    // Mission Control would wait for a way out into the world.
+    let settings = home.join(".config/glib-2.0/settings");
+    fs::create_dir_all(&settings)?;
+    let mut text = String::new();
+    writeln!(text, "[im/telepathy/MissionControl/FromEmpathy]\nuse-conn=false")?;
+    fs::write(settings.join("keyfile"), text)?;
+
+    let bus = house.bus.as_ref().context("the house has no bus")?;
+    let desk = house.desk();
+    reload(desk)?;
+    let mut command = environment(MISSION_CONTROL, home, &bus.address);
+    let program = Program::start("mission-control-5", &mut command)?;
+    desk.wait("Mission Control", desk.name_comes(ACCOUNT_MANAGER))??;
+    Ok(program)
+}
+
 /// Has the bus read anew what it can start.
 fn reload(desk: &Desk) -> Result<()> {
     let reload = desk.connection().call_method(
@@ -186,7 +200,8 @@ fn reload(desk: &Desk) -> Result<()> {
     Ok(())
 }
 
-fn environment(program: &str, home: &Path, bus: &str) -> Command {
+/// A command on a bus, in a home.
+pub(super) fn environment(program: impl AsRef<OsStr>, home: &Path, bus: &str) -> Command {
     let mut command = in_home(program, home);
     command
         .env("DBUS_SESSION_BUS_ADDRESS", bus)
