@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Texts on their way: to all phones of an extension at once, kept if none takes them.
 
+use std::collections::VecDeque;
+
 use sipwitch_sip::{
     endpoint::Composed,
     transaction::ClientId,
@@ -10,6 +12,7 @@ use sipwitch_sip::{
 use super::{
     super::{Switchboard, ask::Refusal, storing::Waiting},
     Answers, PATIENCE, Sender, Sending, Text,
+    outward::another_may_take_it,
 };
 use crate::store::{
     Change,
@@ -49,11 +52,14 @@ impl Switchboard {
             // All have the same patience, so that they come in the order they end.
             self.messages.deadlines.push_back((self.now.instant + PATIENCE, id));
         }
-        self.messages.sending.insert(id, Sending { text, open, programs, sender });
+        self.messages
+            .sending
+            .insert(id, Sending { text, open, programs, further: VecDeque::new(), sender });
     }
 
     /// Keeps the texts that no phone has taken so far. One that takes it later is welcome to.
     pub(in super::super) fn texts_overdue(&mut self) {
+        self.silent_texts_go_on();
         while let Some(&(due, id)) = self.messages.deadlines.front() {
             if due > self.now.instant {
                 break;
@@ -72,7 +78,7 @@ impl Switchboard {
             let text = sending.text.clone();
             if sending.open == 0 || !text.can_wait() {
                 self.messages.sending.remove(&id);
-                self.messages.looking.remove(&id);
+                self.messages.looking.retain(|_, (text, _)| *text != id);
             }
             self.keep(id, &text, sender, "nobody has taken the text in time");
         }
@@ -92,10 +98,20 @@ impl Switchboard {
         let is_taken = response.is_some_and(|response| response.status() < 300);
         // Gone already if another phone took it.
         let Some(mut sending) = self.messages.sending.remove(&id) else { return true };
-        sending.open -= 1;
+        sending.open = sending.open.saturating_sub(1);
         if is_taken {
             self.taken(id, sending);
-        } else if sending.open == 0 && sending.programs.is_empty() {
+            return true;
+        }
+        if response.is_none_or(|response| another_may_take_it(response.status())) {
+            self.messages.sending.insert(id, sending);
+            if self.text_goes_on(id) {
+                return true;
+            }
+            let Some(same) = self.messages.sending.remove(&id) else { return true };
+            sending = same;
+        }
+        if sending.open == 0 && sending.programs.is_empty() {
             let why = match response {
                 Some(response) => {
                     format!("the answer is {} {}", response.status(), response.reason())

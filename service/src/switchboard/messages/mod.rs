@@ -58,8 +58,10 @@ pub(super) struct Messages {
     deadlines: VecDeque<(Instant, u64)>,
     /// Which text a request bears.
     pub(super) requests: HashMap<ClientId, u64>,
-    /// Texts whose way out is being looked for.
-    looking: HashMap<u64, Leaves>,
+    /// Ways out that are being looked for, and for which text.
+    looking: HashMap<u64, (u64, Leaves)>,
+    /// When a way out that says nothing is not waited for any more.
+    silences: VecDeque<(Instant, u64)>,
     /// Extensions whose kept texts are being fetched.
     pub(super) fetching: HashSet<String>,
 }
@@ -72,6 +74,8 @@ pub(super) struct Sending {
     open: u32,
     /// Programs that have not taken it yet.
     programs: Vec<u64>,
+    /// Other ways out of the house, the best first.
+    further: VecDeque<Leaves>,
     sender: Sender,
 }
 
@@ -144,8 +148,8 @@ enum Sender {
 enum Way {
     /// To everything of its extension that takes texts.
     In,
-    /// Out of the house.
-    Out(Leaves),
+    /// Out of the house: the ways, the best first; never none.
+    Out(VecDeque<Leaves>),
 }
 
 /// What a phone that sent a text may be told.
@@ -166,13 +170,15 @@ impl Messages {
             deadlines: VecDeque::new(),
             requests: HashMap::new(),
             looking: HashMap::new(),
+            silences: VecDeque::new(),
             fetching: HashSet::new(),
         }
     }
 
     /// When [`Switchboard::texts_overdue`] wants to be called.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.front().map(|(due, _)| *due)
+        let first = |queue: &VecDeque<(Instant, u64)>| queue.front().map(|(due, _)| *due);
+        first(&self.deadlines).into_iter().chain(first(&self.silences)).min()
     }
 
     /// An extension is gone, and what waited for it.
@@ -253,19 +259,22 @@ impl Switchboard {
                 self.text_leaves_by(&contact, Some(number.clone()), None),
             ),
             Identity::OwnProgram => (from_of(arrival), self.text_leaves_by(&contact, None, None)),
-            Identity::Line(_) | Identity::Peer(_) | Identity::Unproven => (from_of(arrival), None),
+            Identity::Line(_) | Identity::Peer(_) | Identity::Unproven => {
+                (from_of(arrival), VecDeque::new())
+            }
         };
         let mut text = Text::arrived(arrival, String::new(), from, self.now.unix_us);
-        if leaves.is_none() {
+        if leaves.is_empty() {
             text.extension = self.extension_for_text(&contact)?;
         }
         if let Identity::Extension(number) = identity {
             text.author = Some(self.author(number.to_string(), &contact, true));
         }
         let sender = self.sender_of(arrival);
-        match leaves {
-            Some(leaves) => self.send_text_out(text, leaves, sender),
-            None => self.send_text(text, sender),
+        if leaves.is_empty() {
+            self.send_text(text, sender);
+        } else {
+            self.send_text_out(text, leaves, sender);
         }
         Ok(())
     }
@@ -352,7 +361,8 @@ impl Switchboard {
             at_us: self.now.unix_us,
             author,
         };
-        if let Some(leaves) = self.text_leaves_by(&parsed, None, by) {
+        let leaves = self.text_leaves_by(&parsed, None, by);
+        if !leaves.is_empty() {
             return Ok((text, Way::Out(leaves)));
         }
         if by.is_some() {

@@ -2,9 +2,11 @@
 //! Texts that leave the house: by a line, as its account; or to another domain directly, as calls
 //! do. Nobody keeps them here: who takes them delivers them.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use sipwitch_core::{
+    call::blames_the_way,
+    cause::Cause,
     contact::Contact,
     extension::ExtensionNumber,
     line::LineId,
@@ -26,6 +28,16 @@ use super::{
 };
 use crate::lines::Outgoing;
 
+/// After so long without an answer another way is tried beside: the time after which a server is
+/// given up for calls as well. Somebody may get the text twice, which is better than never.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// Whether another way may take a text where this one answers so: what speaks against the way and
+/// not against the address, and that texts are not taken there at all.
+pub(super) fn another_may_take_it(status: u16) -> bool {
+    matches!(status, 405 | 415 | 420) || blames_the_way(&Cause::from_sip(status), false)
+}
+
 /// Texts whose ways are looked for at once.
 const MAX_LOOKING: usize = 256;
 
@@ -39,17 +51,17 @@ pub(super) enum Leaves {
 }
 
 impl Switchboard {
-    /// How a text leaves the house, if it does: by the first on its route that can take it.
+    /// How a text leaves the house, if it does: by whatever of its route can take it, in order.
     pub(super) fn text_leaves_by(
         &self,
         contact: &Contact,
         extension: Option<ExtensionNumber>,
         by: Option<LineId>,
-    ) -> Option<Leaves> {
+    ) -> VecDeque<Leaves> {
         let caller = Caller { extension, wants: Wants::Text, by, ..Caller::default() };
         let route = routing::route(contact, &caller, &self.house(None));
-        let mut targets = route.attempts.iter().flat_map(|attempt| &attempt.targets);
-        targets.find_map(|target| self.text_leaves_to(target))
+        let targets = route.attempts.iter().flat_map(|attempt| &attempt.targets);
+        targets.filter_map(|target| self.text_leaves_to(target)).collect()
     }
 
     fn text_leaves_to(&self, target: &Target) -> Option<Leaves> {
@@ -66,38 +78,58 @@ impl Switchboard {
         }
     }
 
-    /// Sends a text out. Where its servers must be looked for, or connections asked for, that
-    /// comes first.
-    pub(super) fn send_text_out(&mut self, text: Text, leaves: Leaves, sender: Sender) {
+    /// Sends a text out, by these ways: the next where one fails or says nothing.
+    pub(super) fn send_text_out(&mut self, text: Text, further: VecDeque<Leaves>, sender: Sender) {
         let id = self.messages.next;
         self.messages.next += 1;
         self.messages.deadlines.push_back((self.now.instant + PATIENCE, id));
-        self.messages.sending.insert(id, Sending { text, open: 1, programs: Vec::new(), sender });
+        let programs = Vec::new();
+        self.messages.sending.insert(id, Sending { text, open: 0, programs, further, sender });
+        self.text_goes_on(id);
+    }
+
+    /// Sends a text by the next of its ways out; gives false if there is none left. Where servers
+    /// must be looked for, or connections asked for, that comes first.
+    pub(super) fn text_goes_on(&mut self, id: u64) -> bool {
+        let Some(sending) = self.messages.sending.get_mut(&id) else { return false };
+        let Some(leaves) = sending.further.pop_front() else { return false };
+        sending.open += 1;
+        if !sending.further.is_empty() {
+            self.messages.silences.push_back((self.now.instant + SILENCE, id));
+        }
+        self.text_leaves(id, leaves);
+        true
+    }
+
+    fn text_leaves(&mut self, id: u64, leaves: Leaves) {
+        let looked_for = self.messages.next;
+        self.messages.next += 1;
         match &leaves {
             Leaves::Line(_, outgoing) if !outgoing.needs_connections() => {
-                return self.text_goes_over(id, outgoing);
+                self.text_goes_over(id, outgoing);
+                return;
             }
             _ if self.messages.looking.len() >= MAX_LOOKING => {
                 return self.text_is_stuck(id, "too many texts are on their way");
             }
             Leaves::Line(_, outgoing) => {
                 let places = outgoing.ways.iter().map(|way| way.place.clone()).collect();
-                self.errands.reach(places, Waiter::Text(id));
+                self.errands.reach(places, Waiter::Text(looked_for));
             }
             Leaves::Peer(uri) => match wanted_of_peer(uri) {
                 Some(wanted) => {
-                    self.errands.find_ways(wanted, Waiter::Text(id));
+                    self.errands.find_ways(wanted, Waiter::Text(looked_for));
                 }
                 None => return self.text_is_stuck(id, "its address leads nowhere"),
             },
         }
-        self.messages.looking.insert(id, leaves);
+        self.messages.looking.insert(looked_for, (id, leaves));
     }
 
     /// The ways of a text are known, or that there is none.
-    pub(in super::super) fn text_ways(&mut self, id: u64, ways: Ways) {
-        // Its sender may have lost patience.
-        let Some(leaves) = self.messages.looking.remove(&id) else { return };
+    pub(in super::super) fn text_ways(&mut self, looked_for: u64, ways: Ways) {
+        // Its sender may have lost patience, or it goes another way.
+        let Some((id, leaves)) = self.messages.looking.remove(&looked_for) else { return };
         match (ways, leaves) {
             (Ok(ways), Leaves::Line(line, outgoing)) => {
                 self.lines.reached(line, &ways);
@@ -143,10 +175,36 @@ impl Switchboard {
         }
     }
 
-    /// A text cannot go on.
+    /// A text cannot go on this way.
     fn text_is_stuck(&mut self, id: u64, why: &str) {
+        let Some(sending) = self.messages.sending.get_mut(&id) else { return };
+        sending.open = sending.open.saturating_sub(1);
+        if self.text_goes_on(id) || self.messages.sending.get(&id).is_none_or(|s| s.open > 0) {
+            return;
+        }
         if let Some(Sending { text, sender, .. }) = self.messages.sending.remove(&id) {
             self.keep(id, &text, sender, why);
+        }
+    }
+
+    /// Tries other ways for the texts whose way out says nothing. What was sent may still be taken.
+    pub(super) fn silent_texts_go_on(&mut self) {
+        while let Some(&(due, id)) = self.messages.silences.front() {
+            if due > self.now.instant {
+                return;
+            }
+            self.messages.silences.pop_front();
+            // One that failed by itself has gone on already, and has its own time.
+            if self.messages.silences.iter().any(|(_, other)| *other == id) {
+                continue;
+            }
+            let looking = self.messages.looking.len();
+            self.messages.looking.retain(|_, (text, _)| *text != id);
+            if self.messages.looking.len() < looking {
+                self.text_is_stuck(id, "its servers are not found in time");
+            } else {
+                self.text_goes_on(id);
+            }
         }
     }
 }

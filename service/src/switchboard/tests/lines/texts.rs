@@ -9,7 +9,7 @@ use super::{
     super::{
         super::ask::{Ask, ExtensionChange, Refusal, TextSent},
         house::{Asked, person},
-        town::Town,
+        town::{Phone, Town},
     },
     calls::{NUMBER, online},
     provider::{PASSWORD, account, is_right, of},
@@ -46,6 +46,74 @@ fn texts_leave_and_come_by_a_line() {
     assert_eq!(inside.body, "hello");
     town.respond(phone, &inside, "200 OK", "t", &[], "");
     town.expect(provider, "200 MESSAGE");
+}
+
+/// Two lines by which a text to a number can leave.
+fn two_lines() -> (Town, [Phone; 2]) {
+    let mut town = Town::new();
+    let doors = [
+        ("a-first", "first.test", "127.0.0.3:5060"),
+        ("b-second", "second.test", "127.0.0.4:5060"),
+    ]
+    .map(|(id, host, at)| {
+        let door = town.provider(host, at);
+        town.sign_up(account(id, host));
+        town.let_in(door);
+        door
+    });
+    (town, doors)
+}
+
+#[test]
+fn a_text_that_one_line_does_not_take_leaves_by_the_next() {
+    for refusal in ["503 Service Unavailable", "405 Method Not Allowed"] {
+        let (mut town, [first, second]) = two_lines();
+        let mut asked = send(&mut town, NUMBER);
+        let message = town.expect(first, "MESSAGE");
+        town.respond(first, &message, refusal, "p", &[], "");
+        assert!(asked.is_open());
+        let message = town.expect(second, "MESSAGE");
+        assert_eq!(message.uri(), format!("sip:{NUMBER}@second.test"));
+        assert_eq!(message.body, "soon");
+        town.respond(second, &message, "200 OK", "p", &[], "");
+        assert_eq!(asked.answer().map(|sent| sent.state), Ok("delivered"));
+    }
+    // What is said of the address or the person holds for every line.
+    let (mut town, [first, second]) = two_lines();
+    let asked = send(&mut town, NUMBER);
+    let message = town.expect(first, "MESSAGE");
+    town.respond(first, &message, "603 Decline", "p", &[], "");
+    assert_eq!(asked.answer(), Err(Refusal::NoRoute("the answer is 603 Decline".into())));
+    town.assert_silent(second);
+}
+
+#[test]
+fn a_text_to_a_silent_line_is_tried_by_the_next_and_may_still_be_taken() {
+    let (mut town, [first, second]) = two_lines();
+    town.device(first).is_dead = true;
+    let asked = send(&mut town, NUMBER);
+    town.pass_seconds(4);
+    let message = town.expect(second, "MESSAGE");
+    town.respond(second, &message, "202 Accepted", "p", &[], "");
+    assert_eq!(asked.answer().map(|sent| sent.state), Ok("delivered"));
+
+    let (mut town, [first, second]) = two_lines();
+    let mut asked = send(&mut town, NUMBER);
+    let slow = town.expect(first, "MESSAGE");
+    town.pass_seconds(4);
+    let message = town.expect(second, "MESSAGE");
+    town.respond(second, &message, "503 Service Unavailable", "p", &[], "");
+    assert!(asked.is_open(), "the first may still take it");
+    town.respond(first, &slow, "202 Accepted", "p", &[], "");
+    assert_eq!(asked.answer().map(|sent| sent.state), Ok("delivered"));
+
+    // Nobody says anything: the sender is told before he sends it again.
+    let (mut town, [first, second]) = two_lines();
+    town.device(first).is_dead = true;
+    town.device(second).is_dead = true;
+    let asked = send(&mut town, NUMBER);
+    town.pass_seconds(8);
+    assert!(matches!(asked.answer(), Err(Refusal::NoRoute(_))));
 }
 
 #[test]
