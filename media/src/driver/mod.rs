@@ -26,7 +26,7 @@ use thiserror::Error;
 use crate::relay::{Component, Counters, End, Event, Relay, Terms};
 
 pub use ports::Ports;
-pub use session::{LeadError, Place, Session};
+pub use session::{LeadError, LocateError, Located, Place, Session};
 
 use ports::Pair;
 use thread::Thread;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! The descriptions of one call, led through anchors.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -19,8 +19,32 @@ pub struct Place {
     pub scope: Scope,
     /// Where its signalling comes from, if it may send media from there whatever it describes.
     pub signalling: Option<IpAddr>,
+    /// Whether it sends from the ports at which it receives, and from no others.
+    pub symmetric: bool,
     /// Whether it has proved who it is.
     pub authenticated: bool,
+}
+
+/// Where a medium is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located {
+    /// Its place in the description.
+    pub medium: usize,
+    /// Where RTP is wanted.
+    pub rtp: SocketAddr,
+    /// Where RTCP is wanted; none means the next port.
+    pub rtcp: Option<SocketAddr>,
+}
+
+/// Why an address cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LocateError {
+    /// The medium is rejected, not there, or not described by that end.
+    #[error("medium {0} was not described, or does not go through ports here")]
+    Medium(usize),
+    /// Our ports are of the other family.
+    #[error("the ports for medium {0} are of another family than {1}")]
+    Family(usize, IpAddr),
 }
 
 /// Why a description cannot be led through anchors.
@@ -64,15 +88,59 @@ impl Session {
         self.places[end as usize] = place;
     }
 
+    /// Where an end wants its media, as far as it has said.
+    pub fn wanted(&self, end: End) -> impl Iterator<Item = Located> {
+        let led = self.media.iter().enumerate();
+        led.filter_map(move |(medium, led)| {
+            let said = led.as_ref()?.said[end as usize].as_ref()?;
+            Some(Located { medium, rtp: said.rtp_address()?, rtcp: said.rtcp_address() })
+        })
+    }
+
     /// The anchors of the media that have one, by their place in the description.
     pub fn anchors(&self) -> impl Iterator<Item = (usize, &Anchor)> {
         let led = self.media.iter().enumerate();
         led.filter_map(|(at, led)| led.as_ref().map(|led| (at, &led.anchor)))
     }
 
+    /// An end that described media without saying where it wants them says so now; `place` holds
+    /// as in [`Self::meet`], for all its media and at once.
+    ///
+    /// # Errors
+    /// If one of them cannot be there; then nothing has changed.
+    pub fn locate(&mut self, end: End, place: Place, at: &[Located]) -> Result<(), LocateError> {
+        for located in at {
+            let medium = located.medium;
+            let led = self.media.get(medium).and_then(Option::as_ref);
+            let led = led.filter(|led| led.said[end as usize].is_some());
+            let led = led.ok_or(LocateError::Medium(medium))?;
+            let ours = led.anchor.address(end, Component::Rtp);
+            for address in [Some(located.rtp), located.rtcp].into_iter().flatten() {
+                if address.is_ipv4() != ours.is_ipv4() {
+                    return Err(LocateError::Family(medium, address.ip()));
+                }
+            }
+        }
+        self.meet(end, place);
+        for located in at {
+            let led = self.media.get_mut(located.medium).and_then(Option::as_mut);
+            if let Some(said) = led.and_then(|led| led.said[end as usize].as_mut()) {
+                said.host = located.rtp.ip().into();
+                said.port = located.rtp.port();
+                said.rtcp = located.rtcp.map(|rtcp| (Some(rtcp.ip().into()), rtcp.port()));
+            }
+        }
+        for led in self.media.iter().flatten() {
+            led.settle(&self.places);
+        }
+        Ok(())
+    }
+
     /// What the other end gets for the description that `from` made. Media of RTP lead to us and
     /// nowhere else; others, and all that is not an address, stay as they are. A medium that is
-    /// rejected gives its ports back.
+    /// rejected gives its ports back. One that is [unplaced](Stream::is_unplaced) has ports like any
+    /// other, stays where its end said before that it is, and is sent to nowhere until
+    /// [`Self::locate`] if that is unknown.
     ///
     /// # Errors
     /// If it is no description, or there are no ports for a medium; what was led before stays.
@@ -92,10 +160,8 @@ impl Session {
                     none.insert(Led { anchor: open(&self.places, driver)?, said: [None, None] })
                 }
             };
-            led.said[from as usize] = Some(stream);
-            for end in End::ALL {
-                led.anchor.describe(end, led.terms(end, &self.places[end as usize]));
-            }
+            led.hears(from, stream);
+            led.settle(&self.places);
             let to = from.other();
             let [rtp, rtcp] = Component::ALL.map(|component| led.anchor.address(to, component));
             description.redirect(at, rtp, rtcp);
@@ -111,20 +177,42 @@ fn open(places: &[Place; 2], driver: &mut Driver) -> Result<Anchor, OpenError> {
 }
 
 impl Led {
+    /// An end describes the medium.
+    fn hears(&mut self, from: End, mut stream: Stream) {
+        let said = &mut self.said[from as usize];
+        if let Some(before) = said.as_ref().filter(|_| stream.is_unplaced()) {
+            stream.host = before.host.clone();
+            stream.port = before.port;
+            stream.rtcp.clone_from(&before.rtcp);
+        }
+        *said = Some(stream);
+    }
+
+    /// Has the relay know what was said.
+    fn settle(&self, places: &[Place; 2]) {
+        for end in End::ALL {
+            self.anchor.describe(end, self.terms(end, &places[end as usize]));
+        }
+    }
+
     /// What both ends said, as it concerns this one.
     fn terms(&self, end: End, place: &Place) -> Terms {
         let Some(own) = &self.said[end as usize] else { return Terms::unknown(place.scope) };
         let other = self.said[end.other() as usize].as_ref();
         let receives = other.is_some_and(|said| said.direction.receives());
+        let rtp = own.rtp_address();
+        // Of the media of a program, one may be on loopback and another not.
+        let is_here = end == End::Near && rtp.is_some_and(|at| Scope::Machine.has(at));
         Terms {
-            rtp: own.rtp_address(),
+            rtp,
             rtcp: own.rtcp_address(),
             // Offered by one and accepted by the other (RFC 5761 §5.1.1).
             mux: own.rtcp_mux && other.is_some_and(|said| said.rtcp_mux),
             signalling: place.signalling,
+            symmetric: place.symmetric,
             authenticated: place.authenticated,
             sends: own.direction.sends() && receives,
-            scope: place.scope,
+            scope: if is_here { Scope::Machine } else { place.scope },
         }
     }
 }

@@ -53,6 +53,8 @@ enum State {
 pub(super) struct Latch {
     described: Option<SocketAddr>,
     signalling: Option<IpAddr>,
+    /// The signalling's address counts at this port only, if at one only.
+    only_port: Option<u16>,
     /// The described address is good enough to send there first.
     trusted: bool,
     /// Silence that loosens it.
@@ -63,12 +65,18 @@ pub(super) struct Latch {
 impl Latch {
     pub(super) const fn new(pause: Duration) -> Self {
         let state = State::Open { probe: None };
-        Self { described: None, signalling: None, trusted: false, pause, state }
+        let (described, signalling) = (None, None);
+        Self { described, signalling, only_port: None, trusted: false, pause, state }
     }
 
     /// Forgets whom it heard.
-    pub(super) fn open(&mut self, described: Option<SocketAddr>, signalling: Option<IpAddr>) {
-        (self.described, self.signalling) = (described, signalling);
+    pub(super) fn open(
+        &mut self,
+        described: Option<SocketAddr>,
+        signalling: Option<IpAddr>,
+        only_port: Option<u16>,
+    ) {
+        (self.described, self.signalling, self.only_port) = (described, signalling, only_port);
         self.state = State::Open { probe: None };
     }
 
@@ -112,7 +120,9 @@ impl Latch {
         let described = self.described == Some(source);
         // A program that describes an address of the network may send from a loopback one: whoever
         // signals from there is there, whatever the scope of what is described.
-        let is_possible = scope.has(source) || self.signalling == Some(source.ip());
+        let signals = self.signalling == Some(source.ip())
+            && self.only_port.is_none_or(|port| port == source.port());
+        let is_possible = scope.has(source) || signals;
         match &mut self.state {
             State::Locked(lock) if lock.source == source => {
                 lock.heard = now;
@@ -123,7 +133,7 @@ impl Latch {
                 if std::mem::take(&mut lock.loose) { Entry::Latched } else { Entry::Known }
             }
             State::Locked(lock) => {
-                let allowed = described || self.signalling == Some(source.ip());
+                let allowed = described || signals;
                 let carries_on = match (packet.mark, lock.mark) {
                     (Some(mark), Some(before)) => mark.follows(before),
                     _ => false,
@@ -141,9 +151,9 @@ impl Latch {
                 Entry::Latched
             }
             State::Open { probe } => {
-                let of_companion =
-                    packet.mark.is_some_and(|mark| companion == Some((source.ip(), mark.ssrc)));
-                if !is_possible || !(of_companion || self.signalling == Some(source.ip())) {
+                let of_companion = self.only_port.is_none()
+                    && packet.mark.is_some_and(|mark| companion == Some((source.ip(), mark.ssrc)));
+                if !is_possible || !(of_companion || signals) {
                     return Entry::Stranger;
                 }
                 let count = match probe {

@@ -9,7 +9,8 @@
 //!
 //! 1. A source is heard only if its end described it, or if it has the address that end's
 //!    signalling comes from. It is *latched* by one packet from the described address, or by
-//!    [`PROBES`] consistent ones from another port of the signalling's.
+//!    [`PROBES`] consistent ones from another port of the signalling's; an end that is
+//!    [symmetric](Terms::symmetric) has no other ports, and is not heard before it described one.
 //! 2. A latched end is heard from its source alone. Another is taken only when the end describes
 //!    another address, or after silence, if it is allowed by 1 and carries on the same
 //!    RTP source; at most once in [`RELATCH`].
@@ -99,6 +100,10 @@ pub struct Terms {
     pub mux: bool,
     /// Where its signalling comes from: behind a NAT its media do as well, from whatever port.
     pub signalling: Option<IpAddr>,
+    /// Whether it sends from the ports at which it receives, and from no others (RFC 4961): then the
+    /// address of its signalling counts at the described ports only, and for nothing while none is
+    /// described.
+    pub symmetric: bool,
     /// Whether the end has proved who it is, so that its word for an address is enough to send
     /// there first.
     pub authenticated: bool,
@@ -113,12 +118,16 @@ impl Terms {
     #[must_use]
     pub const fn unknown(scope: Scope) -> Self {
         let (rtp, rtcp, signalling) = (None, None, None);
-        Self { rtp, rtcp, mux: false, signalling, authenticated: false, sends: false, scope }
+        let (mux, symmetric, authenticated, sends) = (false, false, false, false);
+        Self { rtp, rtcp, mux, signalling, symmetric, authenticated, sends, scope }
     }
 
     /// Whether sources latched under `self` must be found anew under `next`.
     fn moved(&self, next: &Self) -> bool {
-        let places = |terms: &Self| (terms.rtp, terms.rtcp, terms.signalling, terms.scope);
+        let places = |terms: &Self| {
+            let heard_from = (terms.signalling, terms.symmetric, terms.scope);
+            (terms.rtp, terms.rtcp, heard_from)
+        };
         places(self) != places(next)
     }
 }
@@ -188,10 +197,12 @@ impl Side {
         self.quiet.expect(now, self.terms.sends, moved);
         let described = [self.terms.rtp, self.terms.rtcp];
         for (latch, described) in self.latches.iter_mut().zip(described) {
+            // Nobody sends from the port 0.
+            let port = || described.map_or(0, |address| address.port());
+            let only_port = self.terms.symmetric.then(port);
             let described = described.filter(|address| self.terms.scope.has(*address));
-            let signalling = self.terms.signalling;
             if moved {
-                latch.open(described, signalling);
+                latch.open(described, self.terms.signalling, only_port);
             }
             latch.trust(self.terms.authenticated);
         }
@@ -235,7 +246,7 @@ impl Relay {
             }
         } else if side.terms.mux && !before.mux {
             // What is latched stays so: RTCP now comes from where RTP does.
-            side.latches[Component::Rtcp as usize].open(None, None);
+            side.latches[Component::Rtcp as usize].open(None, None, None);
             self.events.push_back(Event::Opened { end, component: Component::Rtcp });
         }
     }

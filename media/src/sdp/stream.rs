@@ -11,6 +11,9 @@ use super::{
     Source, codec, phrase, word,
 };
 
+/// The port that throws away what it gets (RFC 863).
+const DISCARD: u16 = 9;
+
 /// What is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -136,6 +139,19 @@ impl Stream {
         }
     }
 
+    /// A medium whose describer does not know yet where it wants it: nowhere, at the port that throws
+    /// away what it gets, as RFC 8840 writes it.
+    #[must_use]
+    pub fn unplaced(kind: Kind, profile: &str) -> Self {
+        Self::new(kind, profile, SocketAddr::from(([0, 0, 0, 0], DISCARD)))
+    }
+
+    /// Whether it is wanted nowhere yet, and at an address that is told later.
+    #[must_use]
+    pub const fn is_unplaced(&self) -> bool {
+        self.port == DISCARD && self.host.is_nowhere()
+    }
+
     /// Whether this medium is refused (RFC 3264 §6).
     #[must_use]
     pub const fn is_rejected(&self) -> bool {
@@ -193,7 +209,7 @@ impl Stream {
         };
         let attributes = medium.lines.iter().filter_map(Line::attribute);
         attributes.for_each(|(name, value)| stream.take(name, value));
-        if stream.host.is_nowhere() && stream.ice.is_none() {
+        if stream.host.is_nowhere() && stream.ice.is_none() && !stream.is_unplaced() {
             // How RFC 2543 said hold: nothing is wanted there.
             stream.direction = Direction::of(stream.direction.sends(), false);
         }

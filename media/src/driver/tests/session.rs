@@ -5,7 +5,8 @@ use super::*;
 use crate::sdp::{Description, Stream};
 
 fn place() -> Place {
-    Place { ours: HERE, scope: Scope::Machine, signalling: None, authenticated: true }
+    let (signalling, symmetric, authenticated) = (None, false, true);
+    Place { ours: HERE, scope: Scope::Machine, signalling, symmetric, authenticated }
 }
 
 fn described(socket: &UdpSocket, attributes: &str) -> String {
@@ -101,4 +102,65 @@ fn an_end_that_turns_out_to_be_elsewhere_is_sent_to_from_its_next_description_on
     tally(session.anchors().next().expect("an anchor").1);
     program.send_to(&rtp(1, 2), wanted(&led)).expect("sent");
     assert_eq!(received(&phone).0, rtp(1, 2));
+}
+
+/// The description of an end that does not know yet where it wants the sound.
+const UNPLACED: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
+    m=audio 9 RTP/AVP 0\r\n";
+
+/// Where the first medium of a program is wanted.
+fn at(socket: &UdpSocket) -> Located {
+    let rtp = socket.local_addr().expect("an address");
+    Located { medium: 0, rtp, rtcp: None }
+}
+
+#[test]
+fn an_end_that_is_described_before_it_is_located_is_heard_and_sent_to_from_then_on() {
+    let mut house = House::new();
+    let (program, phone, thief) = (socket(), socket(), socket());
+    let program_place = || Place { signalling: Some(HERE), symmetric: true, ..place() };
+    let mut session = Session::new(program_place(), place());
+    let offer = session.lead(&mut house.driver, End::Near, UNPLACED.as_bytes()).expect("led");
+    let far = wanted(&offer);
+    assert_ne!(far.port(), 9, "the phone is to send to us");
+    let answer = described(&phone, "");
+    let led = session.lead(&mut house.driver, End::Far, answer.as_bytes()).expect("led");
+    let near = wanted(&led);
+    let anchor = session.anchors().next().expect("an anchor").1.id();
+    let counted = |session: &Session| {
+        let (_, anchor) = session.anchors().next().expect("an anchor");
+        let tally = tally(anchor);
+        (tally.at(End::Far, RTP).nowhere, tally.at(End::Near, RTP).strangers)
+    };
+    // Nobody is known there: neither is anybody sent to, nor does anybody get in by being first.
+    phone.send_to(&rtp(2, 1), far).expect("sent");
+    for sequence in 1..=5 {
+        thief.send_to(&rtp(9, sequence), near).expect("sent");
+    }
+    house.wait_for(Event::Flowing(End::Far));
+    let deadline = Instant::now() + DEADLINE;
+    while counted(&session) != (1, 5) {
+        assert!(Instant::now() < deadline, "{:?}", counted(&session));
+    }
+    // Who asks for what cannot be gets nothing.
+    let place_now = program_place();
+    let nowhere = session.locate(End::Near, place_now, &[Located { medium: 1, ..at(&program) }]);
+    assert_eq!(nowhere, Err(LocateError::Medium(1)));
+    let rtp_6 = "[::1]:4000".parse().expect("an address");
+    let other = Located { rtp: rtp_6, ..at(&program) };
+    let refused = session.locate(End::Near, program_place(), &[other]);
+    assert_eq!(refused, Err(LocateError::Family(0, rtp_6.ip())));
+
+    session.locate(End::Near, program_place(), &[at(&program)]).expect("it is there");
+    phone.send_to(&rtp(2, 2), far).expect("sent");
+    assert_eq!(received(&program), (rtp(2, 2), near));
+    thief.send_to(&rtp(9, 6), near).expect("sent");
+    program.send_to(&rtp(1, 1), near).expect("sent");
+    assert_eq!(received(&phone), (rtp(1, 1), far), "and nothing of the thief's");
+    // Described again without an address, it is where it was.
+    let again = session.lead(&mut house.driver, End::Near, UNPLACED.as_bytes()).expect("led");
+    assert_eq!(again, offer);
+    phone.send_to(&rtp(2, 3), far).expect("sent");
+    assert_eq!(received(&program).0, rtp(2, 3));
+    assert_eq!(session.anchors().next().expect("an anchor").1.id(), anchor);
 }

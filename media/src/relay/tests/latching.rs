@@ -198,3 +198,63 @@ fn a_program_that_describes_the_network_may_send_from_a_loopback_address() {
     assert_eq!(bench.relay.source(End::Near, Component::Rtp), Some(address(PROGRAM)));
     assert_eq!(bench.rtp(End::Near, STRANGER, 1, 4), REFUSED);
 }
+
+/// A program that describes an address of the network and sends from a loopback one, from where it
+/// receives.
+fn symmetric() -> Bench {
+    let mut bench = Bench::new();
+    let signalling = Some(address("127.0.0.1:0").ip());
+    let near = Terms { signalling, symmetric: true, ..terms("192.0.2.2:4000", Scope::House) };
+    bench.relay.describe(bench.now, End::Near, near);
+    bench.events();
+    bench
+}
+
+#[test]
+fn a_symmetric_end_is_heard_from_the_ports_it_described_and_from_no_others() {
+    let mut bench = symmetric();
+    for sequence in 1..=5 {
+        assert_eq!(bench.rtp(End::Near, "127.0.0.1:4444", 9, sequence), REFUSED, "a thief");
+        assert_eq!(bench.rtcp(End::Near, "127.0.0.1:4445", 9), REFUSED);
+    }
+    for sequence in 1..=3 {
+        assert_eq!(bench.rtp(End::Near, "127.0.0.1:4000", 1, sequence), to_phone());
+    }
+    let source = Some(address("127.0.0.1:4000"));
+    assert_eq!(bench.relay.source(End::Near, Component::Rtp), source);
+    // Not even with the source of what is latched does anybody else give reports in its name.
+    assert_eq!(bench.rtcp(End::Near, "127.0.0.1:4445", 1), REFUSED);
+    // Nor does anybody carry on after silence.
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(bench.rtp(End::Near, "127.0.0.1:4444", 1, 4), REFUSED);
+}
+
+#[test]
+fn an_address_that_a_router_gave_counts_by_its_port() {
+    let mut bench = symmetric();
+    let mapped = Some(address("203.0.113.9:4000"));
+    let near = bench.relay.terms(End::Near).clone();
+    let near = Terms { rtp: mapped, scope: Scope::Machine, ..near };
+    bench.relay.describe(bench.now, End::Near, near);
+    assert_eq!(bench.rtp(End::Far, PHONE, 2, 1), Verdict::Drop(Refusal::Nowhere), "not there");
+    for sequence in 1..=5 {
+        assert_eq!(bench.rtp(End::Near, "127.0.0.1:4444", 9, sequence), REFUSED);
+    }
+    for sequence in 1..=3 {
+        assert_eq!(bench.rtp(End::Near, "127.0.0.1:4000", 1, sequence), to_phone());
+    }
+    let back = forward(End::Near, Component::Rtp, "127.0.0.1:4000");
+    assert_eq!(bench.rtp(End::Far, PHONE, 2, 2), back);
+}
+
+#[test]
+fn a_symmetric_end_that_described_nothing_is_not_heard() {
+    let mut bench = symmetric();
+    let near = bench.relay.terms(End::Near).clone();
+    let near = Terms { rtp: None, rtcp: None, ..near };
+    bench.relay.describe(bench.now, End::Near, near);
+    for sequence in 1..=5 {
+        assert_eq!(bench.rtp(End::Near, "127.0.0.1:4000", 1, sequence), REFUSED);
+    }
+    assert_eq!(bench.rtp(End::Far, PHONE, 2, 1), Verdict::Drop(Refusal::Nowhere));
+}

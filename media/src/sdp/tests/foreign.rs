@@ -115,6 +115,17 @@ fn the_hold_of_old_phones_is_a_direction() {
 }
 
 #[test]
+fn who_does_not_know_yet_where_he_is_does_not_hold() {
+    let unplaced = ["m=audio 9 RTP/AVP 0", "c=IN IP4 0.0.0.0"];
+    let stream = only_stream(&described(&unplaced));
+    assert!(stream.is_unplaced());
+    assert_eq!((stream.direction, stream.rtp_address()), (Direction::SendRecv, None));
+    let elsewhere = only_stream(&described(&["m=audio 9 RTP/AVP 0", "c=IN IP4 192.0.2.1"]));
+    assert!(!elsewhere.is_unplaced(), "somebody may have that port");
+    assert!(Stream::unplaced(Kind::Audio, "RTP/AVP").is_unplaced());
+}
+
+#[test]
 fn rtcp_is_where_the_peer_says() {
     for (line, rtcp) in [
         ("a=rtcp:53020", Some("192.0.2.1:53020")),
