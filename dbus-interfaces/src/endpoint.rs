@@ -16,8 +16,8 @@ use crate::{
     Error,
     wire::{
         EndpointDialOptions, EndpointMessageOptions, EndpointTransferOptions, HangUpOptions,
-        IncomingCallInfo, MessageResult, OfferInfo, PastText, PastTextOptions, RejectOptions,
-        TextInfo,
+        IncomingCallInfo, MediaAddress, MessageResult, OfferInfo, PastText, PastTextOptions,
+        RejectOptions, TextInfo,
     },
 };
 
@@ -58,6 +58,9 @@ pub trait Endpoint {
 
     /// Refuse the other end's offer.
     fn refuse_description(&self, leg: u64, exchange: u32, sip_code: u32) -> Result<(), Error>;
+
+    /// Say where media are that were described without an address.
+    fn set_media_addresses(&self, leg: u64, addresses: &[MediaAddress]) -> Result<(), Error>;
 
     /// Send tones to the other end.
     fn send_tones(&self, leg: u64, tones: &str) -> Result<(), Error>;
@@ -105,6 +108,10 @@ pub trait Endpoint {
     /// A program asked for the call to be answered here.
     #[zbus(signal)]
     fn answer_wanted(&self, leg: u64) -> zbus::Result<()>;
+
+    /// Media that were described without an address go through these ports.
+    #[zbus(signal)]
+    fn media_anchored(&self, leg: u64, addresses: Vec<MediaAddress>) -> zbus::Result<()>;
 
     /// The called side got so far.
     #[zbus(signal)]

@@ -113,8 +113,8 @@ mod provider;
 pub use digest::{DigestProblem, DigestSource, DigestStatus};
 pub use endpoint::{
     EndReason, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
-    EndpointTransferOptions, HangUpOptions, IncomingCallInfo, OfferInfo, PastText, PastTextOptions,
-    PastTextState, RejectOptions, TextInfo,
+    EndpointTransferOptions, HangUpOptions, IncomingCallInfo, MediaAddress, OfferInfo, PastText,
+    PastTextOptions, PastTextState, RejectOptions, TextInfo,
 };
 pub use provider::{
     CheckOptions, EmergencyAbility, LanguageOptions, ProblemInfo, ProviderFilter, ProviderInfo,

@@ -3,35 +3,28 @@
 //!
 //! The thread that relays is there while any leg has ports, and goes with the last of them.
 
+mod places;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::HashMap,
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
 use sipwitch_core::call::LegId;
 use sipwitch_media::{
-    driver::{AnchorId, Driver, Place, Ports, Session},
-    relay::{End, Event, Scope},
-    sdp::Description,
+    driver::{AnchorId, Driver, Located, Ports, Session},
+    relay::{Component, End, Event},
 };
 use tokio::sync::mpsc;
 
 use crate::switchboard::{
     Inner,
-    anchors::{Anchors, Far},
+    anchors::{Anchors, Far, Unlocated},
 };
-
-/// An address of the Internet that is nobody's (RFC 5737): the way there is the way out. Nothing is
-/// sent to it.
-const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const HERE_IN_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+use places::{described, far_place, near_place, on_this_machine};
 
 /// The ports of all legs.
 #[derive(Debug)]
@@ -111,6 +104,28 @@ impl Anchors for OpenAnchors {
         led
     }
 
+    fn ours(&self, leg: LegId) -> Vec<Located> {
+        let session = self.running.as_ref().and_then(|running| running.sessions.get(&leg));
+        let anchors = session.into_iter().flat_map(Session::anchors);
+        let ours = anchors.map(|(medium, anchor)| {
+            let [rtp, rtcp] = Component::ALL.map(|one| anchor.address(End::Near, one));
+            Located { medium, rtp, rtcp: Some(rtcp) }
+        });
+        ours.collect()
+    }
+
+    fn locate(&mut self, leg: LegId, at: &[Located]) -> Result<(), Unlocated> {
+        let running = self.running.as_mut().ok_or(Unlocated::NotLed)?;
+        let session = running.sessions.get_mut(&leg).ok_or(Unlocated::NotLed)?;
+        let at: Vec<Located> =
+            at.iter().map(|at| on_this_machine(*at)).collect::<Result<_, _>>()?;
+        let mut wanted: Vec<Located> = session.wanted(End::Near).collect();
+        wanted.retain(|known| at.iter().all(|new| new.medium != known.medium));
+        wanted.extend_from_slice(&at);
+        let located = session.locate(End::Near, near_place(&wanted), &at);
+        located.map_err(|error| Unlocated::Impossible(error.to_string()))
+    }
+
     fn close(&mut self, leg: LegId) {
         if let Some(running) = &mut self.running {
             running.sessions.remove(&leg);
@@ -133,7 +148,10 @@ impl Running {
             None => Session::new(near_place(&[]), far_place(far)),
         };
         match from {
-            End::Near => session.meet(End::Near, near_place(&described(description))),
+            End::Near => {
+                let known: Vec<Located> = session.wanted(End::Near).collect();
+                session.meet(End::Near, near_place(&described(description, &known)));
+            }
             End::Far => {}
         }
         session.meet(End::Far, far_place(far));
@@ -156,49 +174,4 @@ impl Running {
             silences.0.entry(anchor).or_insert((leg, [false, false]));
         }
     }
-}
-
-/// The addresses at which RTP is wanted.
-fn described(description: &[u8]) -> Vec<IpAddr> {
-    let Ok(said) = Description::parse(description) else { return Vec::new() };
-    said.streams().filter_map(|stream| stream.rtp_address()).map(|at| at.ip()).collect()
-}
-
-/// Programs are on this machine, by whatever address of it they describe themselves.
-fn near_place(described: &[IpAddr]) -> Place {
-    let is_in_6 = !described.is_empty() && described.iter().all(IpAddr::is_ipv6);
-    let ours = if is_in_6 { HERE_IN_6 } else { HERE };
-    // Only an address of ours can be bound.
-    let is_own = |ip: &IpAddr| !ip.is_loopback() && UdpSocket::bind((*ip, 0)).is_ok();
-    let scope = if described.iter().any(is_own) { Scope::House } else { Scope::Machine };
-    // What a program sends to a loopback address may come from one.
-    Place { ours, scope, signalling: Some(ours), authenticated: true }
-}
-
-fn far_place(far: Far) -> Place {
-    let towards = far.signalling.unwrap_or(OUTSIDE);
-    let ours = far.ours.or_else(|| ours_towards(towards).ok()).unwrap_or(HERE);
-    let scope = match far.signalling.map(|ip| ip.to_canonical()) {
-        Some(ip) if ip.is_loopback() => Scope::Machine,
-        Some(ip) if Scope::Internet.has((ip, 9).into()) => Scope::Internet,
-        _ => Scope::House,
-    };
-    // Whatever loopback address a program of this machine describes, a socket of its that has none
-    // speaks from the first.
-    let signalling = match far.signalling {
-        Some(ip) if scope == Scope::Machine => Some(if ip.is_ipv6() { HERE_IN_6 } else { HERE }),
-        other => other,
-    };
-    Place { ours, scope, signalling, authenticated: far.is_authenticated }
-}
-
-/// Our address on the way there. Nothing is sent.
-fn ours_towards(there: IpAddr) -> io::Result<IpAddr> {
-    let any: IpAddr = match there {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.connect((there, 9))?;
-    Ok(socket.local_addr()?.ip())
 }

@@ -17,9 +17,9 @@ use crate::{
         AccountProperties, AccountState, Authentication, CallState, CheckOptions, DialOptions,
         DigestSource, EndReason, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
         EndpointTransferOptions, ExtensionKind, ExtensionProperties, HangUpOptions,
-        IncomingCallInfo, LanguageOptions, MessageOptions, NoOptions, OfferInfo, PasswordKept,
-        PastTextOptions, ProviderFilter, ProviderKind, RejectOptions, RuleInfo, RuleOptions,
-        TextInfo,
+        IncomingCallInfo, LanguageOptions, MediaAddress, MessageOptions, NoOptions, OfferInfo,
+        PasswordKept, PastTextOptions, ProviderFilter, ProviderKind, RejectOptions, RuleInfo,
+        RuleOptions, TextInfo,
     },
 };
 
@@ -251,6 +251,13 @@ async fn call_endpoint(client: &Connection) {
     };
     let reject = RejectOptions { words: Some("not now".into()), q850_cause: Some(21) };
     let transfer = EndpointTransferOptions { other_leg: Some(8) };
+    let media = MediaAddress {
+        medium: 0,
+        address: "127.0.0.1".into(),
+        port: 4000,
+        rtcp_address: String::new(),
+        rtcp_port: 0,
+    };
     let message = EndpointMessageOptions { content_type: Some("text/plain".into()) };
     all! {
         endpoint.set_available(true),
@@ -262,6 +269,7 @@ async fn call_endpoint(client: &Connection) {
         endpoint.offer_description(7, b"v=0\r\n"),
         endpoint.answer_description(7, 1, b"v=0\r\n"),
         endpoint.refuse_description(7, 1, 488),
+        endpoint.set_media_addresses(7, &[media]),
         endpoint.send_tones(7, "12#"),
         endpoint.transfer(7, "", &transfer),
         endpoint.send_message("102", "hello", &message),
@@ -394,6 +402,7 @@ async fn every_signal_to_an_endpoint_is_understood() {
     let endpoint = proxy!(EndpointProxy, &client, ObjectName::Phone(1));
     let mut incoming = endpoint.receive_incoming_call().await.expect("a stream");
     let mut wanted = endpoint.receive_answer_wanted().await.expect("a stream");
+    let mut anchored = endpoint.receive_media_anchored().await.expect("a stream");
     let mut progress = endpoint.receive_progress().await.expect("a stream");
     let mut answered = endpoint.receive_answered().await.expect("a stream");
     let mut confirmed = endpoint.receive_confirmed().await.expect("a stream");
@@ -413,6 +422,7 @@ async fn every_signal_to_an_endpoint_is_understood() {
     };
     heard!(server, incoming, "IncomingCall", |args| (args.leg, args.properties), (1, info));
     heard!(server, wanted, "AnswerWanted", |args| args.leg, 1);
+    heard!(server, anchored, "MediaAnchored", |args| args.addresses, []);
     heard!(server, progress, "Progress", |args| (args.fork, args.words), (1, "text"));
     heard!(server, answered, "Answered", |args| args.description, Vec::<u8>::new());
     heard!(server, confirmed, "Confirmed", |args| args.leg, 1);
@@ -438,7 +448,7 @@ async fn every_signal_to_an_endpoint_is_understood() {
     let kept = TextInfo { stored: false, extension: "102".into() };
     heard!(server, text, "MessageReceived", |args| (args.sender, args.properties), ("text", kept));
     heard!(server, report, "MessageReported", |args| (args.message, args.state), (1, "text"));
-    assert_eq!(contract::master()[names::ENDPOINT_INTERFACE].signals.len(), 13);
+    assert_eq!(contract::master()[names::ENDPOINT_INTERFACE].signals.len(), 14);
 }
 
 #[tokio::test]

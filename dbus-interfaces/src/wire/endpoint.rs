@@ -3,6 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
 use zbus::zvariant::{
     DeserializeDict, OwnedObjectPath, OwnedValue, SerializeDict, Signature, Str, Type, Value,
 };
@@ -190,6 +191,21 @@ pub struct IncomingCallInfo {
     pub dialled: String,
     /// Who sent the call on, if anybody did.
     pub diverted_by: Option<String>,
+}
+
+/// Where a medium is wanted, in `Endpoint.SetMediaAddresses` and `Endpoint.MediaAnchored`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct MediaAddress {
+    /// Its place in the description, from 0.
+    pub medium: u32,
+    /// The IP address of RTP.
+    pub address: String,
+    /// The port of RTP.
+    pub port: u16,
+    /// The IP address of RTCP; empty if it is that of RTP.
+    pub rtcp_address: String,
+    /// The port of RTCP; 0 if it is the one after that of RTP.
+    pub rtcp_port: u16,
 }
 
 /// What `Endpoint.DescriptionOffered` says beside the description.

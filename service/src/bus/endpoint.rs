@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sipwitch_core::call::leg::{CallId, LegId};
 use sipwitch_dbus_interfaces::{
     Error, ObjectName,
-    wire::{IncomingCallInfo, OfferInfo, PastText, TextInfo},
+    wire::{IncomingCallInfo, MediaAddress, OfferInfo, PastText, TextInfo},
 };
 use tokio::sync::watch;
 use zbus::{
@@ -21,6 +21,7 @@ use super::{
     caller::Caller,
     changes::{Property, microseconds},
     desk::Desk,
+    media,
     options::{self, Dictionary},
 };
 use crate::{
@@ -190,6 +191,18 @@ impl Endpoint {
         self.ask(&header, connection, ask).await
     }
 
+    async fn set_media_addresses(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+        leg: u64,
+        addresses: Vec<MediaAddress>,
+    ) -> Result<(), Error> {
+        let (leg, at) = (LegId(leg), media::located(&addresses)?);
+        let ask = |reply| EndpointAsk::Locate { leg, at, reply };
+        self.ask(&header, connection, ask).await
+    }
+
     async fn send_tones(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -275,6 +288,13 @@ impl Endpoint {
 
     #[zbus(signal)]
     async fn answer_wanted(emitter: &SignalEmitter<'_>, leg: u64) -> zbus::Result<()>;
+
+    #[zbus(signal)]
+    async fn media_anchored(
+        emitter: &SignalEmitter<'_>,
+        leg: u64,
+        addresses: Vec<MediaAddress>,
+    ) -> zbus::Result<()>;
 
     #[zbus(signal)]
     async fn progress(
@@ -401,6 +421,9 @@ pub(super) async fn tell(to: &SignalEmitter<'_>, told: Told) -> zbus::Result<()>
             Endpoint::incoming_call(to, leg.0, call.as_ref(), &offer, who).await
         }
         Told::AnswerWanted { leg } => Endpoint::answer_wanted(to, leg.0).await,
+        Told::Anchored { leg, ours } => {
+            Endpoint::media_anchored(to, leg.0, media::addresses(&ours)).await
+        }
         Told::Progress { leg, fork, sip_code, words, description } => {
             Endpoint::progress(to, leg.0, fork, sip_code.into(), &words, &description).await
         }

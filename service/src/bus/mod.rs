@@ -19,6 +19,7 @@ mod desk;
 mod endpoint;
 mod extension;
 mod line;
+mod media;
 mod mirror;
 mod options;
 mod phone;

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use sipwitch_core::call::LegId;
-use sipwitch_media::relay::End;
+use sipwitch_media::{driver::Located, relay::End};
 
 /// Leads the media of legs through ports of ours. Each leg has its own, from the first description
 /// that is led until it is closed.
@@ -26,8 +26,26 @@ pub trait Anchors: fmt::Debug + Send {
         description: &[u8],
     ) -> Result<Bytes, String>;
 
+    /// Where our ports towards the program are, of each medium that has some.
+    fn ours(&self, leg: LegId) -> Vec<Located>;
+
+    /// The program says where it wants media that it described before.
+    ///
+    /// # Errors
+    /// Why that cannot be; then nothing has changed.
+    fn locate(&mut self, leg: LegId, at: &[Located]) -> Result<(), Unlocated>;
+
     /// The leg is over: its ports are closed. Nothing happens if it had none.
     fn close(&mut self, leg: LegId);
+}
+
+/// Why a program's media cannot be where it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unlocated {
+    /// The leg has no ports.
+    NotLed,
+    /// In words, which address or medium cannot be.
+    Impossible(String),
 }
 
 /// Where the far end of a leg is, as far as its signalling shows.

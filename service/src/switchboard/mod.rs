@@ -588,8 +588,7 @@ impl Switchboard {
     fn drain(&mut self) {
         loop {
             self.drain_endpoint();
-            let Some((leg, mut event)) = self.programs.next_event() else { break };
-            self.lead_out(leg, &mut event);
+            let Some((leg, event)) = self.programs.next_event() else { break };
             self.leg_event(leg, event);
         }
         self.tell_programs();

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use sipwitch_core::call::leg::{CallId, LegId};
+use sipwitch_media::driver::Located;
 
 use super::{Reply, TextSent, WantedPast};
 use crate::store::records::TextRecord;
@@ -141,6 +142,15 @@ pub enum EndpointAsk {
         exchange: u32,
         /// Why.
         sip_code: u32,
+        /// Done.
+        reply: Reply<()>,
+    },
+    /// Media that were described without an address are here.
+    Locate {
+        /// Which leg.
+        leg: LegId,
+        /// Where, medium by medium.
+        at: Vec<Located>,
         /// Done.
         reply: Reply<()>,
     },

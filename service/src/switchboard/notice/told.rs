@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use sipwitch_core::call::leg::{CallId, LegId};
+use sipwitch_media::driver::Located;
 
 use super::PhoneId;
 
@@ -41,6 +42,13 @@ pub enum Told {
     AnswerWanted {
         /// Which leg.
         leg: LegId,
+    },
+    /// Media that the program described without an address have ports of ours.
+    Anchored {
+        /// Which leg.
+        leg: LegId,
+        /// Where the program is to send, medium by medium.
+        ours: Vec<Located>,
     },
     /// The called side got so far.
     Progress {
@@ -168,6 +176,7 @@ impl Told {
         match self {
             Self::Incoming { leg, .. }
             | Self::AnswerWanted { leg }
+            | Self::Anchored { leg, .. }
             | Self::Progress { leg, .. }
             | Self::Answered { leg, .. }
             | Self::Confirmed { leg, .. }

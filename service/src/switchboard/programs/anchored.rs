@@ -3,23 +3,30 @@
 //!
 //! What the program says is led before its call hears of it, and what the far end says when the
 //! program is told. A description that cannot be led crosses as it is: then that way of the sound is
-//! direct, which is worth more than no call.
+//! direct, which is worth more than no call. Only one in which the program left out where it is must
+//! be led, or it is refused.
 
 use bytes::Bytes;
 use sipwitch_core::{
     call::{
         LegEvent, LegId, Side,
-        leg::{Carried, Fork},
+        leg::{Body, Fork},
     },
     cause::Cause,
     routing::{Destination, PhoneId, Route},
 };
-use sipwitch_media::relay::End;
+use sipwitch_media::{driver::Located, relay::End, sdp::Description};
 use sipwitch_sip::{flow::Flow, registrar};
 
 use super::{
-    super::{Switchboard, anchors::Far, entry::LegEntry, notice::Told},
-    Leg,
+    super::{
+        Switchboard,
+        anchors::{Far, Unlocated},
+        ask::Refusal,
+        entry::LegEntry,
+        notice::Told,
+    },
+    asks::ALL_STAGES,
 };
 
 /// How many called ends of one leg are remembered with their early descriptions.
@@ -48,26 +55,73 @@ impl Led {
 }
 
 impl Switchboard {
-    /// A program's leg says something: its call hears it with the description that the far end is to
-    /// get.
-    pub(in super::super) fn lead_out(&mut self, id: LegId, event: &mut LegEvent) {
-        let is_offer = matches!(event, LegEvent::Asked { .. });
-        match event {
-            LegEvent::Progress { carried, .. }
-            | LegEvent::Answered { carried, .. }
-            | LegEvent::Asked { carried, .. }
-            | LegEvent::Replied { carried, .. } => self.lead_body(id, is_offer, carried),
-            _ => {}
-        }
-    }
-
-    fn lead_body(&mut self, id: LegId, is_offer: bool, carried: &mut Carried) {
-        let Some(body) = carried.body.as_mut().filter(|body| body.is_sdp()) else { return };
-        if !self.programs.is_anchored(id) {
-            return;
+    /// A program's leg is about to say this: its call is to hear the description that the far end is
+    /// to get.
+    ///
+    /// # Errors
+    /// It says of some medium not where that is wanted, and cannot be led.
+    pub(super) fn lead_out(
+        &mut self,
+        id: LegId,
+        is_offer: bool,
+        body: &mut Option<Body>,
+    ) -> Result<(), Refusal> {
+        let Some(body) = body.as_mut().filter(|body| body.is_sdp()) else { return Ok(()) };
+        if !self.programs.wants_anchors(id) {
+            return Ok(());
         }
         let far = self.far_of(id);
-        self.programs.lead(id, End::Near, far, is_offer, &mut body.bytes);
+        self.lead_out_to(far, id, is_offer, &mut body.bytes)
+    }
+
+    /// The same, where it is known where the far end is.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn lead_out_to(
+        &mut self,
+        far: Far,
+        id: LegId,
+        is_offer: bool,
+        description: &mut Bytes,
+    ) -> Result<(), Refusal> {
+        let programs = &mut self.programs;
+        if !programs.wants_anchors(id) || !leaves_out_addresses(description) {
+            programs.lead(id, End::Near, far, is_offer, description);
+            return Ok(());
+        }
+        programs.try_lead(id, End::Near, far, is_offer, description).map_err(|why| {
+            Refusal::TooMany(format!(
+                "media whose address is left out cannot go through the service: {why}: describe \
+                 them with their addresses"
+            ))
+        })?;
+        let ours = programs.anchors.ours(id);
+        if let Some(phone) = programs.legs.get(&id).map(|leg| leg.phone) {
+            programs.tell(phone, Told::Anchored { leg: id, ours });
+        }
+        Ok(())
+    }
+
+    /// The program says where media are that it has described.
+    ///
+    /// # Errors
+    /// They cannot be there, or do not go through us.
+    pub(super) fn program_located(
+        &mut self,
+        phone: u64,
+        id: LegId,
+        at: &[Located],
+    ) -> Result<(), Refusal> {
+        self.leg_in(phone, id, ALL_STAGES)?;
+        self.programs.anchors.locate(id, at).map_err(|why| match why {
+            Unlocated::NotLed => Refusal::NotInThisState(
+                "no medium of the leg goes through the service: describe them anew with their \
+                 addresses"
+                    .into(),
+            ),
+            Unlocated::Impossible(words) => Refusal::BadValue(words),
+        })
     }
 
     /// A program is told something: it gets the description with our ports in it.
@@ -175,11 +229,18 @@ impl super::Programs {
         self.legs.get(&id).is_some_and(|leg| leg.led.is_some())
     }
 
+    /// Whether its program wants them to, be it possible or not.
+    fn wants_anchors(&self, id: LegId) -> bool {
+        let phone = self.legs.get(&id).and_then(|leg| self.phones.get(&leg.phone));
+        phone.is_some_and(|program| program.anchored)
+    }
+
     fn led(&mut self, id: LegId) -> Option<&mut Led> {
         self.legs.get_mut(&id)?.led.as_deref_mut()
     }
 
-    /// Puts in the place of a description that `from` made the one that the other end is to get.
+    /// Puts in the place of a description that `from` made the one that the other end is to get, if
+    /// that can be.
     pub(super) fn lead(
         &mut self,
         id: LegId,
@@ -188,30 +249,47 @@ impl super::Programs {
         is_offer: bool,
         description: &mut Bytes,
     ) {
-        let Some(Leg { led: place @ Some(_), .. }) = self.legs.get_mut(&id) else { return };
-        if description.is_empty() {
+        if !self.is_anchored(id) || description.is_empty() {
             return;
         }
-        match self.anchors.lead(id, from, far, description) {
-            Ok(leads) => {
-                if let Some(led) = place {
-                    let at = from as usize;
-                    let before = led.said[at].replace(description.clone());
-                    if is_offer {
-                        led.before[at] = before;
-                    }
-                }
-                *description = leads;
-            }
-            Err(why) => {
-                tracing::warn!(leg = id.0, "sound goes directly from end to end: {why}");
-                // Where nothing was led yet, nothing is to be led: both ways are direct then.
-                if place.as_ref().is_some_and(|led| led.said == [None, None]) {
-                    *place = None;
-                }
+        if let Err(why) = self.try_lead(id, from, far, is_offer, description) {
+            tracing::warn!(leg = id.0, "sound goes directly from end to end: {why}");
+            // Where nothing was led yet, nothing is to be led: both ways are direct then.
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.led.take_if(|led| led.said == [None, None]);
             }
         }
     }
+
+    /// The same, or nothing has changed.
+    ///
+    /// # Errors
+    /// Why it cannot be, in words.
+    fn try_lead(
+        &mut self,
+        id: LegId,
+        from: End,
+        far: Far,
+        is_offer: bool,
+        description: &mut Bytes,
+    ) -> Result<(), String> {
+        let led = self.legs.get_mut(&id).and_then(|leg| leg.led.as_deref_mut());
+        let led = led.ok_or("the sound of the call goes directly from end to end")?;
+        let leads = self.anchors.lead(id, from, far, description)?;
+        let at = from as usize;
+        let before = led.said[at].replace(description.clone());
+        if is_offer {
+            led.before[at] = before;
+        }
+        *description = leads;
+        Ok(())
+    }
+}
+
+/// Whether a description says of some medium not where it is wanted.
+fn leaves_out_addresses(description: &[u8]) -> bool {
+    let description = Description::parse(description).ok();
+    description.is_some_and(|said| said.streams().any(|stream| stream.is_unplaced()))
 }
 
 /// One that is not on this machine, or the first.

@@ -24,7 +24,7 @@ use super::{
         notice::Told,
         steering::{all_of, no_call, parse, refusal},
     },
-    LONGEST_DESCRIPTION, Leg, MOST_LEGS, Stage, Transfer, Whose, no_phone, words,
+    LONGEST_DESCRIPTION, Leg, MOST_LEGS, Stage, Theirs, Transfer, Whose, no_phone, words,
 };
 
 /// How many hops a call may take that begins here (RFC 3261 §8.1.1.6).
@@ -87,6 +87,9 @@ impl Switchboard {
                     self.program_answers_offer(phone, leg, exchange, Status::new(code), None)
                 });
                 answer(reply, done);
+            }
+            EndpointAsk::Locate { leg, at, reply } => {
+                answer(reply, allowed.and_then(|()| self.program_located(phone, leg, &at)));
             }
             EndpointAsk::SendTones { leg, tones, reply } => {
                 match allowed.and_then(|()| self.program_tones(phone, leg, &tones)) {
@@ -203,9 +206,13 @@ impl Switchboard {
         let new = Leg::new(phone, program, Stage::Dialling);
         let leg = self.leg_ids.allocate();
         self.programs.legs.insert(leg, new);
+        self.programs.keep_back(leg);
         if let Some(body) = &mut body {
             let far = self.far_of_route(&route);
-            self.programs.lead(leg, End::Near, far, true, &mut body.bytes);
+            if let Err(refusal) = self.lead_out_to(far, leg, true, &mut body.bytes) {
+                self.programs.forget(leg);
+                return Err(refusal.into());
+            }
         }
         let named = || match &whose {
             Whose::Extension(number) => {
@@ -230,7 +237,6 @@ impl Switchboard {
             hops: HOPS,
             diverted_by: None,
         };
-        self.programs.keep_back(leg);
         let call = self.begin_incoming(leg, contact, Some(phone), None, invitation, route);
         Ok((leg, call))
     }
@@ -256,7 +262,7 @@ impl Switchboard {
         description: Bytes,
     ) -> Result<(), Refusal> {
         self.leg_in(phone, leg, &[Stage::Ringing])?;
-        let body = description_of(description, false)?;
+        let mut body = description_of(description, false)?;
         let code = match sip_code {
             180 => 180,
             182 => 182,
@@ -266,6 +272,7 @@ impl Switchboard {
                 return Err(Refusal::BadValue(words));
             }
         };
+        self.lead_out(leg, false, &mut body)?;
         let event = LegEvent::Progress {
             fork: Fork(0),
             status: Status::new(code),
@@ -282,7 +289,9 @@ impl Switchboard {
         leg: LegId,
         description: Bytes,
     ) -> Result<(), Refusal> {
-        let body = description_of(description, true)?;
+        let mut body = description_of(description, true)?;
+        self.leg_in(phone, leg, &[Stage::Ringing])?;
+        self.lead_out(leg, false, &mut body)?;
         self.leg_in(phone, leg, &[Stage::Ringing])?.stage = Stage::Answered;
         let carried = Carried { fields: Vec::new(), body };
         self.programs.say(leg, LegEvent::Answered { fork: Fork(0), carried });
@@ -326,12 +335,14 @@ impl Switchboard {
         id: LegId,
         description: Bytes,
     ) -> Result<u32, Refusal> {
-        let body = description_of(description, true)?;
+        let mut body = description_of(description, true)?;
         let leg = self.leg_in(phone, id, &[Stage::Talking])?;
         if leg.ours.is_some() || leg.theirs.is_some() {
             let words = "an offer is under way: wait until it is answered";
             return Err(Refusal::NotInThisState(words.into()));
         }
+        self.lead_out(id, true, &mut body)?;
+        let leg = self.leg_in(phone, id, &[Stage::Talking])?;
         let exchange = leg.next_exchange();
         leg.ours = Some(exchange);
         self.programs.keep_back(id);
@@ -347,13 +358,18 @@ impl Switchboard {
         id: LegId,
         exchange: u32,
         status: Status,
-        body: Option<Body>,
+        mut body: Option<Body>,
     ) -> Result<(), Refusal> {
-        let leg = self.leg_in(phone, id, ALL_STAGES)?;
-        let Some(theirs) = leg.theirs.take_if(|theirs| theirs.exchange == exchange) else {
+        let waits = |theirs: &Theirs| theirs.exchange == exchange;
+        let none = || {
             let words = format!("no offer {exchange} waits for an answer");
-            return Err(Refusal::NotInThisState(words));
+            Refusal::NotInThisState(words)
         };
+        let leg = self.leg_in(phone, id, ALL_STAGES)?;
+        leg.theirs.as_ref().filter(|theirs| waits(theirs)).ok_or_else(none)?;
+        self.lead_out(id, false, &mut body)?;
+        let leg = self.leg_in(phone, id, ALL_STAGES)?;
+        let theirs = leg.theirs.take_if(|theirs| waits(theirs)).ok_or_else(none)?;
         if theirs.is_reinvite && !theirs.is_described && status.is_success() {
             leg.confirming = Some((theirs.asked, exchange));
         }
@@ -422,7 +438,12 @@ impl Switchboard {
     }
 
     /// The program's leg, if it is in one of these stages.
-    fn leg_in(&mut self, phone: u64, id: LegId, stages: &[Stage]) -> Result<&mut Leg, Refusal> {
+    pub(super) fn leg_in(
+        &mut self,
+        phone: u64,
+        id: LegId,
+        stages: &[Stage],
+    ) -> Result<&mut Leg, Refusal> {
         let leg = self.programs.legs.get_mut(&id).filter(|leg| leg.phone == phone);
         let leg = leg.ok_or_else(|| no_leg(id))?;
         if stages.contains(&leg.stage) {
@@ -448,7 +469,8 @@ impl Switchboard {
     }
 }
 
-const ALL_STAGES: &[Stage] = &[Stage::Dialling, Stage::Ringing, Stage::Answered, Stage::Talking];
+pub(super) const ALL_STAGES: &[Stage] =
+    &[Stage::Dialling, Stage::Ringing, Stage::Answered, Stage::Talking];
 
 fn answer<T>(reply: Reply<T>, answer: Result<T, Refusal>) {
     // The program may have gone.

@@ -302,6 +302,13 @@ impl Programs {
         }
     }
 
+    /// A leg of which nobody has heard yet is none.
+    fn forget(&mut self, leg: LegId) {
+        self.legs.remove(&leg);
+        self.kept_back.remove(&leg);
+        self.anchors.close(leg);
+    }
+
     fn owner(&self, phone: u64) -> Option<String> {
         self.phones.get(&phone)?.owner.as_deref().map(str::to_owned)
     }

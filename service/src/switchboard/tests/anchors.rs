@@ -3,14 +3,22 @@
 
 use std::{
     collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
 use sipwitch_core::call::LegId;
-use sipwitch_media::relay::End;
+use sipwitch_media::{driver::Located, relay::End};
 
-use crate::switchboard::anchors::{Anchors, Far};
+use crate::switchboard::anchors::{Anchors, Far, Unlocated};
+
+/// Our ports towards every program.
+pub(super) const OURS: Located = Located {
+    medium: 0,
+    rtp: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20_000),
+    rtcp: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20_001)),
+};
 
 /// The same for all who hold it.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +28,7 @@ pub(super) struct FakeAnchors(Arc<Mutex<Fake>>);
 struct Fake {
     open: BTreeSet<LegId>,
     led: Vec<(End, Bytes, Far)>,
+    located: Vec<Located>,
     are_used_up: bool,
 }
 
@@ -32,6 +41,11 @@ impl FakeAnchors {
     /// What was led since this was asked last: by whom, what, and where the far end was then.
     pub(super) fn led(&self) -> Vec<(End, Bytes, Far)> {
         std::mem::take(&mut self.0.lock().unwrap().led)
+    }
+
+    /// Where programs said that they are, since this was asked last.
+    pub(super) fn located(&self) -> Vec<Located> {
+        std::mem::take(&mut self.0.lock().unwrap().located)
     }
 
     /// Whether there are no more ports.
@@ -59,6 +73,23 @@ impl Anchors for FakeAnchors {
         fake.open.insert(leg);
         fake.led.push((from, Bytes::copy_from_slice(description), far));
         Ok(led(from, description))
+    }
+
+    fn ours(&self, leg: LegId) -> Vec<Located> {
+        let is_open = self.0.lock().unwrap().open.contains(&leg);
+        if is_open { vec![OURS] } else { Vec::new() }
+    }
+
+    fn locate(&mut self, leg: LegId, at: &[Located]) -> Result<(), Unlocated> {
+        let mut fake = self.0.lock().unwrap();
+        if !fake.open.contains(&leg) {
+            return Err(Unlocated::NotLed);
+        }
+        if let Some(other) = at.iter().find(|at| at.medium != OURS.medium) {
+            return Err(Unlocated::Impossible(format!("there is no medium {}", other.medium)));
+        }
+        fake.located.extend_from_slice(at);
+        Ok(())
     }
 
     fn close(&mut self, leg: LegId) {

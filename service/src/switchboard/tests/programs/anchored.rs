@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Programs whose media go through us.
 
-use sipwitch_media::relay::End;
+use sipwitch_media::{driver::Located, relay::End};
 
 use super::{
-    super::{anchors::led, talk::Talk, town::Phone},
+    super::{
+        anchors::{OURS, led},
+        talk::Talk,
+        town::Phone,
+    },
     *,
 };
 use crate::switchboard::Inner;
@@ -212,4 +216,129 @@ fn the_early_description_of_the_end_that_answers_is_the_one_that_holds() {
     town.told_of_end(program, leg, "hung-up");
     town.ended(&mut at_anna);
     town.assert_over();
+}
+
+/// What a program says that does not know yet where it is.
+fn unplaced() -> Bytes {
+    sdp("program", 9, "sendrecv").replace("127.0.0.1", "0.0.0.0").into()
+}
+
+impl Town {
+    /// The program says where its sound is.
+    fn locates(&mut self, phone: u64, leg: LegId, port: u16) -> Result<(), Refusal> {
+        let rtp = ([127, 0, 0, 1], port).into();
+        let at = vec![Located { medium: 0, rtp, rtcp: None }];
+        self.asks(phone, |reply| EndpointAsk::Locate { leg, at, reply }).answer()
+    }
+}
+
+#[test]
+fn a_program_calls_before_it_knows_where_it_is() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let program = town.anchored_program("102");
+    let (contact, offer, options) = ("101".into(), unplaced(), EndpointDial::default());
+    let asked = town.asks(program, |reply| EndpointAsk::Dial { contact, offer, options, reply });
+    let (leg, _) = asked.answer().unwrap();
+    let mut at_anna = town.rung(anna);
+    assert_eq!(at_anna.invite.body, text(&led(End::Near, &unplaced())));
+    town.nothing_is_told();
+    town.release(program, leg);
+    assert_eq!(town.told(program), Told::Anchored { leg, ours: vec![OURS] });
+    assert_eq!(town.locates(program, leg, 50_000), Ok(()));
+    assert_eq!(town.anchors.located().len(), 1);
+
+    let answer = town.sdp(anna);
+    town.reply(&at_anna, "200 OK", &answer);
+    town.heard(&mut at_anna, "ACK");
+    let told = town.told(program);
+    assert!(matches!(told, Told::Answered { .. }), "{told:?}");
+    assert_eq!(town.locates(program, leg, 50_002), Ok(()), "it may move");
+    let at = vec![Located { medium: 1, ..OURS }];
+    let other = town.asks(program, |reply| EndpointAsk::Locate { leg, at, reply }).answer();
+    assert_eq!(other, Err(Refusal::BadValue("there is no medium 1".into())));
+    // Another program has no say in it.
+    let at = vec![OURS];
+    let asked = town.asks_as(program, ":1.66", |reply| EndpointAsk::Locate { leg, at, reply });
+    assert!(matches!(asked.answer(), Err(Refusal::NotAllowed(_))));
+    town.program_hangs_up(program, leg);
+    town.told_of_end(program, leg, "hung-up");
+    town.ended(&mut at_anna);
+    assert!(matches!(town.locates(program, leg, 50_000), Err(Refusal::NotFound { .. })), "late");
+    town.assert_over();
+}
+
+#[test]
+fn a_program_answers_before_it_knows_where_it_is() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let program = town.anchored_program("102");
+    let mut at_anna = town.dial(anna, "102");
+    let (leg, _) = town.told_of_call(program);
+    assert_eq!(town.program_answers(program, leg, &unplaced()), Ok(()));
+    assert_eq!(town.told(program), Told::Anchored { leg, ours: vec![OURS] });
+    let ok = town.heard(&mut at_anna, "200 INVITE");
+    assert_eq!(ok.body, text(&led(End::Near, &unplaced())));
+    assert_eq!(town.locates(program, leg, 50_000), Ok(()), "not even acknowledged");
+    town.ack(&at_anna, "");
+    let told = town.told(program);
+    assert!(matches!(told, Told::Confirmed { .. }), "{told:?}");
+    // Whoever is held and changes nothing else says no more than before.
+    let offer = town.sdp(anna).replace("sendrecv", "sendonly");
+    town.tell(&mut at_anna, "INVITE", &[], &offer);
+    let told = town.told(program);
+    let Told::Offered { exchange, .. } = told else { panic!("{told:?}") };
+    let description = unplaced();
+    let answers = |reply| EndpointAsk::AnswerOffer { leg, exchange, description, reply };
+    assert_eq!(town.asks(program, answers).answer(), Ok(()));
+    town.heard(&mut at_anna, "200 INVITE");
+    town.ack(&at_anna, "");
+    assert!(matches!(town.told(program), Told::Anchored { .. }));
+    town.hang_up(&mut at_anna);
+    town.told_of_end(program, leg, "hung-up");
+    town.assert_over();
+}
+
+#[test]
+fn without_ports_an_address_that_is_left_out_is_asked_for() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let program = town.anchored_program("102");
+    town.anchors.use_up(true);
+    let (contact, offer, options) = ("101".into(), unplaced(), EndpointDial::default());
+    let asked = town.asks(program, |reply| EndpointAsk::Dial { contact, offer, options, reply });
+    let refused = asked.answer();
+    let Err(Refusal::TooMany(words)) = refused else { panic!("{refused:?}") };
+    assert!(words.contains("no pair of ports is free: describe them with"), "{words}");
+    assert!(town.anchors.are_closed());
+
+    let mut at_anna = town.dial(anna, "102");
+    let (leg, _) = town.told_of_call(program);
+    let refused = town.program_answers(program, leg, &unplaced());
+    assert!(matches!(refused, Err(Refusal::TooMany(_))), "{refused:?}");
+    town.nothing_is_told();
+    assert!(matches!(town.locates(program, leg, 50_000), Err(Refusal::NotInThisState(_))));
+    // It rings on, and is taken with an address.
+    assert_eq!(town.program_answers(program, leg, &described(50_000)), Ok(()));
+    let ok = town.heard(&mut at_anna, "200 INVITE");
+    assert_eq!(ok.body, text(&described(50_000)));
+    town.ack(&at_anna, "");
+    town.told(program);
+    town.hang_up(&mut at_anna);
+    town.told_of_end(program, leg, "hung-up");
+    town.assert_over();
+}
+
+#[test]
+fn what_a_program_leaves_out_that_is_not_led_is_its_own_business() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let program = town.program("102");
+    let leg = town.program_calls(program, "101", &unplaced());
+    let at_anna = town.rung(anna);
+    assert_eq!(at_anna.invite.body, text(&unplaced()));
+    assert!(matches!(town.locates(program, leg, 50_000), Err(Refusal::NotInThisState(_))));
+    town.nothing_is_told();
+    town.program_hangs_up(program, leg);
+    town.told_of_end(program, leg, "cancelled");
 }
