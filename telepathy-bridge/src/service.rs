@@ -10,7 +10,7 @@ use sipwitch_dbus_interfaces::{
     },
     wire::{
         AccountProperties, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
-        EndpointTransferOptions, HangUpOptions, PastTextOptions, RejectOptions,
+        EndpointTransferOptions, HangUpOptions, MediaAddress, PastTextOptions, RejectOptions,
     },
 };
 use zbus::{
@@ -314,6 +314,12 @@ impl Outbox {
     /// Leaves a call.
     pub(crate) fn hang_up(&mut self, phone: &str, leg: u64, options: &HangUpOptions) {
         self.ask(&endpoint(phone), "HangUp", &(leg, options), Awaited::Nothing);
+    }
+
+    /// Says where media are that were described without an address. Where the leg has ended since,
+    /// nobody wants to know.
+    pub(crate) fn set_media_addresses(&mut self, phone: &str, leg: u64, at: &[MediaAddress]) {
+        self.ask(&endpoint(phone), "SetMediaAddresses", &(leg, at), Awaited::Nothing);
     }
 
     /// Describes our end anew.

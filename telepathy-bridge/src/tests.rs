@@ -10,6 +10,7 @@ mod hold;
 mod house;
 mod manager;
 mod order;
+mod places;
 mod providers;
 mod reasons;
 mod texts;

@@ -13,11 +13,13 @@ use zbus::{
 use super::{
     Around, Call, Who,
     described::Described,
+    endpoint::Far,
     media::{Local, Remote},
     not_now, not_served,
     offer::Offer,
+    places::Whereabouts,
     reason::{self, Reason},
-    stream::{Far, Flow, RAW_UDP, Ways},
+    stream::{Flow, RAW_UDP, Ways},
     tones::Tones,
 };
 use crate::{
@@ -62,6 +64,8 @@ pub(super) struct Content {
     pub(super) local: Local,
     /// Whether the handler has told all its candidates.
     pub(super) is_gathered: bool,
+    /// Whether the service knows where it is.
+    pub(super) whereabouts: Whereabouts,
     /// What the far end said last.
     pub(super) remote: Option<Remote>,
     /// What it said before the offer that is being answered.
@@ -127,6 +131,7 @@ impl Content {
             said: None,
             local: Local::default(),
             is_gathered: false,
+            whereabouts: Whereabouts::default(),
             remote: None,
             before: None,
             offer,
@@ -172,7 +177,7 @@ impl Content {
         self.said.is_some() && self.offer.is_none()
     }
 
-    /// Whether the handler has said all that a description needs.
+    /// Whether the handler has said all that is wanted of it.
     pub(super) const fn is_whole(&self) -> bool {
         self.is_agreed() && self.is_gathered
     }

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use sipwitch_dbus_interfaces::wire::MediaAddress;
 use sipwitch_media::sdp::{
     self, CandidateKind, Description, Direction, Fault, Host, Ice, Kind, Stream,
 };
@@ -18,7 +19,7 @@ pub(super) type Candidate = (u32, String, u32, Map);
 
 /// Stream_Component.
 pub(super) const DATA: u32 = 1;
-const CONTROL: u32 = 2;
+pub(super) const CONTROL: u32 = 2;
 /// Media_Stream_Base_Proto.
 const UDP: u32 = 0;
 const TCP: u32 = 1;
@@ -98,16 +99,8 @@ impl Remote {
         if self.ice.is_some() {
             return self.candidates.iter().filter_map(checked).take(MAX_CANDIDATES).collect();
         }
-        let candidate = |component: u32, address: SocketAddr| {
-            let mut more = Map::new();
-            more.insert("protocol".into(), UDP.into());
-            more.insert("type".into(), 1u32.into());
-            more.insert("foundation".into(), "1".into());
-            more.insert("priority".into(), (1u32 << 24).into());
-            (component, address.ip().to_string(), u32::from(address.port()), more)
-        };
-        let data = self.rtp.map(|address| candidate(DATA, address));
-        let control = self.rtcp.map(|address| candidate(CONTROL, address));
+        let data = self.rtp.map(|address| host(DATA, address));
+        let control = self.rtcp.map(|address| host(CONTROL, address));
         data.into_iter().chain(control).collect()
     }
 
@@ -115,6 +108,16 @@ impl Remote {
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.described == other.described && (self.rtp.is_none() || self.rtp == other.rtp)
     }
+}
+
+/// An address as a candidate that is not checked.
+pub(super) fn host(component: u32, address: SocketAddr) -> Candidate {
+    let mut more = Map::new();
+    more.insert("protocol".into(), UDP.into());
+    more.insert("type".into(), 1u32.into());
+    more.insert("foundation".into(), "1".into());
+    more.insert("priority".into(), (1u32 << 24).into());
+    (component, address.ip().to_string(), u32::from(address.port()), more)
 }
 
 /// A candidate for checks, as Telepathy has it.
@@ -136,6 +139,15 @@ fn checked(candidate: &sdp::Candidate) -> Option<Candidate> {
     Some((candidate.component.into(), ip.to_string(), candidate.port.into(), more))
 }
 
+/// Whether a description says where a medium is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placing {
+    /// It does.
+    Now,
+    /// The service is told when it is known.
+    Later,
+}
+
 /// The user's end of a medium.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Local {
@@ -148,17 +160,24 @@ pub(super) struct Local {
 }
 
 impl Local {
-    /// Describes the medium.
+    /// Describes the medium; without an address, if that is to be told later.
     ///
     /// # Errors
     /// The handler gave what no description can hold, or no address.
     pub(super) fn stream(
         &self,
-        kind: &Kind,
-        profile: &str,
+        slot: (&Kind, &str),
+        place: Placing,
         codecs: &[Codec],
         direction: Direction,
     ) -> Result<Stream, Fault> {
+        let (kind, profile) = slot;
+        if place == Placing::Later {
+            let mut stream = Stream::unplaced(kind.clone(), profile);
+            stream.direction = direction;
+            self.described.write(codecs, &mut stream)?;
+            return Ok(stream);
+        }
         let rtp = self.place(DATA).ok_or(Fault::Value("a handler without an address"))?;
         let mut stream = Stream::new(kind.clone(), profile, rtp);
         stream.direction = direction;
@@ -175,6 +194,18 @@ impl Local {
             stream.candidates = self.candidates.iter().filter_map(to_sdp).collect();
         }
         Ok(stream)
+    }
+
+    /// Where the medium at this place of the descriptions is wanted; none without an address.
+    pub(super) fn address(&self, line: usize) -> Option<MediaAddress> {
+        let (rtp, rtcp) = (self.place(DATA)?, self.place(CONTROL));
+        Some(MediaAddress {
+            medium: u32::try_from(line).ok()?,
+            address: rtp.ip().to_string(),
+            port: rtp.port(),
+            rtcp_address: rtcp.map(|rtcp| rtcp.ip().to_string()).unwrap_or_default(),
+            rtcp_port: rtcp.map(|rtcp| rtcp.port()).unwrap_or_default(),
+        })
     }
 
     /// Where a component is wanted: what others can reach, and of that what the handler likes best.

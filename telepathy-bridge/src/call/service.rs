@@ -109,7 +109,14 @@ impl Call {
                 self.leg = Leg::Gone;
                 around.outbox.hang_up(around.phone, leg, &HangUpOptions::default());
             }
-            (Ok(leg), _) => self.leg = Leg::There(leg),
+            (Ok(leg), _) => {
+                self.leg = Leg::There(leg);
+                self.advance(around);
+            }
+            (Err(refused), Leg::Dialling) if self.places_are_wanted(&refused) => {
+                self.leg = Leg::None;
+                self.advance(around);
+            }
             (Err(refused), _) => {
                 self.leg = Leg::Gone;
                 self.end(Reason::of_refusal(&refused), around);
@@ -119,10 +126,15 @@ impl Call {
 
     /// The service has taken the answer, or not: then `Ended` is on its way, or was before.
     pub(crate) fn answer_taken(&mut self, answer: Answer<()>, around: &mut Around<'_>) {
-        if let Err(refused) = answer
-            && !matches!(refused.of_service(), Some("NoSuchCall"))
-        {
-            self.hang_up(Reason::of_refusal(&refused), around);
+        match answer {
+            Err(refused) if self.places_are_wanted(&refused) => {
+                self.is_answered = false;
+                self.advance(around);
+            }
+            Err(refused) if refused.of_service() != Some("NoSuchCall") => {
+                self.hang_up(Reason::of_refusal(&refused), around);
+            }
+            _ => {}
         }
     }
 
@@ -361,9 +373,10 @@ impl Call {
     pub(crate) fn offer_named(&mut self, answer: Answer<u32>, around: &mut Around<'_>) {
         match (answer, &mut self.asked) {
             (Ok(exchange), Some(asked)) => asked.exchange = Some(exchange),
-            (Err(_), Some(asked)) => {
+            (Err(refused), Some(asked)) => {
                 let holds = asked.holds;
                 self.asked = None;
+                self.places_are_wanted(&refused);
                 match holds {
                     Some(holds) => self.hold_answered(holds, false, around.outbox),
                     // An offer of the far end was faster: ours comes after it.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! All media of a conversation in one description, and when it is time to send one.
 
-use sipwitch_media::sdp::{Description, Direction, Fault, Kind, Origin, Stream};
+use std::net::Ipv4Addr;
+
+use sipwitch_media::sdp::{Description, Direction, Fault, Host, Kind, Origin, Stream};
 
 use super::{
     Around, Call, Leg, State,
     described::agreed,
-    media::{Line, Remote},
+    media::{Line, Placing, Remote},
     not_now,
     reason::{self, Reason},
     stream::Flow,
@@ -81,7 +83,7 @@ impl Call {
         let holds = self.hold.holds();
         let mut streams = Vec::with_capacity(self.slots.len());
         for index in 0..self.slots.len() {
-            let content = self.contents.iter().find(|content| content.line == Some(index));
+            let content = self.contents.iter_mut().find(|content| content.line == Some(index));
             let slot = &mut self.slots[index];
             let Some(content) = content else {
                 slot.is_free = true;
@@ -100,8 +102,11 @@ impl Call {
                 }
                 _ => (own.clone(), Direction::of(sends, receives)),
             };
-            let stream = content.local.stream(&slot.kind, &slot.profile, &codecs, direction)?;
-            streams.push(stream);
+            let waits = content.is_gathered || self.needs_places;
+            let placing = if waits { Placing::Now } else { Placing::Later };
+            let slot = (&slot.kind, &*slot.profile);
+            streams.push(content.local.stream(slot, placing, &codecs, direction)?);
+            content.whereabouts = placing.into();
         }
         // A medium that is refused is wanted nowhere, of the same family as the others.
         let host = streams.iter().find(|stream| !stream.is_rejected());
@@ -110,8 +115,14 @@ impl Call {
             stream.host = host.clone();
         }
         let session = u64::from(self.number) + 1;
+        // It stays what it was at first, wherever media go (RFC 3264 §8).
+        let here = || Host::from(std::net::IpAddr::from(Ipv4Addr::LOCALHOST));
+        let origin = self
+            .origin
+            .get_or_insert_with(|| if host.is_nowhere() { here() } else { host.clone() });
         let write = |version: u64| -> Result<Vec<u8>, Fault> {
-            let origin = Origin { user: "-".into(), session, version, host: host.clone() };
+            let (user, host) = ("-".into(), origin.clone());
+            let origin = Origin { user, session, version, host };
             Ok(Description::compose(&origin, &streams)?.to_bytes().to_vec())
         };
         let same = write(self.version)?;
@@ -152,7 +163,7 @@ impl Call {
         self.steer(around.outbox);
         self.mute_advances(around.outbox);
         self.hold_advances(around);
-        if self.contents.iter().all(super::content::Content::is_whole) {
+        if self.can_be_described() {
             match (self.is_requested, self.state, self.leg) {
                 (true, State::Initialising, Leg::None) => self.dial(around),
                 (false, State::Accepted, Leg::There(leg)) if !self.is_answered => {
@@ -170,6 +181,7 @@ impl Call {
                 self.handler_until = None;
             }
         }
+        self.tell_places(around);
         if self.state == State::Accepted {
             self.look_for_media(around);
         }
@@ -179,7 +191,7 @@ impl Call {
     fn look_for_media(&mut self, around: &mut Around<'_>) {
         let flows = self.contents.iter().any(|content| {
             let flows = content.sending == Flow::Started || content.receiving == Flow::Started;
-            content.is_agreed() && content.remote.is_some() && flows
+            content.is_whole() && content.remote.is_some() && flows
         });
         if self.is_confirmed && flows {
             let reason = Reason::by(&self.member, reason::PROGRESS_MADE, "");

@@ -3,15 +3,12 @@
 
 use std::collections::HashMap;
 
-use zbus::{
-    Message,
-    zvariant::{OwnedValue, Value},
-};
+use zbus::{Message, zvariant::Value};
 
 use super::{
     Around, Call, State,
     content::Content,
-    media::{Candidate, Remote},
+    endpoint::candidates,
     not_now, not_served,
     reason::{self, Reason},
 };
@@ -19,7 +16,7 @@ use crate::{
     bridge::path,
     definition::{
         Interface,
-        call::{ENDPOINT, STREAM, STREAM_MEDIA},
+        call::{STREAM, STREAM_MEDIA},
     },
     error::{Error, Name},
     object::{Part, STREAM_INTERFACES},
@@ -31,7 +28,7 @@ use crate::{
 pub(super) const RAW_UDP: u32 = 1;
 pub(super) const ICE: u32 = 2;
 /// The most candidates of a handler.
-const MAX_CANDIDATES: usize = 64;
+pub(super) const MAX_CANDIDATES: usize = 64;
 /// The longest user fragment and password (RFC 8839 §5.4).
 const MAX_CREDENTIAL: usize = 256;
 
@@ -73,34 +70,6 @@ enum Way {
     Receiving,
 }
 
-/// The far end as an endpoint. There is one, whatever rings behind it: handlers take no second.
-#[derive(Debug)]
-pub(super) struct Far {
-    candidates: Vec<Candidate>,
-    credentials: (String, String),
-    transport: u32,
-    is_lite: bool,
-    pairs: Vec<(Candidate, Candidate)>,
-    states: HashMap<u32, u32>,
-    is_controlling: bool,
-}
-
-impl Far {
-    /// The far end can be reached as it says, by handlers that take this transport.
-    fn at(remote: &Remote, transport: u32, is_controlling: bool) -> Self {
-        Self {
-            candidates: remote.candidates(),
-            credentials: remote.credentials(),
-            // Of handlers that check candidates, a far end that does not is reached without.
-            transport: if transport == ICE { remote.transport() } else { transport },
-            is_lite: remote.is_lite(),
-            pairs: Vec::new(),
-            states: HashMap::new(),
-            is_controlling,
-        }
-    }
-}
-
 impl Content {
     pub(super) fn stream_property(
         &self,
@@ -134,55 +103,12 @@ impl Content {
         })
     }
 
-    pub(super) fn endpoint_property(&self, name: &str) -> Option<Value<'static>> {
-        let far = self.far.as_ref()?;
-        Some(match name {
-            "RemoteCredentials" => far.credentials.clone().into(),
-            "RemoteCandidates" => far.candidates.clone().into(),
-            "SelectedCandidatePairs" => far.pairs.clone().into(),
-            "EndpointState" => far.states.clone().into(),
-            "Transport" => far.transport.into(),
-            "Controlling" => far.is_controlling.into(),
-            "IsICELite" => far.is_lite.into(),
-            _ => return None,
-        })
-    }
-
     fn identifiers(&self) -> HashMap<u32, String> {
         HashMap::from([(self.member.handle, self.member.id.clone())])
     }
 
-    fn stream_path(&self) -> String {
+    pub(super) fn stream_path(&self) -> String {
         Part::Stream(self.number).path(self.call)
-    }
-
-    /// The far end of an incoming call, before anybody is told of it.
-    pub(super) fn reached_first_at(&mut self, remote: &Remote) {
-        let is_known = !remote.candidates().is_empty();
-        self.far = is_known.then(|| Far::at(remote, self.transport, false));
-    }
-
-    /// The far end can be reached as it says now.
-    pub(super) fn reached_at(&mut self, remote: &Remote, outbox: &mut Outbox) {
-        let now = Far::at(remote, self.transport, true);
-        let endpoint = Part::Endpoint(self.number).path(self.call);
-        let is_new = self.far.is_none();
-        if now.candidates.is_empty()
-            || self.far.as_ref().is_some_and(|far| far.candidates == now.candidates)
-        {
-            return;
-        }
-        let far = self.far.get_or_insert_with(|| now.clone_empty());
-        if far.credentials != now.credentials {
-            far.credentials.clone_from(&now.credentials);
-            outbox.signal(&endpoint, &ENDPOINT, "RemoteCredentialsSet", now.credentials);
-        }
-        far.candidates.clone_from(&now.candidates);
-        outbox.signal(&endpoint, &ENDPOINT, "RemoteCandidatesAdded", (now.candidates,));
-        if is_new {
-            let values = (vec![path(&endpoint)], Vec::<zbus::zvariant::ObjectPath<'static>>::new());
-            outbox.signal(&self.stream_path(), &STREAM_MEDIA, "EndpointsChanged", values);
-        }
     }
 
     fn flow(&self, way: Way) -> Flow {
@@ -254,33 +180,6 @@ impl Content {
             _ => {}
         }
     }
-}
-
-impl Far {
-    /// The same without candidates, to which those that are known are added.
-    fn clone_empty(&self) -> Self {
-        Self {
-            candidates: Vec::new(),
-            credentials: (String::new(), String::new()),
-            transport: self.transport,
-            is_lite: self.is_lite,
-            pairs: Vec::new(),
-            states: HashMap::new(),
-            is_controlling: self.is_controlling,
-        }
-    }
-}
-
-/// Reads candidates of the handler.
-fn candidates(call: &Message) -> Result<Vec<Candidate>, Error> {
-    let given: Vec<(u32, String, u32, HashMap<String, OwnedValue>)> = arguments(call)?;
-    Ok(given.into_iter().map(candidate).collect())
-}
-
-fn candidate(
-    (component, ip, port, more): (u32, String, u32, HashMap<String, OwnedValue>),
-) -> Candidate {
-    (component, ip, port, more.into_iter().map(|(key, value)| (key, value.into())).collect())
 }
 
 impl Call {
@@ -449,57 +348,6 @@ impl Call {
     pub(super) fn try_again(&mut self) {
         for content in &mut self.contents {
             content.failed = Ways::NONE;
-        }
-    }
-
-    pub(super) fn endpoint_method(
-        &mut self,
-        number: u32,
-        name: &str,
-        call: &Message,
-        around: &mut Around<'_>,
-    ) -> Result<Reply, Error> {
-        type Given = (u32, String, u32, HashMap<String, OwnedValue>);
-        let own = Part::Endpoint(number).path(self.number);
-        let far = self.content_mut(number)?.far.as_mut();
-        let far = far.ok_or_else(|| not_now("it is over"))?;
-        match name {
-            "SetSelectedCandidatePair" | "AcceptSelectedCandidatePair" => {
-                let (near, distant): (Given, Given) = arguments(call)?;
-                let (near, distant) = (candidate(near), candidate(distant));
-                if near.0 != distant.0 {
-                    let words = "the two candidates are of different components";
-                    return Err(Name::InvalidArgument.because(words));
-                }
-                far.pairs.retain(|(other, _)| other.0 != near.0);
-                if far.pairs.len() >= MAX_CANDIDATES {
-                    return Err(Name::InvalidArgument.because("too many components"));
-                }
-                far.pairs.push((near.clone(), distant.clone()));
-                around.outbox.signal(&own, &ENDPOINT, "CandidatePairSelected", (near, distant));
-                Ok(Reply::Nothing)
-            }
-            "RejectSelectedCandidatePair" => {
-                Err(not_now("the far end names no pairs that could be rejected"))
-            }
-            "SetEndpointState" => {
-                let (component, state): (u32, u32) = arguments(call)?;
-                if !(1..=2).contains(&component) || state > 4 {
-                    let words = format!("no component {component} or no state {state}");
-                    return Err(Name::InvalidArgument.because(words));
-                }
-                far.states.insert(component, state);
-                let values = (component, state);
-                around.outbox.signal(&own, &ENDPOINT, "EndpointStateChanged", values);
-                Ok(Reply::Nothing)
-            }
-            "SetControlling" => {
-                far.is_controlling = arguments(call)?;
-                let values = (far.is_controlling,);
-                around.outbox.signal(&own, &ENDPOINT, "ControllingChanged", values);
-                Ok(Reply::Nothing)
-            }
-            _ => Err(not_served(name)),
         }
     }
 }

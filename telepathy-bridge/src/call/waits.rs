@@ -61,7 +61,9 @@ impl Call {
     /// The handler has not answered in time: all goes on without that for which it was asked.
     fn handler_is_late(&mut self, around: &mut Around<'_>) {
         self.refuse_exchange(around);
-        let is_late = |content: &&Content| !content.is_established && !content.is_whole();
+        let is_late = |content: &&Content| {
+            !content.is_gathered || !content.is_established && !content.is_whole()
+        };
         let late = self.contents.iter().filter(is_late).map(|content| content.number);
         for number in late.collect::<Vec<u32>>() {
             let words = "the program with the sound does not answer";

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use sipwitch_dbus_interfaces::wire::{IncomingCallInfo, OfferInfo, TextInfo};
+use sipwitch_dbus_interfaces::wire::{IncomingCallInfo, MediaAddress, OfferInfo, TextInfo};
 use zbus::{
     Message,
     zvariant::{ObjectPath, OwnedObjectPath},
@@ -272,6 +272,10 @@ impl Connection {
                 let (leg, _, offer, who): (u64, OwnedObjectPath, Vec<u8>, IncomingCallInfo) =
                     body.deserialize()?;
                 self.called(leg, &offer, who, outbox);
+            }
+            "MediaAnchored" => {
+                let (leg, addresses): (u64, Vec<MediaAddress>) = body.deserialize()?;
+                self.with_leg(leg, outbox, now, |call, around| call.anchored(&addresses, around));
             }
             "Progress" => {
                 let (leg, _, code, words, description): (u64, u32, u32, String, Vec<u8>) =

@@ -81,7 +81,7 @@ fn offers_that_the_handler_never_answers_end_the_call_in_a_while() {
     Handler(2).accept(&mut desk);
     desk.pass_time();
     let members = desk.members();
-    assert_eq!(members.iter().filter(|member| *member == "HangUp").count(), 1, "{members:?}");
+    assert_eq!(members.iter().filter(|member| *member == "HangUp").count(), 2, "{members:?}");
 }
 
 #[test]

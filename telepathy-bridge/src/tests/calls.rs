@@ -16,8 +16,8 @@ fn what_the_handler_says_is_the_offer() {
     let handler = Handler(1);
     handler.ask(&mut desk, "+49 30 123");
     handler.accept(&mut desk);
-    handler.agrees(&mut desk, 0);
     handler.gathers(&mut desk);
+    handler.agrees(&mut desk, 0);
     let (contact, offer, _): (String, Vec<u8>, HashMap<String, OwnedValue>) = desk.last("Dial");
     assert_eq!(contact, "+4930123");
     let offer = String::from_utf8(offer).expect("text");

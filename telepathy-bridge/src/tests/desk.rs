@@ -234,9 +234,8 @@ pub(super) fn play(call: &Message, past: &[PastText]) -> Option<Message> {
             reply.build(&past.iter().filter(is_wanted).collect::<Vec<_>>())
         }
         "AddMatch" | "RemoveMatch" | "Remove" | "SetAvailable" | "ShowProgress" | "Answer"
-        | "Reject" | "HangUp" | "MarkRead" | "AnswerDescription" | "RefuseDescription" => {
-            reply.build(&())
-        }
+        | "Reject" | "HangUp" | "SetMediaAddresses" | "MarkRead" | "AnswerDescription"
+        | "RefuseDescription" => reply.build(&()),
         "Transfer" => {
             let (_, contact, _): (u64, String, HashMap<String, OwnedValue>) =
                 body.deserialize().expect("a transfer");

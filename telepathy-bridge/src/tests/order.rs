@@ -26,10 +26,11 @@ fn an_outgoing_call_is_told_in_the_order_of_the_traces() {
             "reply",
             "LocalMediaDescriptionChanged",
             "MediaDescriptionOfferDone",
+            "Dial",
             "reply",
             "LocalCandidatesAdded",
             "reply",
-            "Dial",
+            "SetMediaAddresses",
             "reply",
         ]
     );
@@ -122,7 +123,7 @@ fn an_incoming_call_rings_is_answered_and_talks() {
     handler.gathers(&mut desk);
     let (leg, answer): (u64, Vec<u8>) = desk.last("Answer");
     assert_eq!(leg, LEG);
-    assert!(String::from_utf8(answer).expect("text").contains("m=audio 5004 RTP/AVP 8 101"));
+    assert!(String::from_utf8(answer).expect("text").contains("m=audio 9 RTP/AVP 8 101"));
     desk.says("Confirmed", &(LEG, Vec::<u8>::new()));
     assert_eq!(desk.last::<State>("CallStateChanged").0, 5);
     handler.channel(&mut desk, CALL, "Hangup", &(2u32, "", "")).expect("it talks");
@@ -144,12 +145,13 @@ fn an_incoming_call_rings_is_answered_and_talks() {
             "LocalMediaDescriptionChanged",
             "RemoteMediaDescriptionsChanged",
             "MediaDescriptionOfferDone",
+            "Answer",
             "reply",
             "SendingStateChanged",
             "reply",
             "LocalCandidatesAdded",
             "reply",
-            "Answer",
+            "SetMediaAddresses",
             "reply",
             "CallStateChanged",
             // The user hangs up: the handler is told at once.

@@ -67,7 +67,7 @@ fn a_call_begins_with_sound_and_pictures() {
     let mut desk = Desk::connected();
     let handler = showing(&mut desk);
     let offer = handler.description(&desk, "Dial");
-    assert_eq!(media(&offer), ["m=audio 5004 RTP/AVP 8 101", "m=video 5006 RTP/AVP 96"]);
+    assert_eq!(media(&offer), ["m=audio 5004 RTP/AVP 8 101", "m=video 9 RTP/AVP 96"]);
     for (name, expected) in [("InitialAudio", true), ("InitialVideo", true)] {
         let value = handler.property(&mut desk, CALL, name);
         assert_eq!(value.downcast_ref::<bool>(), Ok(expected), "{name}");
@@ -90,8 +90,8 @@ fn a_call_may_be_of_pictures_alone() {
     asked.insert("org.freedesktop.Telepathy.Channel.Type.Call1.InitialVideoName", "door".into());
     handler.asks(&mut desk, &asked);
     handler.accept(&mut desk);
-    handler.agrees_to(&mut desk, 1, 0);
     handler.gathers(&mut desk);
+    handler.agrees_to(&mut desk, 1, 0);
     assert_eq!(media(&handler.description(&desk, "Dial")), ["m=video 5004 RTP/AVP 96"]);
     let name = handler.property(&mut desk, CALL, "InitialVideoName");
     assert_eq!(name.downcast_ref::<String>().as_deref(), Ok("door"));
@@ -174,8 +174,8 @@ fn what_the_handler_says_of_pictures_is_described_whole() {
         (header.as_str(), extensions.into()),
         (reports.as_str(), 5u32.into()),
     ]);
-    handler.says(&mut desk, (2, 0), &said).expect("all is of its type");
     handler.gathers_for(&mut desk, 2);
+    handler.says(&mut desk, (2, 0), &said).expect("all is of its type");
     let offer = handler.description(&desk, "Dial");
     for line in [
         "m=video 5006 RTP/AVP 96",
@@ -202,7 +202,7 @@ fn pictures_are_added_and_removed_within_the_call() {
     handler.agrees_to(&mut desk, 2, 0);
     handler.gathers_for(&mut desk, 2);
     let offer = handler.description(&desk, "OfferDescription");
-    assert_eq!(media(&offer), ["m=audio 5004 RTP/AVP 8 101", "m=video 5006 RTP/AVP 96"]);
+    assert_eq!(media(&offer), ["m=audio 5004 RTP/AVP 8 101", "m=video 9 RTP/AVP 96"]);
     handler.flows_for(&mut desk, 2, "Receiving", 3);
     desk.sent.clear();
     desk.says("OfferAnswered", &(LEG, EXCHANGE, 200u32, "OK", with_pictures().as_bytes()));
@@ -233,7 +233,7 @@ fn pictures_are_added_and_removed_within_the_call() {
     handler.agrees_to(&mut desk, 3, 0);
     handler.gathers_for(&mut desk, 3);
     let offer = handler.description(&desk, "OfferDescription");
-    assert_eq!(media(&offer), ["m=audio 5004 RTP/AVP 8 101", "m=video 5008 RTP/AVP 96"]);
+    assert_eq!(media(&offer), ["m=audio 5004 RTP/AVP 8 101", "m=video 9 RTP/AVP 96"]);
     let last = desk.call::<_, ()>(&handler.path(Part::Content(1)), THING, "Remove", &());
     last.expect("there is another");
     let last = desk.call::<_, ()>(&handler.path(Part::Content(3)), THING, "Remove", &());
@@ -272,9 +272,9 @@ fn the_far_end_adds_pictures_and_the_user_answers_with_ours_or_not() {
     };
     offered(&mut desk, 5, &with_pictures());
     assert_eq!(desk.members(), ["ContentAdded", "ReceivingStateChanged"]);
-    handler.agrees_to(&mut desk, 2, 1);
     handler.flows_for(&mut desk, 2, "Receiving", 3);
     handler.gathers_for(&mut desk, 2);
+    handler.agrees_to(&mut desk, 2, 1);
     let answer = handler.description(&desk, "AnswerDescription");
     assert_eq!(media(&answer), ["m=audio 5004 RTP/AVP 8 101", "m=video 5006 RTP/AVPF 96"]);
     assert!(answer.ends_with("a=recvonly\r\n"), "the user was not asked yet: {answer}");
@@ -335,11 +335,11 @@ fn who_checks_candidates_is_reached_by_those_that_check_and_by_others_too() {
     asked.insert("org.freedesktop.Telepathy.Channel.Type.Call1.InitialTransport", 2u32.into());
     handler.asks(&mut desk, &asked);
     handler.accept(&mut desk);
-    handler.agrees(&mut desk, 0);
     let stream = handler.path(Part::Stream(1));
     desk.call::<_, ()>(&stream, STREAM, "SetCredentials", &("near", "secret-of-ours"))
         .expect("once");
     handler.gathers(&mut desk);
+    handler.agrees(&mut desk, 0);
     let offer = handler.description(&desk, "Dial");
     for line in [
         "m=audio 5004 RTP/AVP 8 101",
