@@ -27,6 +27,8 @@ SINKS = {
     Farstream.MediaType.AUDIO: "audioconvert ! fakesink name=sink sync=false",
     Farstream.MediaType.VIDEO: "videoconvert ! fakesink name=sink sync=false",
 }
+# By what farstream says where it is, once it has asked the router by UPnP.
+PLACES = ("farstream-new-local-candidate", "farstream-local-candidates-prepared")
 # How much of a medium is heard or seen before it is told: half a second of sound, a few pictures.
 ENOUGH = {Farstream.MediaType.AUDIO: 25, Farstream.MediaType.VIDEO: 5}
 
@@ -40,8 +42,10 @@ if plugin is not None:
 class Media:
     """All media of one call."""
 
-    def __init__(self, channel, say, ready):
+    def __init__(self, channel, say, ready, is_slow=False):
         self.say = say
+        # What it has found out of where it is, while nobody is to hear of that.
+        self.held = [] if is_slow else None
         self.count = 0
         self.pipeline = Gst.Pipeline()
         self.decoded = {}
@@ -60,6 +64,10 @@ class Media:
     def message(self, _bus, message):
         if message.type == Gst.MessageType.ERROR:
             self.say("media error:", *message.parse_error())
+        said = message.get_structure()
+        if self.held is not None and said is not None and said.get_name() in PLACES:
+            self.held.append(message)
+            return
         LIBRARY.tf_channel_bus_message(hash(self.channel), hash(message))
 
     def conference_added(self, _channel, conference):
@@ -105,6 +113,12 @@ class Media:
         if self.decoded[kind] == ENOUGH[kind]:
             GLib.idle_add(self.say, "decoded", kind.value_nick)
         return Gst.PadProbeReturn.OK
+
+    def found(self):
+        """Lets it say where it is."""
+        held, self.held = self.held, None
+        for message in held:
+            LIBRARY.tf_channel_bus_message(hash(self.channel), hash(message))
 
     def again(self):
         """Counts from the beginning."""

@@ -21,6 +21,10 @@ tones TEXT          sends tones
 close               has done with a call that ended
 hangup REASON       ends the call, for a reason by its number
 farstream           from now on the media of calls are telepathy-farstream's
+slow                from now on farstream does not say where it is until "found"
+hold_places         the same within a call, for what is added to it
+found               it says so
+places              tells how many candidates the call has been given
 show ID             calls with sound and pictures
 begin ID TONES      calls, and sends tones as soon as it talks
 mute WORD           "yes" mutes, "no" takes it back
@@ -293,7 +297,7 @@ class Streaming(Call):
         import farstream_media
 
         super().__init__(name, channel.get_object_path())
-        self.media = farstream_media.Media(channel, say, lambda _: self.ready())
+        self.media = farstream_media.Media(channel, say, lambda _: self.ready(), is_slow)
         self.is_ready, self.is_wanted = False, False
 
     def ready(self):
@@ -471,6 +475,7 @@ class Asked:
 sound = None
 writing = None
 is_streaming = False
+is_slow = False
 asked = None
 reads = True
 
@@ -522,6 +527,25 @@ def farstream():
     global is_streaming
     is_streaming = True
     say("farstream")
+
+
+def slow():
+    global is_slow
+    is_slow = True
+    say("slow")
+
+
+def found():
+    sound.media.found()
+
+
+def hold_places():
+    sound.media.held = []
+
+
+def places():
+    stream = sound.get(sound.content, "Call1.Content", "Streams")[0]
+    say("places", len(sound.get(stream, "Call1.Stream.Interface.Media", "LocalCandidates")))
 
 
 def again():
