@@ -100,6 +100,7 @@ fn operators_misbehave_as_they_are_told() -> Result<()> {
         }
         let (code, contact) = match manner {
             Manner::ChallengeForEver
+            | Manner::Mailbox
             | Manner::MovedForEver
             | Manner::Silent
             | Manner::TooBriefForEver => continue,

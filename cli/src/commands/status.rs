@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch status`
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use sipwitch_dbus_interfaces::wire::EmergencyState;
 
@@ -14,6 +16,10 @@ use crate::{
 pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failure> {
     let standing = service.standing().await?;
     let world = service.world().await?;
+    let waiting: Vec<_> =
+        world.accounts.iter().filter(|account| account.messages_waiting > 0).collect();
+    let counts: BTreeMap<&str, u32> =
+        waiting.iter().map(|account| (&*account.id, account.messages_waiting)).collect();
     output.value(&json!({
         "version": standing.version,
         "addresses": standing.addresses,
@@ -29,6 +35,7 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
         "extensions": world.extensions.len(),
         "phones": world.phones.len(),
         "calls": world.calls.len(),
+        "messages-waiting": counts,
         "not-told": standing.lacks,
     }));
     let warnings = standing.warnings.as_deref().unwrap_or_default();
@@ -64,6 +71,9 @@ pub(crate) async fn run(service: &Service, output: &Output) -> Result<(), Failur
     row("extensions", &world.extensions.len().to_string());
     row("phones", &world.phones.len().to_string());
     row("calls", &world.calls.len().to_string());
+    for account in waiting {
+        row("messages", &format!("{}: {}", account.id, account.messages_waiting_words));
+    }
     for warning in warnings {
         output.line(output.paint(Mood::Doubtful, &format!("  ! {warning}")));
     }

@@ -360,16 +360,21 @@ impl Lines {
         self.errands.insert(errand, (line, purpose));
     }
 
-    /// Takes an answer, if it is one to a line's request; says whether it was.
-    pub fn answered(&mut self, now: Instant, client: ClientId, response: &Response) -> bool {
-        let Some((id, why, flow)) = self.requests.get(&client).copied() else { return false };
+    /// Takes an answer, if it is one to a line's request; says to which line's it was.
+    pub fn answered(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        response: &Response,
+    ) -> Option<LineId> {
+        let (id, why, flow) = self.requests.get(&client).copied()?;
         if response.status() >= 200 {
             self.requests.remove(&client);
             self.with(now, id, |entry, shared| {
                 entry.answered(now, shared, why, &flow, response);
             });
         }
-        true
+        Some(id)
     }
 
     /// A request will not be answered; says whether it was a line's.

@@ -13,7 +13,7 @@ use sipwitch_core::{
     routing::Wants,
 };
 use sipwitch_sip::{
-    client_registration::Registration,
+    client_registration::{Registration, State},
     endpoint::{OnLine, OwnContact, Target},
     flow::Flow,
     resolver::Place,
@@ -125,6 +125,22 @@ impl Lines {
             Some(registration) => registration.flows().next(),
             None => entry.best_of_trunk(),
         }
+    }
+
+    /// Whether an account is registered.
+    #[must_use]
+    pub fn is_online(&self, id: LineId) -> bool {
+        let registration = self.entries.get(&id).and_then(Entry::registration);
+        registration.is_some_and(|registration| registration.state() == State::Online)
+    }
+
+    /// The flow over which the provider of a registered account may be asked what waits there; none
+    /// if it said that it does not tell.
+    #[must_use]
+    pub fn may_tell_what_waits(&self, id: LineId) -> Option<Flow> {
+        let registration = self.entries.get(&id)?.registration()?;
+        let may = self.is_online(id) && registration.may_offer_summaries();
+        registration.flows().next().filter(|_| may)
     }
 
     /// The extension whose phone a gateway is.

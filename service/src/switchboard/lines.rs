@@ -77,7 +77,10 @@ impl Switchboard {
                 Wish::KeepSecured(record) => {
                     self.store_quietly(Change::PutSecured(Box::new(record)));
                 }
-                Wish::Changed { account } => self.tell_account(&account),
+                Wish::Changed { account } => {
+                    self.tell_account(&account);
+                    self.subscription_of_account(&account);
+                }
                 Wish::Noticed { line, notice } => self.noticed(line, &notice),
             }
         }

@@ -2,10 +2,12 @@
 //! What waits in mailboxes at providers (RFC 3842): told on the bus, and to the phones that a line
 //! rings.
 //!
-//! Providers tell it in a NOTIFY, with or without being asked. Phones are told in the same way,
+//! Providers tell it in a NOTIFY, with or without being asked ([`asking`]). Phones are told in the same way,
 //! without a subscription, as exchanges do; one that does not care refuses it, and that is all.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod asking;
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sipwitch_core::{extension::ExtensionNumber, line::LineId};
@@ -16,18 +18,25 @@ use sipwitch_sip::{
     wire::{Method, name},
 };
 
+use self::asking::Asking;
 use super::Switchboard;
 
 /// What waits, by account; what is empty is not kept.
 #[derive(Debug, Default)]
 pub(super) struct Mailboxes {
     by_account: BTreeMap<Arc<str>, Summary>,
+    asking: Asking,
 }
 
 impl Mailboxes {
     /// What waits for an account.
     pub(super) fn of(&self, account: &str) -> Summary {
         self.by_account.get(account).copied().unwrap_or_default()
+    }
+
+    /// When [`Switchboard::subscriptions_overdue`] wants to be called.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.asking.next_deadline()
     }
 }
 
@@ -41,6 +50,7 @@ impl Switchboard {
             // There is no such subscription of ours (RFC 6665 §4.1.3).
             return self.refuse(arrival, 481);
         };
+        self.subscription_notified(line, arrival);
         let body = arrival.request.body();
         // The last word of a subscription may have none.
         if body.is_empty() {
@@ -77,6 +87,7 @@ impl Switchboard {
     pub(super) fn mailbox_gone(&mut self, account: &str) {
         if let Some(line) = self.lines.of_account(account) {
             self.mailbox_is(line, Summary::default());
+            self.mailboxes.asking.forget(line);
         }
         self.mailboxes.by_account.remove(account);
     }

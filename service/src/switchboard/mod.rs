@@ -404,6 +404,7 @@ impl Switchboard {
         self.now = now;
         self.endpoint.handle_deadline(now.instant);
         self.lines.handle_deadline(now.instant);
+        self.subscriptions_overdue();
         self.programs_overdue();
         self.login_overdue();
         self.drain();
@@ -431,10 +432,12 @@ impl Switchboard {
     pub fn next_deadline(&self) -> Option<Instant> {
         let call = self.call_deadlines.first().map(|(due, _)| *due);
         let (text, lookup) = (self.messages.next_deadline(), self.lookups.next_deadline());
+        let mailbox = self.mailboxes.next_deadline();
         let (phone, line) = (self.registrar.next_deadline(), self.lines.next_deadline());
         let (sip, program) = (self.endpoint.next_deadline(), self.programs.next_deadline());
         let (judged, login) = (self.authenticator.next_deadline(), self.login.next_deadline());
-        [sip, program, judged, login, phone, call, text, line, lookup].into_iter().flatten().min()
+        let all = [sip, program, judged, login, phone, call, text, line, lookup, mailbox];
+        all.into_iter().flatten().min()
     }
 
     /// The next message to send.

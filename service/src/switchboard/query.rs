@@ -224,8 +224,11 @@ impl Switchboard {
 
     /// An answer to a request outside dialogs: a text's or a query's.
     pub(super) fn answered(&mut self, request: ClientId, response: &Response, flow: &Flow) {
-        if self.lines.answered(self.now.instant, request, response)
-            || self.text_answered(request, Some(response))
+        if let Some(line) = self.lines.answered(self.now.instant, request, response) {
+            return self.subscription_follows(line);
+        }
+        if self.text_answered(request, Some(response))
+            || self.subscription_answered(request, Some((response, flow)))
         {
             return;
         }
@@ -259,7 +262,10 @@ impl Switchboard {
 
     /// No answer will come.
     pub(super) fn failed(&mut self, request: ClientId, why: &Failure) {
-        if self.lines.failed(self.now.instant, request, *why) || self.text_answered(request, None) {
+        if self.lines.failed(self.now.instant, request, *why)
+            || self.text_answered(request, None)
+            || self.subscription_answered(request, None)
+        {
             return;
         }
         let Some(id) = self.queries.requests.remove(&request) else { return };

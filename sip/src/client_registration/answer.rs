@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     dialog::split_list,
+    message_summary,
     wire::{Headers, NameAddr, Response, Uri, Via, name},
 };
 
@@ -40,6 +41,8 @@ pub(super) struct Granted {
     pub(super) associated: Vec<Uri>,
     pub(super) public_gruu: Option<Uri>,
     pub(super) temporary_gruu: Option<Uri>,
+    /// It lists what it takes, and subscriptions to mailboxes are not among it.
+    pub(super) lacks_summaries: bool,
 }
 
 impl Granted {
@@ -70,6 +73,12 @@ impl Granted {
             associated: associated(headers),
             public_gruu: gruu("pub-gruu"),
             temporary_gruu: gruu("temp-gruu"),
+            lacks_summaries: [
+                (&name::ALLOW, "SUBSCRIBE"),
+                (&name::ALLOW_EVENTS, message_summary::EVENT),
+            ]
+            .iter()
+            .any(|(field, wanted)| headers.count(field) > 0 && !headers.has_token(field, wanted)),
         }
     }
 }

@@ -286,6 +286,13 @@ impl Registration {
         self.held().and_then(|held| held.temporary_gruu.as_ref())
     }
 
+    /// Whether a subscription to what waits in the account's mailbox may be asked for: the registrar
+    /// did not list what it takes (Allow, Allow-Events) and leave that out.
+    #[must_use]
+    pub fn may_offer_summaries(&self) -> bool {
+        self.held().is_some_and(|held| !held.lacks_summaries)
+    }
+
     /// What the account is.
     #[must_use]
     pub fn account(&self) -> &Account {

@@ -214,6 +214,11 @@ impl Dialog {
         self.is_moved = true;
     }
 
+    /// A request of ours was sent with this number, by somebody who answered challenges meanwhile.
+    pub(crate) fn note_own_cseq(&mut self, number: u32) {
+        self.local_cseq = self.local_cseq.max(number & 0x7fff_ffff);
+    }
+
     /// The number for a request that is sent once more, because it was challenged.
     pub(crate) fn next_cseq(&mut self) -> u32 {
         self.local_cseq = self.local_cseq.wrapping_add(1) & 0x7fff_ffff;

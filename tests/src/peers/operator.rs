@@ -162,11 +162,13 @@ impl Operator {
     }
 }
 
-/// How an operator misbehaves: the scenarios operator-*.xml.
+/// How an operator behaves that is no kamailio, mostly badly: the scenarios operator-*.xml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
     /// It asks for a password for ever, each time because the nonce was stale.
     ChallengeForEver,
+    /// It takes registrations and subscriptions, and tells of two new messages in a mailbox.
+    Mailbox,
     /// It sends every registration on, to itself.
     MovedForEver,
     /// It sends every call back to itself.
@@ -185,6 +187,7 @@ impl Manner {
     /// Every manner.
     pub const ALL: &'static [Self] = &[
         Self::ChallengeForEver,
+        Self::Mailbox,
         Self::MovedForEver,
         Self::RedirectToSelf,
         Self::RedirectToUs,
@@ -196,6 +199,7 @@ impl Manner {
     const fn scenario(self) -> &'static str {
         match self {
             Self::ChallengeForEver => "operator-challenge-for-ever",
+            Self::Mailbox => "operator-mailbox",
             Self::MovedForEver => "operator-moved-for-ever",
             Self::RedirectToSelf => "operator-redirect-to-self",
             Self::RedirectToUs => "operator-redirect-to-us",

@@ -5,6 +5,7 @@ mod accounts;
 mod calls;
 mod identity;
 mod mailbox;
+mod mailbox_asked;
 mod metering;
 mod moving;
 mod paths;

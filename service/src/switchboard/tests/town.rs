@@ -41,6 +41,8 @@ pub(super) struct Device {
     pub(super) is_dead: bool,
     /// A router on the way there, which reads SIP: whatever names the house names this instead.
     pub(super) router: Option<SocketAddr>,
+    /// It takes subscriptions; otherwise it refuses them by itself, and nobody hears of them.
+    pub(super) takes_subscriptions: bool,
     inbox: VecDeque<Text>,
     seen: HashSet<Vec<u8>>,
     /// How many messages arrived, repetitions included.
@@ -106,6 +108,7 @@ impl Town {
             cseq: 0,
             is_dead: false,
             router: None,
+            takes_subscriptions: false,
             inbox: VecDeque::new(),
             seen: HashSet::new(),
             heard: 0,
@@ -315,6 +318,7 @@ impl Town {
     /// Carries what the house says to the phones, until it says nothing more.
     pub(super) fn collect(&mut self) {
         loop {
+            let mut unwanted = Vec::new();
             for transmit in self.house.outgoing() {
                 let to = self.devices.iter_mut().find(|device| {
                     (device.flow.transport, device.flow.remote)
@@ -322,6 +326,10 @@ impl Town {
                 });
                 let Some(device) = to.filter(|device| !device.is_dead) else { continue };
                 let mut text = Text::read(&transmit.bytes);
+                if text.kind() == "SUBSCRIBE" && !device.takes_subscriptions {
+                    unwanted.push((device.flow, response(&text, "489 Bad Event", "s", &[], "")));
+                    continue;
+                }
                 if let Some(router) = device.router {
                     text.replace_in("Contact", "127.0.0.1", &router.to_string());
                 }
@@ -338,7 +346,11 @@ impl Town {
                     device.inbox.push_back(text);
                 }
             }
-            if !self.house.store() && !self.house.errands() {
+            let is_refused = !unwanted.is_empty();
+            for (flow, refusal) in unwanted {
+                self.house.receive(flow, refusal.bytes());
+            }
+            if !is_refused && !self.house.store() && !self.house.errands() {
                 return;
             }
         }

@@ -2,7 +2,11 @@
 //! What waits in a mailbox (RFC 3842 §5.2): read with bounds, since anybody may have written it, and
 //! written anew from numbers alone, so that nothing of it is handed on.
 
+mod subscription;
+
 use std::fmt::{self, Write as _};
+
+pub use subscription::Subscription;
 
 /// The event package.
 pub const EVENT: &str = "message-summary";
