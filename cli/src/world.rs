@@ -138,6 +138,8 @@ pub(crate) struct Account {
     pub(crate) state: String,
     /// Why, in words.
     pub(crate) state_reason: String,
+    /// `none`, or what is wrong with the certificate of its server.
+    pub(crate) certificate_fault: String,
     /// What to do, in words.
     pub(crate) next_step: String,
     /// When it is tried again by itself.
@@ -301,6 +303,7 @@ fn account_of(properties: &Properties) -> Account {
         order: properties.take("Order").unwrap_or_default(),
         state: properties.text("State"),
         state_reason: properties.text("StateReason"),
+        certificate_fault: properties.text("CertificateFault"),
         next_step: properties.text("NextStep"),
         tries_again_at_microseconds: properties.number("TriesAgainAtMicroseconds"),
         registered_until_microseconds: properties.number("RegisteredUntilMicroseconds"),

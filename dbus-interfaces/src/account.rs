@@ -8,7 +8,7 @@ use zbus::proxy;
 
 use crate::{
     Error,
-    wire::{AccountProperties, AccountState, PasswordKept},
+    wire::{AccountProperties, AccountState, CertificateFault, PasswordKept},
 };
 
 /// Calls `org.gnutelephony.SipWitch1.Account`; the XML tells what each member does.
@@ -84,6 +84,10 @@ pub trait Account {
     /// Why, in words.
     #[zbus(property)]
     fn state_reason(&self) -> zbus::Result<String>;
+
+    /// What is wrong with the certificate of its server.
+    #[zbus(property)]
+    fn certificate_fault(&self) -> zbus::Result<CertificateFault>;
 
     /// What the user can do, in words.
     #[zbus(property)]

@@ -14,9 +14,9 @@ use zbus::{
 use crate::{
     Error, contract, digest, names,
     wire::{
-        AccountState, Authentication, CallState, DigestProblem, DigestSource, EmergencyAbility,
-        EmergencyState, EndReason, ExtensionKind, LegRole, LegState, LineKind, LineUsable,
-        LoginState, MessageState, Origin, PasswordKept, ProviderKind, Severity,
+        AccountState, Authentication, CallState, CertificateFault, DigestProblem, DigestSource,
+        EmergencyAbility, EmergencyState, EndReason, ExtensionKind, LegRole, LegState, LineKind,
+        LineUsable, LoginState, MessageState, Origin, PasswordKept, ProviderKind, Severity,
     },
 };
 
@@ -71,6 +71,7 @@ fn every_word_comes_back_from_the_wire() {
     round_trip(Severity::ALL);
     round_trip(EmergencyState::ALL);
     round_trip(AccountState::ALL);
+    round_trip(CertificateFault::ALL);
     round_trip(PasswordKept::ALL);
     round_trip(LineKind::ALL);
     round_trip(LineUsable::ALL);
@@ -93,6 +94,7 @@ fn every_word_is_documented() {
         (crate::xml::PROVIDERS, EmergencyAbility::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::PROVIDERS, Severity::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::ACCOUNT, AccountState::ALL.iter().map(ToString::to_string).collect()),
+        (crate::xml::ACCOUNT, CertificateFault::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::ACCOUNT, PasswordKept::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::LINE, LineKind::ALL.iter().map(ToString::to_string).collect()),
         (crate::xml::EXTENSION, Authentication::ALL.iter().map(ToString::to_string).collect()),

@@ -318,6 +318,37 @@ words! {
 }
 
 words! {
+    /// What is wrong with the certificate of a server, so that nothing is said to it.
+    CertificateFault, "fault of a certificate" {
+        /// Nothing that is known.
+        None = "none",
+        /// Its time is over.
+        Expired = "expired",
+        /// Its time has not begun.
+        NotYetValid = "not-yet-valid",
+        /// It is for another name.
+        OtherName = "other-name",
+        /// It was issued by itself.
+        SelfSigned = "self-signed",
+        /// It was issued by somebody who is not trusted here.
+        UnknownIssuer = "unknown-issuer",
+        /// It is for something else than a server.
+        OtherPurpose = "other-purpose",
+        /// It is withdrawn.
+        Revoked = "revoked",
+        /// Anything else.
+        Unsound = "unsound",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro makes all words alike")]
+impl Default for CertificateFault {
+    fn default() -> Self {
+        Self::None
+    }
+}
+
+words! {
     /// Where a password is.
     PasswordKept, "place for a password" {
         /// In the keyring.

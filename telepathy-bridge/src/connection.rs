@@ -21,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sipwitch_dbus_interfaces::{ObjectName, wire::PastText};
+use sipwitch_dbus_interfaces::{
+    ObjectName,
+    wire::{CertificateFault, PastText},
+};
 use zbus::{
     Message,
     zvariant::{OwnedValue, Value},
@@ -75,6 +78,21 @@ pub(crate) enum Reason {
     NetworkError = 2,
     /// The provider does not believe who we are: Mission Control does not try again.
     AuthenticationFailed = 3,
+    /// The provider's certificate is not believed, for this reason and those below: Mission Control
+    /// does not try again.
+    CertUntrusted = 7,
+    /// Its time is over.
+    CertExpired = 8,
+    /// Its time has not begun.
+    CertNotActivated = 9,
+    /// It is for another name.
+    CertHostnameMismatch = 10,
+    /// It was issued by itself.
+    CertSelfSigned = 12,
+    /// There is something else against it.
+    CertOtherError = 13,
+    /// It is withdrawn.
+    CertRevoked = 14,
 }
 
 /// Why a connection cannot be, or not go on.
@@ -102,6 +120,25 @@ impl Fault {
         };
         let (words, debug) = (refused.words.clone(), refused.name.clone());
         Self { error, reason, words, debug }
+    }
+
+    /// The provider cannot be reached.
+    fn unreachable(certificate: CertificateFault, words: String) -> Self {
+        let (error, reason) = match certificate {
+            CertificateFault::None => (Name::NetworkError, Reason::NetworkError),
+            CertificateFault::Expired => (Name::CertExpired, Reason::CertExpired),
+            CertificateFault::NotYetValid => (Name::CertNotActivated, Reason::CertNotActivated),
+            CertificateFault::OtherName => {
+                (Name::CertHostnameMismatch, Reason::CertHostnameMismatch)
+            }
+            CertificateFault::SelfSigned => (Name::CertSelfSigned, Reason::CertSelfSigned),
+            CertificateFault::UnknownIssuer => (Name::CertUntrusted, Reason::CertUntrusted),
+            CertificateFault::Revoked => (Name::CertRevoked, Reason::CertRevoked),
+            CertificateFault::OtherPurpose | CertificateFault::Unsound => {
+                (Name::CertInvalid, Reason::CertOtherError)
+            }
+        };
+        Self::new(error, reason, words)
     }
 
     /// What the service says that cannot be.

@@ -12,8 +12,11 @@ pub(crate) struct Error {
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $variant:ident,)+) => {
-        /// The errors that we give; each is `org.freedesktop.Telepathy.Error.` and the variant.
+    (@word $variant:ident) => { stringify!($variant) };
+    (@word $variant:ident $word:literal) => { $word };
+    ($($(#[$doc:meta])* $variant:ident $(= $word:literal)?,)+) => {
+        /// The errors that we give; each is `org.freedesktop.Telepathy.Error.` and the variant, or
+        /// the word beside it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Name {
             $($(#[$doc])* $variant,)+
@@ -24,7 +27,10 @@ macro_rules! names {
             pub(crate) const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant =>
-                        concat!("org.freedesktop.Telepathy.Error.", stringify!($variant)),)+
+                        concat!(
+                            "org.freedesktop.Telepathy.Error.",
+                            names!(@word $variant $($word)?)
+                        ),)+
                 }
             }
         }
@@ -43,6 +49,20 @@ names! {
     AuthenticationFailed,
     /// The user gave up.
     Cancelled,
+    /// The time of the provider's certificate is over.
+    CertExpired = "Cert.Expired",
+    /// It is for another name.
+    CertHostnameMismatch = "Cert.HostnameMismatch",
+    /// There is something else against it.
+    CertInvalid = "Cert.Invalid",
+    /// Its time has not begun.
+    CertNotActivated = "Cert.NotActivated",
+    /// It is withdrawn.
+    CertRevoked = "Cert.Revoked",
+    /// It was issued by itself.
+    CertSelfSigned = "Cert.SelfSigned",
+    /// It was issued by somebody who is not trusted.
+    CertUntrusted = "Cert.Untrusted",
     /// The connection is not, or no more, connected.
     Disconnected,
     /// A value that cannot be: correct it.

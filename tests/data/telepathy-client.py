@@ -150,7 +150,7 @@ def present(_account, _property):
 
 def status(_account, _property):
     found, reason = account.get_connection_status()
-    say("status", int(found), "reason", int(reason))
+    say("status", int(found), "reason", int(reason), account.get_property("connection-error"))
 
 
 def contact(identifier):

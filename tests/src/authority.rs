@@ -36,9 +36,17 @@ impl Authority {
     /// # Errors
     /// The files cannot be written.
     pub fn new() -> Result<Self> {
+        Self::named("Authority of a test")
+    }
+
+    /// A new one of that name.
+    ///
+    /// # Errors
+    /// The files cannot be written.
+    pub fn named(name: &str) -> Result<Self> {
         let folder = new_home()?;
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Authority of a test");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let key = KeyPair::generate()?;

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! TLS with a far side that is not ours: kamailio, by OpenSSL.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use sipwitch_dbus_interfaces::wire::AccountState;
+use sipwitch_dbus_interfaces::wire::{AccountState, CertificateFault};
 use sipwitch_sip::driver::{Driver, DriverSettings, Incoming, TlsSettings};
 use sipwitch_sip::flow::{Flow, Transmit, Transport};
 use sipwitch_sip::resolver::Place;
 use sipwitch_sip::wire::{Draft, Message, Method, Uri, name};
 use sipwitch_tests::authority::{Authority, Credentials};
-use sipwitch_tests::peers::Kamailio;
+use sipwitch_tests::peers::{Kamailio, Telepathy};
 use sipwitch_tests::program::{foreign, in_home, new_home};
 use sipwitch_tests::{CommandLine, House, PATIENCE, Program, net};
+use tempfile::TempDir;
 
 /// Kamailio says nothing to what is no SIP, and is not waited for for long.
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -83,7 +85,7 @@ async fn a_kamailio_of_another_name_or_unknown_gets_nothing() -> Result<()> {
         let Incoming::FlowFailed { flow: failed, why } = next(&mut driver, &mut came).await? else {
             bail!("nobody there is to be believed")
         };
-        ensure!(failed == flow && why.contains(words), "{why}");
+        ensure!(failed == flow && why.to_string().contains(words), "{why}");
     }
     Ok(())
 }
@@ -99,21 +101,38 @@ async fn what_is_no_tls_is_told_so() -> Result<()> {
     Ok(())
 }
 
-/// What an account says of itself whose provider, an OpenSSL, shows this certificate. The house
-/// believes what that authority issued.
-fn what_an_account_says(authority: &Authority, shown: &Credentials) -> Result<String> {
-    let home = new_home()?;
+/// A provider, an OpenSSL, that shows this certificate.
+fn provider(home: &TempDir, shown: &Credentials) -> Result<(Program, SocketAddr)> {
     let at = net::free_place(net::other_loopback())?;
     let mut command = in_home(foreign("openssl", "openssl")?, home.path());
     command.args(["s_server", "-accept", &at.to_string(), "-cert"]).arg(&shown.certificate);
     command.arg("-key").arg(&shown.key);
     let mut provider = Program::start("openssl s_server", &mut command)?;
     provider.wait_for("ACCEPT")?;
+    Ok((provider, at))
+}
 
+/// A house that believes what that authority issued.
+fn believing(authority: &Authority) -> Result<House> {
     let believed = &authority.file;
     let settings =
         format!("[accounts]\npasswords = \"memory\"\n[sip]\ntls-authorities = [{believed:?}]");
-    let house = House::plan().settings(&settings).build()?;
+    House::plan().settings(&settings).build()
+}
+
+/// What an account says of itself: the cause, the fault, the next step.
+#[derive(Debug)]
+struct Told {
+    cause: String,
+    fault: CertificateFault,
+    next: String,
+}
+
+/// What an account says of itself whose provider shows this certificate.
+fn what_an_account_says(authority: &Authority, shown: &Credentials) -> Result<Told> {
+    let home = new_home()?;
+    let (provider, at) = provider(&home, shown)?;
+    let house = believing(authority)?;
     let (host, port) = (at.ip().to_string(), format!("server.port={}", at.port()));
     let mut command = vec!["accounts", "add", "--domain", &host, "--id", "work"];
     command.extend(["--answer", "user=alice", "--set", &port]);
@@ -122,23 +141,74 @@ fn what_an_account_says(authority: &Authority, shown: &Credentials) -> Result<St
     let desk = house.desk();
     desk.account_is("work", &[AccountState::Unreachable])?;
     let account = desk.account("work")?;
-    let words = desk.wait("what it says", account.state_reason())??;
+    let told = Told {
+        cause: desk.wait("what it says", account.state_reason())??,
+        fault: desk.wait("what is wrong", account.certificate_fault())??,
+        next: desk.wait("what to do", account.next_step())??,
+    };
+    let (_, shown) = house.sipwitch(&["accounts", "show", "work"])?;
+    ensure!(shown.contains(&told.next), "the command line says it too: {shown}");
     let heard = provider.said.all().join("\n");
     ensure!(!heard.contains("REGISTER"), "it was told who we are:\n{heard}");
-    Ok(words)
+    Ok(told)
 }
 
 #[test]
 fn an_account_says_what_is_wrong_with_the_certificate_of_its_provider() -> Result<()> {
     let authority = Authority::new()?;
+    let stranger = Authority::named("Somebody else")?;
     let address = net::other_loopback().to_string();
-    for (shown, words) in [
-        (authority.self_signed(&address)?, "is self-signed; if you know it, name its file"),
-        (authority.issue("other.example")?, "is for other.example and not for"),
-        (authority.issue_expired(&address)?, "expired on 2020-01-02"),
+    for (shown, words, fault, next) in [
+        (
+            authority.self_signed(&address)?,
+            "is self-signed; if you know it, name its file",
+            CertificateFault::SelfSigned,
+            "tls-authorities",
+        ),
+        (
+            authority.issue("other.example")?,
+            "is for other.example and not for",
+            CertificateFault::OtherName,
+            "see whether the name",
+        ),
+        (
+            authority.issue_expired(&address)?,
+            "expired on 2020-01-02",
+            CertificateFault::Expired,
+            "see whether the date of this machine is right",
+        ),
+        (
+            stranger.issue(&address)?,
+            "an authority unknown here",
+            CertificateFault::UnknownIssuer,
+            "ask the provider who issued it",
+        ),
     ] {
-        let said = what_an_account_says(&authority, &shown)?;
-        ensure!(said.contains(words), "{words}: {said}");
+        let told = what_an_account_says(&authority, &shown)?;
+        ensure!(told.cause.contains(words), "{words}: {told:?}");
+        ensure!(told.fault == fault && told.next.contains(next), "{next}: {told:?}");
+        ensure!(!told.next.contains("wait"), "waiting mends nothing: {told:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_of_telepathy_is_told_what_is_wrong_with_the_certificate() -> Result<()> {
+    let authority = Authority::new()?;
+    let address = net::other_loopback().to_string();
+    let home = new_home()?;
+    let house = believing(&authority)?;
+    let mut telepathy = Telepathy::start(&house)?;
+    for (shown, reason, error) in [
+        (authority.issue_expired(&address)?, 8, "Cert.Expired"),
+        (authority.issue("other.example")?, 10, "Cert.HostnameMismatch"),
+        (authority.self_signed(&address)?, 12, "Cert.SelfSigned"),
+    ] {
+        let (_provider, at) = provider(&home, &shown)?;
+        let account = format!("anna@{} port={}", at.ip(), at.port());
+        telepathy.client.type_line(&format!("provider {account} transport=tls password=x"))?;
+        let told = format!("status 2 reason {reason} org.freedesktop.Telepathy.Error.{error}");
+        telepathy.client.wait_for(&told)?;
     }
     Ok(())
 }

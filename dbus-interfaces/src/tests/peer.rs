@@ -119,6 +119,7 @@ fn body(arguments: &[Argument]) -> Option<Structure<'static>> {
 fn property_sample(interface: &str, name: &str, signature: &str) -> Value<'static> {
     match (interface, name) {
         (names::ACCOUNT_INTERFACE, "State") => "keyring-locked".into(),
+        (names::ACCOUNT_INTERFACE, "CertificateFault") => "other-name".into(),
         (names::LINE_INTERFACE, "Kind") => "trunk".into(),
         _ => sample(name, signature),
     }

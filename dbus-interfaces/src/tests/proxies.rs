@@ -14,7 +14,7 @@ use crate::{
     AccountProxy, CallProxy, DigestProxy, EndpointProxy, ExtensionProxy, LineProxy, ObjectName,
     PhoneProxy, ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
     wire::{
-        AccountProperties, AccountState, Authentication, CallState, CheckOptions, DialOptions,
+        AccountProperties, AccountState, Authentication, CallState, CertificateFault, CheckOptions, DialOptions,
         DigestSource, EndReason, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
         EndpointTransferOptions, ExtensionKind, ExtensionProperties, HangUpOptions,
         IncomingCallInfo, LanguageOptions, MediaAddress, MessageOptions, NoOptions, OfferInfo,
@@ -312,6 +312,7 @@ async fn call_account(client: &Connection, properties: &AccountProperties) {
         account.transient(),
     }
     assert_eq!(account.state().await, Ok(AccountState::KeyringLocked));
+    assert_eq!(account.certificate_fault().await, Ok(CertificateFault::OtherName));
     assert_eq!(account.set_password("secret").await, Ok(PasswordKept::Keyring));
 
     let line = proxy!(LineProxy, client, ObjectName::Account("dus-net".into()));

@@ -41,6 +41,7 @@ pub(super) const CHANGING: &[Property<AccountView>] = &[
     ("Order", |account| account.order.into()),
     ("State", |account| account.standing.state.into()),
     ("StateReason", |account| account.standing.cause.clone().into()),
+    ("CertificateFault", |account| account.standing.certificate.as_str().into()),
     ("NextStep", |account| account.standing.next_step.clone().into()),
     ("TriesAgainAtMicroseconds", |account| microseconds(account.standing.again_us).into()),
     ("RegisteredUntilMicroseconds", |account| microseconds(account.standing.until_us).into()),
@@ -178,6 +179,11 @@ impl Account {
     #[zbus(property)]
     fn state_reason(&self) -> String {
         self.view.borrow().standing.cause.clone()
+    }
+
+    #[zbus(property)]
+    fn certificate_fault(&self) -> &'static str {
+        self.view.borrow().standing.certificate.as_str()
     }
 
     #[zbus(property)]

@@ -10,6 +10,7 @@ use sipwitch_core::line::LineId;
 use sipwitch_sip::{
     auth::client::{Credentials, Secret},
     client_registration::{Account, Action, Registration, State, Trouble},
+    driver::FlowFault,
     flow::{Flow, Transport},
     resolver::Place,
     transaction::Failure,
@@ -51,7 +52,7 @@ pub(super) struct Entry {
     /// Over which flow a registration was asked for and not answered.
     asked: Option<Flow>,
     /// Why its last flow that failed did, in words.
-    broken: Option<Box<str>>,
+    broken: Option<Box<FlowFault>>,
     /// Names that led nowhere in a row.
     lookups_failed: u32,
     /// What is written to its provider is rewritten on the way, in this network.
@@ -465,9 +466,9 @@ impl Entry {
         now: Instant,
         shared: &mut Shared<'_>,
         flow: &Flow,
-        why: &str,
+        why: &FlowFault,
     ) {
-        self.broken = Some(why.into());
+        self.broken = Some(Box::new(why.clone()));
         if let Stage::Registering { registration, .. } = &mut self.stage {
             registration.flow_failed(now, flow);
         }
@@ -668,8 +669,7 @@ impl Entry {
                 State::Online if self.is_tried => Standing::tried(),
                 State::Online => self.standing_online(registration),
                 State::Unreachable { why: Trouble::Broken, again } => {
-                    let why = self.broken.as_deref().unwrap_or_default();
-                    self.standing_unsecured(Standing::broken(why, again))
+                    self.standing_unsecured(Standing::broken(self.broken.as_deref(), again))
                 }
                 state @ State::Unreachable { .. } => self.standing_unsecured(Standing::of(&state)),
                 state => Standing::of(&state),

@@ -40,6 +40,7 @@ use sipwitch_core::line::{Line, LineId};
 use sipwitch_sip::{
     auth::{Ha1Pair, client::Secret},
     client_registration::{Ask, Notice},
+    driver::FlowFault,
     flow::{Flow, Transmit},
     resolver::{Failed, Place, Wanted},
     transaction::{ClientId, Failure},
@@ -399,7 +400,7 @@ impl Lines {
     }
 
     /// A connection is gone or could not be made, or a socket is gone; why, in words.
-    pub fn flow_failed(&mut self, now: Instant, flow: &Flow, why: &str) {
+    pub fn flow_failed(&mut self, now: Instant, flow: &Flow, why: &FlowFault) {
         let hit: Vec<LineId> =
             self.of_source(flow.remote.ip()).filter(|id| self.goes_over(*id, flow)).collect();
         for id in hit {

@@ -4,8 +4,10 @@
 use std::time::Instant;
 
 use sipwitch_core::line::{Down, LineState};
+use sipwitch_dbus_interfaces::wire::CertificateFault;
 use sipwitch_sip::{
     client_registration::{Password, State, Trouble},
+    driver::{Defect, FlowFault},
     flow::Transport,
 };
 
@@ -18,6 +20,8 @@ pub struct Standing {
     pub state: &'static str,
     /// Why, in words; empty where the state says it all.
     pub cause: String,
+    /// What is wrong with the certificate of its server, where that is why.
+    pub certificate: CertificateFault,
     /// What to do next, in words; empty where there is nothing to do.
     pub next: String,
     /// When it is tried again by itself.
@@ -41,6 +45,7 @@ impl Standing {
         Self {
             state,
             cause: cause.into(),
+            certificate: CertificateFault::None,
             next: next.to_owned(),
             again: None,
             leaves: Leaves::Nothing,
@@ -134,12 +139,14 @@ impl Standing {
     }
 
     /// No connection can be made, for this reason.
-    pub(super) fn broken(why: &str, again: Option<Instant>) -> Self {
+    pub(super) fn broken(why: Option<&FlowFault>, again: Option<Instant>) -> Self {
         let cause = trouble(&Trouble::Broken);
-        match why {
-            "" => Self::unreachable(cause, again),
-            why => Self::unreachable(format!("{cause}: {why}"), again),
-        }
+        let Some(why) = why else { return Self::unreachable(cause, again) };
+        let standing = Self::unreachable(format!("{cause}: {why}"), again);
+        let FlowFault::Certificate { bad, .. } = why else { return standing };
+        let (certificate, next) = mend(&bad.defect);
+        // That it is tried again does not help while nobody does anything.
+        Self { certificate, next: next.to_owned(), ..standing }
     }
 
     /// TLS, by which it was reached before, does not lead to it, and it is not tried without.
@@ -148,8 +155,13 @@ impl Standing {
             "{}; it was reached by TLS before, so it is not tried without, but for emergency calls",
             self.cause
         );
-        let next = "see whether something between you and the provider blocks TLS, or the provider \
-                    has given it up; then name the transports that you want: server.transports";
+        let next = match self.certificate {
+            CertificateFault::None => {
+                "see whether something between you and the provider blocks TLS, or the provider \
+                 has given it up; then name the transports that you want: server.transports"
+            }
+            _ => &self.next,
+        };
         Self { cause, next: next.to_owned(), leaves: Leaves::Emergencies, ..self }
     }
 
@@ -198,6 +210,46 @@ impl Standing {
             "off" => LineState::Down(Down::Off),
             "registering" => LineState::Down(Down::Registering),
             _ => LineState::Down(Down::Unreachable),
+        }
+    }
+}
+
+/// The same fault for programs, and what a person can do about it.
+const fn mend(defect: &Defect) -> (CertificateFault, &'static str) {
+    match defect {
+        Defect::Expired(_) => (
+            CertificateFault::Expired,
+            "see whether the date of this machine is right; if it is, ask the provider for a new \
+             certificate",
+        ),
+        Defect::NotYet(_) => (
+            CertificateFault::NotYetValid,
+            "set the clock of this machine right; if it is, ask the provider",
+        ),
+        Defect::OtherName(_) => (
+            CertificateFault::OtherName,
+            "see whether the name of the provider's server is written as the provider says; if it \
+             is, ask the provider, and do not go on: somebody else may answer there",
+        ),
+        Defect::SelfSigned => (
+            CertificateFault::SelfSigned,
+            "if it is an exchange that you know, name the file of its certificate in \
+             tls-authorities; else ask the provider",
+        ),
+        Defect::UnknownIssuer => (
+            CertificateFault::UnknownIssuer,
+            "ask the provider who issued it; an authority that you trust is named in \
+             tls-authorities",
+        ),
+        Defect::OtherPurpose => {
+            (CertificateFault::OtherPurpose, "ask the provider for a certificate for servers")
+        }
+        Defect::Revoked => (
+            CertificateFault::Revoked,
+            "do not go on, and ask the provider: somebody else may answer there",
+        ),
+        Defect::Unsound(_) => {
+            (CertificateFault::Unsound, "ask the provider for a certificate that is in order")
         }
     }
 }

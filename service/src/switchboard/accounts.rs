@@ -194,6 +194,7 @@ impl Switchboard {
         AccountStanding {
             state: standing.state,
             cause: standing.cause,
+            certificate: standing.certificate,
             next_step: standing.next,
             again_us: standing.again.map_or(0, wall),
             until_us: reached.and_then(|(_, until)| until).map_or(0, wall),

@@ -87,6 +87,7 @@ use sipwitch_sip::{
         client::Secret,
         elsewhere::{Answer, InquiryId},
     },
+    driver::FlowFault,
     endpoint::{Endpoint, Event},
     flow::{ConnectionId, Flow, Transmit},
     gate::Gate,
@@ -345,7 +346,7 @@ impl Switchboard {
     }
 
     /// What was sent there cannot arrive.
-    pub fn flow_failed(&mut self, now: Now, flow: &Flow, why: &str) {
+    pub fn flow_failed(&mut self, now: Now, flow: &Flow, why: &FlowFault) {
         self.now = now;
         self.endpoint.flow_failed(now.instant, flow);
         self.lines.flow_failed(now.instant, flow, why);
@@ -358,7 +359,7 @@ impl Switchboard {
         now: Now,
         flow: &Flow,
         connection: ConnectionId,
-        why: &str,
+        why: &FlowFault,
     ) {
         self.now = now;
         self.peers.remove(&connection);

@@ -6,6 +6,7 @@ mod told;
 use std::{collections::BTreeMap, sync::Arc};
 
 use sipwitch_core::call::leg::CallId;
+use sipwitch_dbus_interfaces::wire::CertificateFault;
 
 pub use told::{Told, ToldProgram};
 
@@ -270,6 +271,8 @@ pub struct AccountStanding {
     pub state: &'static str,
     /// Why, in words; may be empty.
     pub cause: String,
+    /// What is wrong with the certificate of its server, where that is why.
+    pub certificate: CertificateFault,
     /// What to do next, in words; empty if there is nothing to do.
     pub next_step: String,
     /// When it is tried again by itself, microseconds since 1970; 0 if not.

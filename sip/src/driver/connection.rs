@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    DriverSettings, Incoming,
+    DriverSettings, FlowFault, Incoming,
     link::Link,
     tls::{self, Accepting, Client, TlsStream},
 };
@@ -60,7 +60,7 @@ struct State {
 pub(super) enum FromTask {
     Accepted { stream: TcpStream, transport: Transport, listening: SocketAddr },
     Incoming(Incoming),
-    Closed { id: ConnectionId, was_open: bool, why: String },
+    Closed { id: ConnectionId, was_open: bool, why: FlowFault },
 }
 
 impl Connection {
@@ -205,11 +205,11 @@ pub(super) fn spawn_connect(
         let stream = match connected {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                return never_opened(&connection, error.to_string(), &to_driver).await;
+                return never_opened(&connection, error.to_string().into(), &to_driver).await;
             }
             Err(_) => {
                 let why = format!("nobody answered within {} s", within.as_secs_f32());
-                return never_opened(&connection, why, &to_driver).await;
+                return never_opened(&connection, why.into(), &to_driver).await;
             }
         };
         tune(&stream);
@@ -226,9 +226,7 @@ pub(super) fn spawn_connect(
             Ok((stream, identity)) => {
                 serve_secured(connection, stream, identity, settings, to_driver).await;
             }
-            Err(why) => {
-                never_opened(&connection, format!("TLS with {name}: {why}"), &to_driver).await
-            }
+            Err(why) => never_opened(&connection, why.with(&name), &to_driver).await,
         }
     });
 }
@@ -236,17 +234,17 @@ pub(super) fn spawn_connect(
 /// Waits for a handshake, but not for ever.
 async fn agree<T>(
     settings: &DriverSettings,
-    handshake: impl Future<Output = Result<T, String>>,
-) -> Result<T, String> {
+    handshake: impl Future<Output = Result<T, FlowFault>>,
+) -> Result<T, FlowFault> {
     let within = settings.handshake;
     // Boxed for the same reason.
     match Box::pin(timeout(within, handshake)).await {
         Ok(agreed) => agreed,
-        Err(_) => Err(format!("it was not agreed within {} s", within.as_secs_f32())),
+        Err(_) => Err(format!("it was not agreed within {} s", within.as_secs_f32()).into()),
     }
 }
 
-async fn never_opened(connection: &Connection, why: String, to_driver: &mpsc::Sender<FromTask>) {
+async fn never_opened(connection: &Connection, why: FlowFault, to_driver: &mpsc::Sender<FromTask>) {
     if let Some(id) = connection.flow.connection {
         let _ = to_driver.send(FromTask::Closed { id, was_open: false, why }).await;
     }
@@ -296,7 +294,7 @@ async fn serve(
     settings: Arc<DriverSettings>,
     to_driver: mpsc::Sender<FromTask>,
 ) {
-    let why = exchange(&connection, &link, &settings, &to_driver).await;
+    let why = exchange(&connection, &link, &settings, &to_driver).await.into();
     // From here on nothing is kept for sending.
     connection.close("closed");
     connection.state().link = None;

@@ -21,6 +21,7 @@
 mod bind;
 mod connection;
 mod datagram;
+mod fault;
 mod holder;
 mod link;
 pub mod names;
@@ -45,6 +46,7 @@ use bytes::Bytes;
 use tokio::{sync::mpsc, task::AbortHandle, time::Sleep};
 
 pub use bind::{BindError, Listen};
+pub use fault::FlowFault;
 pub use holder::Holder;
 pub use names::{Names, NamesReport, NamesSettings};
 pub use settings::DriverSettings;
@@ -92,8 +94,8 @@ pub enum Incoming {
     FlowFailed {
         /// Which way is closed. Without a connection, all that goes to that address.
         flow: Flow,
-        /// Why, for the log.
-        why: String,
+        /// Why.
+        why: FlowFault,
     },
 }
 
@@ -294,7 +296,7 @@ impl Driver {
         }
     }
 
-    fn fail(&mut self, flow: Flow, why: impl Into<String>) {
+    fn fail(&mut self, flow: Flow, why: impl Into<FlowFault>) {
         self.told.push_back(Incoming::FlowFailed { flow, why: why.into() });
     }
 

@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use sipwitch_dbus_interfaces::wire::AccountState;
+use sipwitch_dbus_interfaces::wire::{AccountState, CertificateFault};
 use zbus::{Message, zvariant::OwnedValue};
 use zeroize::Zeroizing;
 
@@ -34,6 +34,8 @@ pub(super) struct Provider {
     state: Option<AccountState>,
     /// Why, in words.
     why: String,
+    /// What the service has against the provider's certificate.
+    certificate: CertificateFault,
     /// The user is asked for the password.
     pub(super) password: Option<Password>,
     /// Whether the service was asked to let it ring.
@@ -43,8 +45,15 @@ pub(super) struct Provider {
 impl Provider {
     /// An account of which the service does not know yet.
     pub(super) const fn new(given: ProviderAccount) -> Self {
-        let why = String::new();
-        Self { given, account: None, state: None, why, password: None, is_offered: false }
+        Self {
+            given,
+            account: None,
+            state: None,
+            why: String::new(),
+            certificate: CertificateFault::None,
+            password: None,
+            is_offered: false,
+        }
     }
 }
 
@@ -107,6 +116,11 @@ impl Connection {
         if properties.contains_key("StateReason") {
             provider.why = service::text(&properties, "StateReason");
         }
+        if properties.contains_key("CertificateFault") {
+            // A word that is newer than we are is something against it all the same.
+            let fault = service::text(&properties, "CertificateFault").parse();
+            provider.certificate = fault.unwrap_or(CertificateFault::Unsound);
+        }
         if properties.contains_key("State") {
             // A word that is newer than we are says that it is not online.
             let state = service::text(&properties, "State").parse();
@@ -118,7 +132,7 @@ impl Connection {
     /// Does what the state of the account asks for.
     pub(crate) fn settle(&mut self, outbox: &mut Outbox, now: Instant) -> Outcome {
         let Kind::Provider(provider) = &mut self.kind else { return Outcome::GoesOn };
-        let why = provider.why.clone();
+        let (why, certificate) = (provider.why.clone(), provider.certificate);
         match (provider.state, self.status) {
             (None, _) | (_, Status::Disconnected) => Outcome::GoesOn,
             (Some(AccountState::Online), _) => {
@@ -160,7 +174,7 @@ impl Connection {
                 Outcome::GoesOn
             }
             (Some(AccountState::Unreachable), _) => {
-                let fault = Fault::new(Name::NetworkError, Reason::NetworkError, why);
+                let fault = Fault::unreachable(certificate, why);
                 self.lose(&fault, outbox, now)
             }
             (Some(AccountState::Off), _) => self.lose(&Fault::confused(why), outbox, now),

@@ -161,7 +161,13 @@ impl Desk {
 
     /// The service says how our account stands.
     pub(super) fn account_is(&mut self, state: &str, why: &str) {
-        let changed = HashMap::from([("State", Value::from(state)), ("StateReason", why.into())]);
+        self.account_changes(&[("State", state), ("StateReason", why)]);
+    }
+
+    /// The service says what is different with our account.
+    pub(super) fn account_changes(&mut self, changed: &[(&str, &str)]) {
+        let changed: HashMap<&str, Value<'_>> =
+            changed.iter().map(|(name, value)| (*name, Value::from(*value))).collect();
         let values = (ACCOUNT_INTERFACE, changed, Vec::<String>::new());
         let message = Message::signal(ACCOUNT, PROPERTIES, "PropertiesChanged")
             .and_then(|builder| builder.sender(SERVICE))

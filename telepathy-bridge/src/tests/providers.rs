@@ -207,6 +207,45 @@ fn a_password_that_nobody_gives_ends_the_connection_and_is_not_tried_again() {
 }
 
 #[test]
+fn what_is_wrong_with_the_providers_certificate_is_told_before_the_connection_ends() {
+    for (word, error, reason) in [
+        ("none", "NetworkError", 2),
+        ("unknown-issuer", "Cert.Untrusted", 7),
+        ("expired", "Cert.Expired", 8),
+        ("not-yet-valid", "Cert.NotActivated", 9),
+        ("other-name", "Cert.HostnameMismatch", 10),
+        ("self-signed", "Cert.SelfSigned", 12),
+        ("other-purpose", "Cert.Invalid", 13),
+        ("unsound", "Cert.Invalid", 13),
+        ("a word of tomorrow", "Cert.Invalid", 13),
+        ("revoked", "Cert.Revoked", 14),
+    ] {
+        let mut desk = connecting(&[("password", "right".into())]);
+        desk.account_changes(&[
+            ("State", "unreachable"),
+            ("StateReason", "its certificate"),
+            ("CertificateFault", word),
+        ]);
+        assert_eq!(statuses(&desk), [(1, 1), (2, reason)], "{word}");
+        let (told, details): (String, HashMap<String, OwnedValue>) = desk.last("ConnectionError");
+        assert_eq!(told, format!("{ERROR}{error}"));
+        assert_eq!(*details["server-message"], Value::from("its certificate"));
+        let at = |member| {
+            let members =
+                desk.sent.iter().map(|sent| sent.header().member().map(ToString::to_string));
+            members.collect::<Vec<_>>().iter().rposition(|found| found.as_deref() == Some(member))
+        };
+        assert!(at("ConnectionError") < at("StatusChanged"), "{word}");
+    }
+
+    // What is wrong no more does not stay.
+    let mut desk = connecting(&[("password", "right".into())]);
+    desk.account_changes(&[("CertificateFault", "expired"), ("State", "registering")]);
+    desk.account_changes(&[("CertificateFault", "none"), ("State", "unreachable")]);
+    assert_eq!(statuses(&desk), [(1, 1), (2, 2)]);
+}
+
+#[test]
 fn a_service_that_does_not_answer_leaves_nobody_connecting_for_ever() {
     let mut desk = Desk::new();
     request(&mut desk, &alice(&[])).expect("a connection");

@@ -5,6 +5,7 @@ use std::{future::Future, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt as _;
 use sipwitch_core::call::leg::CallId;
+use sipwitch_dbus_interfaces::wire::CertificateFault;
 use tokio::{
     net::UnixStream,
     sync::{broadcast, mpsc},
@@ -253,6 +254,7 @@ pub(super) fn account(id: &str) -> AccountView {
         standing: AccountStanding {
             state: "unreachable",
             cause: "the provider does not answer".into(),
+            certificate: CertificateFault::Expired,
             next_step: "wait: it is tried again by itself".into(),
             again_us: 5_000,
             until_us: 0,

@@ -175,7 +175,7 @@ fn a_phone_whose_socket_is_closed_is_given_up_at_once() {
     let call = town.dial(anna, "102");
     town.assert_silent(anna);
     let (now, flow) = (town.time(), town.device(bert).flow);
-    town.board.flow_failed(now, &flow, "nobody listens there");
+    town.board.flow_failed(now, &flow, &"nobody listens there".into());
     town.collect();
     let status = town.refused(&call).status().unwrap();
     assert!([408, 480, 503].contains(&status), "{status}");

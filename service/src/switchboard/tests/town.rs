@@ -146,7 +146,7 @@ impl Town {
         let connection = flow.connection.expect("the phone speaks TCP");
         self.devices[phone.0].flow.connection = None;
         let now = self.house.time();
-        self.house.board.connection_closed(now, &flow, connection, "it broke");
+        self.house.board.connection_closed(now, &flow, connection, &"it broke".into());
         self.collect();
     }
 

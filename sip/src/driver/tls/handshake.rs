@@ -8,38 +8,55 @@ use rustls::{
 };
 use tokio::net::TcpStream;
 
-use super::{Accepting, Client, TlsStream, session::Io};
-use crate::peer::PeerIdentity;
+use super::{Accepting, BadCertificate, Client, TlsStream, session::Io};
+use crate::{driver::FlowFault, peer::PeerIdentity};
 
 /// Agrees with a server that has to be `name`.
 pub(in crate::driver) async fn connect(
     client: &Client,
     stream: TcpStream,
     name: &str,
-) -> Result<(TlsStream, PeerIdentity), String> {
+) -> Result<(TlsStream, PeerIdentity), FlowFault> {
     let server = ServerName::try_from(name.to_owned())
         .map_err(|_| format!("no certificate can be for {name:?}"))?;
     let session =
         ClientConnection::new(client.config().await, server).map_err(|error| words(&error))?;
-    agree(client, stream, session.into()).await
+    agree(client, stream, session.into()).await.map_err(|failed| match failed {
+        Failed::Session(error) => match bad_certificate(&error) {
+            Some(bad) => FlowFault::Certificate { name: name.into(), bad: Box::new(bad.clone()) },
+            None => words(&error).into(),
+        },
+        Failed::Stream(why) => why.into(),
+    })
 }
 
 /// Agrees with a client, whoever it is.
 pub(in crate::driver) async fn accept(
     accepting: &Accepting,
     stream: TcpStream,
-) -> Result<(TlsStream, PeerIdentity), String> {
+) -> Result<(TlsStream, PeerIdentity), FlowFault> {
     let session =
         ServerConnection::new(Arc::clone(&accepting.config)).map_err(|error| words(&error))?;
-    agree(&accepting.client, stream, session.into()).await
+    agree(&accepting.client, stream, session.into()).await.map_err(|failed| match failed {
+        Failed::Session(error) => words(&error).into(),
+        Failed::Stream(why) => why.into(),
+    })
+}
+
+/// Why nothing was agreed.
+enum Failed {
+    /// One of the two ends did not like what it was told.
+    Session(Error),
+    /// What carries it broke.
+    Stream(String),
 }
 
 async fn agree(
     client: &Client,
     stream: TcpStream,
     mut session: Connection,
-) -> Result<(TlsStream, PeerIdentity), String> {
-    let of_stream = |error: io::Error| error.to_string();
+) -> Result<(TlsStream, PeerIdentity), Failed> {
+    let of_stream = |error: io::Error| Failed::Stream(error.to_string());
     loop {
         while session.wants_write() {
             match session.write_tls(&mut Io(&stream)) {
@@ -55,7 +72,10 @@ async fn agree(
         }
         stream.readable().await.map_err(of_stream)?;
         match session.read_tls(&mut Io(&stream)) {
-            Ok(0) => return Err("the far end hung up before TLS was agreed".to_owned()),
+            Ok(0) => {
+                let why = "the far end hung up before TLS was agreed";
+                return Err(Failed::Stream(why.to_owned()));
+            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(of_stream(error)),
@@ -63,11 +83,17 @@ async fn agree(
         if let Err(error) = session.process_new_packets() {
             // The alert that says so; whether it arrives does not matter any more.
             let _ = session.write_tls(&mut Io(&stream));
-            return Err(words(&error));
+            return Err(Failed::Session(error));
         }
     }
     let identity = client.identity(session.peer_certificates()).await;
     Ok((TlsStream::new(stream, session), identity))
+}
+
+/// What our verifier had against the certificate of the far end, if it was that.
+fn bad_certificate(error: &Error) -> Option<&BadCertificate> {
+    let Error::InvalidCertificate(CertificateError::Other(why)) = error else { return None };
+    why.0.downcast_ref()
 }
 
 /// Why TLS failed, for a person.

@@ -95,7 +95,7 @@ pub(super) fn secured(incoming: Incoming) -> (Flow, PeerIdentity) {
 
 pub(super) fn failed(incoming: Incoming) -> (Flow, String) {
     match incoming {
-        Incoming::FlowFailed { flow, why } => (flow, why),
+        Incoming::FlowFailed { flow, why } => (flow, why.to_string()),
         other => panic!("it was to fail: {other:?}"),
     }
 }
