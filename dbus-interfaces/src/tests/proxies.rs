@@ -14,12 +14,12 @@ use crate::{
     AccountProxy, CallProxy, DigestProxy, EndpointProxy, ExtensionProxy, LineProxy, ObjectName,
     PhoneProxy, ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
     wire::{
-        AccountProperties, AccountState, Authentication, CallState, CertificateFault, CheckOptions, DialOptions,
-        DigestSource, EndReason, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
-        EndpointTransferOptions, ExtensionKind, ExtensionProperties, HangUpOptions,
-        IncomingCallInfo, LanguageOptions, MediaAddress, MessageOptions, NoOptions, OfferInfo,
-        PasswordKept, PastTextOptions, ProviderFilter, ProviderKind, RejectOptions, RuleInfo,
-        RuleOptions, TextInfo,
+        AccountProperties, AccountState, Authentication, CallState, CertificateFault, CheckOptions,
+        DialOptions, DigestSource, EndReason, EndpointDialOptions, EndpointMessageOptions,
+        EndpointOptions, EndpointTransferOptions, ExtensionKind, ExtensionProperties,
+        HangUpOptions, IncomingCallInfo, LanguageOptions, MediaAddress, MessageOptions, NoOptions,
+        OfferInfo, PasswordKept, PastTextOptions, ProviderFilter, ProviderKind, RejectOptions,
+        RuleInfo, RuleOptions, TextInfo,
     },
 };
 

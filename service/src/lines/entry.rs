@@ -57,6 +57,8 @@ pub(super) struct Entry {
     lookups_failed: u32,
     /// What is written to its provider is rewritten on the way, in this network.
     pub(super) shelter: Option<Shelter>,
+    /// A server of it showed a certificate that is not believed, in this network.
+    pub(super) distrusts: bool,
     /// It was not begun anew since the network changed: no pause from before counts.
     is_elsewhere: bool,
     /// Somebody wants to see whether it works, by asking for it or by a new password: it is not
@@ -107,6 +109,7 @@ impl Entry {
             broken: None,
             lookups_failed: 0,
             shelter: None,
+            distrusts: false,
             is_elsewhere: false,
             is_tried: false,
             sleeps: false,
@@ -166,7 +169,7 @@ impl Entry {
 
     /// The network is another one: what was rewritten in the last one may not be in this one.
     pub(super) fn forget_network(&mut self) {
-        self.shelter = None;
+        (self.shelter, self.distrusts) = (None, false);
         self.is_elsewhere = true;
     }
 
@@ -469,6 +472,9 @@ impl Entry {
         why: &FlowFault,
     ) {
         self.broken = Some(Box::new(why.clone()));
+        if matches!(why, FlowFault::Certificate { .. }) {
+            self.distrust(shared);
+        }
         if let Stage::Registering { registration, .. } = &mut self.stage {
             registration.flow_failed(now, flow);
         }

@@ -4,8 +4,9 @@
 //! The names of a provider lead to its servers by TLS and, behind that, by TCP and UDP. Whoever can
 //! keep us from the first of these would have us go by the others, and then reads whom we call and
 //! guesses at the password. So an account that was online over TLS is not tried without it any more,
-//! not even after a restart, unless its own settings name other transports. Only emergency calls
-//! leave by whatever way there is.
+//! not even after a restart, and none is tried without it while a server shows a certificate that is
+//! not believed, unless its own settings name other transports. Only emergency calls leave by
+//! whatever way there is.
 
 use std::collections::HashSet;
 
@@ -40,8 +41,8 @@ impl Entry {
     /// Puts aside the ways that must not be taken; gives the others.
     pub(super) fn secured(&mut self, shared: &Shared<'_>, ways: Vec<Way>) -> Vec<Way> {
         let facts = &self.facts;
-        let is_secured = facts.outside().is_some_and(|outside| shared.secured.holds(outside));
-        if !is_secured || self.shelter.is_some() {
+        let was_secured = facts.outside().is_some_and(|outside| shared.secured.holds(outside));
+        if self.shelter.is_some() || !(was_secured || self.distrusts) {
             self.unsecured.clear();
             return ways;
         }
@@ -65,6 +66,21 @@ impl Entry {
         if shared.secured.known.insert(record.clone()) {
             shared.out.push_back(Wish::KeepSecured(record));
         }
+        self.distrusts = false;
+        self.put_aside(shared);
+    }
+
+    /// A server showed a certificate that is not believed: somebody else may be in between, who
+    /// would have us go without.
+    pub(super) fn distrust(&mut self, shared: &Shared<'_>) {
+        let Reach::Account(outside) = &self.facts.reach else { return };
+        if !outside.goes_unsecured && self.shelter.is_none() {
+            self.distrusts = true;
+            self.put_aside(shared);
+        }
+    }
+
+    fn put_aside(&mut self, shared: &Shared<'_>) {
         if self.ways.iter().any(|way| !is_secure(&way.flow)) {
             let ways = std::mem::take(&mut self.ways);
             self.ways = self.secured(shared, ways);

@@ -149,12 +149,9 @@ impl Standing {
         Self { certificate, next: next.to_owned(), ..standing }
     }
 
-    /// TLS, by which it was reached before, does not lead to it, and it is not tried without.
+    /// TLS does not lead to it, and it is not tried without.
     pub(super) fn without_tls(self) -> Self {
-        let cause = format!(
-            "{}; it was reached by TLS before, so it is not tried without, but for emergency calls",
-            self.cause
-        );
+        let cause = format!("{}; it is not tried without TLS, but for emergencies", self.cause);
         let next = match self.certificate {
             CertificateFault::None => {
                 "see whether something between you and the provider blocks TLS, or the provider \

@@ -3,7 +3,10 @@
 
 use std::net::SocketAddr;
 
-use sipwitch_sip::flow::Transport;
+use sipwitch_sip::{
+    driver::{BadCertificate, Defect, FlowFault},
+    flow::Transport,
+};
 
 use super::{
     super::town::{Phone, Town},
@@ -79,6 +82,30 @@ fn names_that_do_not_lead_to_tls_any_more_are_not_believed() {
     town.pass_seconds(4000);
     town.assert_silent(udp);
     assert_eq!(town.line("work").line.usable, "emergency-only");
+}
+
+#[test]
+fn whoever_shows_a_bad_certificate_gets_nothing_in_clear_either() {
+    let (mut town, phone, [tls, udp]) = by_tls_and_udp();
+    town.device(tls).is_dead = true;
+    sign_up(&mut town, false);
+    let bad =
+        BadCertificate { shown: Vec::new(), issuer: String::new(), defect: Defect::SelfSigned };
+    let fault = FlowFault::Certificate { name: "provider.test".into(), bad: Box::new(bad) };
+    let (now, flow) = (town.time(), town.device(tls).flow);
+    town.board.flow_failed(now, &flow, &fault);
+    town.collect();
+    town.pass_seconds(4000);
+    town.assert_silent(udp);
+    let view = town.line("work");
+    assert_eq!((view.standing.state, view.line.usable), ("unreachable", "emergency-only"));
+    assert!(view.standing.cause.contains("not tried without TLS"), "{view:?}");
+    town.dial(phone, "112");
+    assert!(town.rung(udp).invite.uri().starts_with("sip:112@"));
+    // It shows a good one.
+    town.device(tls).is_dead = false;
+    let register = town.next_register(tls, 4000);
+    town.challenge(tls, &register);
 }
 
 #[test]
