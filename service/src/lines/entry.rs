@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! One line.
 
+mod standing;
+mod wishes;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -9,7 +12,7 @@ use std::{
 use sipwitch_core::line::LineId;
 use sipwitch_sip::{
     auth::client::{Credentials, Secret},
-    client_registration::{Account, Action, Registration, State, Trouble},
+    client_registration::{Account, Registration, State},
     driver::FlowFault,
     flow::{Flow, Transport},
     resolver::Place,
@@ -18,8 +21,7 @@ use sipwitch_sip::{
 };
 
 use super::{
-    Facts, Outside, Purpose, Reach, Shared, Standing, Why, Wish, detour, shelter::Shelter,
-    trunk::Trunk,
+    Facts, Outside, Purpose, Reach, Shared, Standing, Why, Wish, shelter::Shelter, trunk::Trunk,
 };
 use crate::{
     accounts::NoSecret,
@@ -533,92 +535,6 @@ impl Entry {
         }
     }
 
-    /// What the machines below want done.
-    fn carry_out(&mut self, now: Instant, shared: &mut Shared<'_>) {
-        let line = self.id;
-        let (mut is_unreachable, mut is_online) = (false, false);
-        match &mut self.stage {
-            Stage::Registering { registration, look } => {
-                while let Some(action) = registration.poll() {
-                    let wish = match action {
-                        Action::Send { ask, flow, request } => {
-                            // It did not wait for the other to answer: that one was silent.
-                            if let Some(silent) =
-                                self.asked.replace(flow).filter(|old| *old != flow)
-                                && let Some(way) = self.ways.iter().find(|way| way.is_over(&silent))
-                            {
-                                shared.failed.failed(now, &way.place);
-                            }
-                            let why = Why::Registration(ask);
-                            Wish::Send { line, why, flow, request: Box::new(request) }
-                        }
-                        Action::Transmit(transmit) => Wish::Transmit(transmit),
-                        Action::Locate { uri } => match detour(&uri) {
-                            Some(wanted) => {
-                                Wish::FindWays { line, wanted, purpose: Purpose::Detour }
-                            }
-                            None => {
-                                registration.located(now, &[]);
-                                continue;
-                            }
-                        },
-                        Action::Reach { flow } => {
-                            match self.ways.iter().find(|way| way.is_over(&flow)) {
-                                Some(way) => Wish::Reach {
-                                    line,
-                                    place: way.place.clone(),
-                                    purpose: Purpose::Stream(flow),
-                                },
-                                None => {
-                                    registration.reached(now, &flow, None);
-                                    continue;
-                                }
-                            }
-                        }
-                        Action::State(State::Unreachable { again: Some(again), .. }) => {
-                            *look = again.checked_sub(LOOK_BEFORE).map(|at| at.max(now));
-                            is_unreachable = true;
-                            continue;
-                        }
-                        Action::State(state) => {
-                            *look = None;
-                            (is_unreachable, is_online) = (false, state == State::Online);
-                            continue;
-                        }
-                        Action::Noticed(notice) => Wish::Noticed { line, notice },
-                    };
-                    shared.out.push_back(wish);
-                }
-            }
-            Stage::Watching(trunk) => {
-                let Some(outside) = self.facts.outside() else { return };
-                if let Some(at) = trunk.wants_to_ask(now, self.ways.len())
-                    && let Some(way) = self.ways.get(at)
-                {
-                    let request = trunk.options(outside, shared);
-                    shared.out.push_back(Wish::Send {
-                        line,
-                        why: Why::Health,
-                        flow: way.flow,
-                        request: Box::new(request),
-                    });
-                }
-            }
-            Stage::Resting
-            | Stage::Fetching
-            | Stage::Without(_)
-            | Stage::Looking
-            | Stage::Nowhere { .. }
-            | Stage::Gateway(_) => {}
-        }
-        if is_unreachable {
-            self.leave_shelter(shared);
-        }
-        if is_online {
-            self.note_secured(shared);
-        }
-    }
-
     /// Forgets the ways that do not fit.
     pub(super) fn narrow(&mut self, fits: impl Fn(&Flow) -> bool) {
         if let Stage::Registering { registration, .. } = &mut self.stage {
@@ -650,50 +566,6 @@ impl Entry {
         match &self.stage {
             Stage::Watching(trunk) => self.ways.get(trunk.best()).map(|way| way.flow),
             _ => None,
-        }
-    }
-
-    /// How it stands.
-    pub(super) fn standing(&self) -> Standing {
-        if !self.facts.is_on {
-            return Standing::off();
-        }
-        if self.sleeps {
-            return Standing::asleep();
-        }
-        match &self.stage {
-            Stage::Resting => Standing::queued(),
-            Stage::Fetching => Standing::fetching(),
-            Stage::Without(NoSecret::Missing) => Standing::missing_password(),
-            Stage::Without(NoSecret::Locked) => Standing::locked(),
-            Stage::Without(NoSecret::Unavailable(why)) => Standing::no_keyring(why),
-            Stage::Looking => Standing::looking(),
-            Stage::Nowhere { why, again } => {
-                self.standing_unsecured(Standing::nowhere(why, *again))
-            }
-            Stage::Registering { registration, .. } => match registration.state() {
-                State::Online if self.is_tried => Standing::tried(),
-                State::Online => self.standing_online(registration),
-                State::Unreachable { why: Trouble::Broken, again } => {
-                    self.standing_unsecured(Standing::broken(self.broken.as_deref(), again))
-                }
-                state @ State::Unreachable { .. } => self.standing_unsecured(Standing::of(&state)),
-                state => Standing::of(&state),
-            },
-            Stage::Watching(trunk) => trunk.standing(),
-            Stage::Gateway(true) => Standing::online("its phone is registered"),
-            Stage::Gateway(false) => {
-                Standing::no_phone(self.facts.reach.gateway().unwrap_or_default())
-            }
-        }
-    }
-
-    fn standing_online(&self, registration: &Registration) -> Standing {
-        let over = registration.flows().next().map(|flow| flow.transport);
-        match (self.shelter, over) {
-            (Some(shelter), Some(over)) if shelter.is_rewritten(over) => Standing::rewritten(),
-            (Some(_), Some(over)) => Standing::sheltered(over),
-            _ => Standing::of(&State::Online),
         }
     }
 }
