@@ -3,6 +3,7 @@
 """A Telepathy client by Telepathy's own library: obeys one word a line, tells what it sees.
 
 connect             makes the account of SIP Witch in Mission Control, and waits until it is connected
+manager NAME        from now on accounts are those of this connection manager, not of SIP Witch
 provider ID K=V...  makes an account of the protocol sip with these parameters, and connects it
 secret WORD         gives the password that is asked for
 nosecret            gives none
@@ -60,6 +61,7 @@ loop = GLib.MainLoop()
 manager = Tp.AccountManager.dup()
 account = None
 connection = None
+connection_manager = "sipwitch"
 
 
 def say(*words):
@@ -78,16 +80,27 @@ def connect():
     use(made[0])
 
 
+def manager_(name):
+    global connection_manager
+    connection_manager = name
+
+
+def parameter(key, value):
+    if key == "port":
+        return GLib.Variant("q", int(value))
+    if value in ("true", "false"):
+        return GLib.Variant("b", value == "true")
+    return GLib.Variant("s", value)
+
+
 def provider(address, *given):
-    parameters = {"account": GLib.Variant("s", address)}
-    for one in given:
-        key, value = one.split("=", 1)
-        parameters[key] = GLib.Variant("q", int(value)) if key == "port" else GLib.Variant("s", value)
+    pairs = [one.split("=", 1) for one in given]
+    parameters = {key: parameter(key, value) for key, value in [("account", address), *pairs]}
     properties = {
         ACCOUNT + ".Enabled": GLib.Variant("b", True),
         ACCOUNT + ".RequestedPresence": GLib.Variant("(uss)", (2, "available", "")),
     }
-    given = GLib.Variant("(sssa{sv}a{sv})", ("sipwitch", "sip", address, parameters, properties))
+    given = GLib.Variant("(sssa{sv}a{sv})", (connection_manager, "sip", address, parameters, properties))
     path = "/" + MANAGER.replace(".", "/")
     try:
         made = bus.call_sync(MANAGER, path, MANAGER, "CreateAccount", given, None, 0, -1, None)
@@ -668,7 +681,7 @@ def obey(channel, _condition):
         loop.quit()
         return False
     word, *rest = line.split()
-    globals()[word + "_" if word in ("await", "ask") else word](*rest)
+    globals()[word + "_" if word in ("await", "ask", "manager") else word](*rest)
     return True
 
 

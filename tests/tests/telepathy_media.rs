@@ -2,9 +2,11 @@
 //! Calls of Telepathy whose media are telepathy-farstream's, as in Empathy and KDE: real sound and
 //! pictures, decoded at both ends.
 
+use std::net::Ipv4Addr;
+
 use anyhow::ensure;
-use sipwitch_tests::Result;
-use sipwitch_tests::peers::{Baresip, Telepathy};
+use sipwitch_tests::peers::{Account, Baresip, Elsewhere, Telepathy};
+use sipwitch_tests::{House, Network, Result};
 
 #[test]
 fn farstream_talks_holds_and_sends_tones() -> Result<()> {
@@ -150,5 +152,45 @@ fn pictures_are_added_by_a_farstream_that_does_not_know_where_they_are() -> Resu
     client.wait_for("decoded video")?;
     client.type_line("hangup 2")?;
     bert.closed()?;
+    Ok(())
+}
+
+#[test]
+fn telepathy_rakia_on_another_host_calls_and_is_called() -> Result<()> {
+    const HERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+    const THERE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+    let network = Network::new()?;
+    let (home, away) = (network.host(HERE)?, network.host(THERE)?);
+    let (house, mut telepathy) = home.run(|| {
+        let plan = House::plan().at(HERE.into()).settings("[dial]\nfrom = \"101\"\n");
+        let house = plan.extensions(&["101"]).extension("102", "wonderland7").build()?;
+        let mut telepathy = Telepathy::start(&house)?;
+        telepathy.client.type_line("farstream")?;
+        telepathy.connect()?;
+        Ok((house, telepathy))
+    })?;
+    let account = Account::new("102", house.at).with_password("wonderland7");
+    let mut rakia = away.run(move || Elsewhere::start(&account))?;
+    let (ours, theirs) = (&mut telepathy.client, &mut rakia.client);
+
+    ours.type_line("call 102")?;
+    theirs.wait_for("rings from sip:101@")?;
+    ours.wait_for("state 3")?;
+    theirs.type_line("accept")?;
+    ours.wait_for("state 5")?;
+    ours.wait_for("decoded audio")?;
+    theirs.wait_for("decoded audio")?;
+    theirs.type_line("hangup 2")?;
+    ours.wait_for("state 6 flags 0 reason 2 org.freedesktop.Telepathy.Error.Terminated")?;
+    ours.type_line("close")?;
+
+    theirs.type_line("call 101")?;
+    ours.wait_for("rings from 102")?;
+    ours.type_line("accept")?;
+    theirs.wait_for("state 5")?;
+    ours.wait_for("decoded audio")?;
+    theirs.wait_for("decoded audio")?;
+    ours.type_line("hangup 2")?;
+    theirs.wait_for("state 6")?;
     Ok(())
 }

@@ -27,7 +27,7 @@ pub use openssl::Openssl;
 pub use operator::{Digest, Manner, Misbehaving, Operator, OperatorPlan};
 pub use sipp::Sipp;
 pub use sipsak::Sipsak;
-pub use telepathy::Telepathy;
+pub use telepathy::{Elsewhere, Telepathy};
 pub use twinkle::Twinkle;
 pub use unbound::Unbound;
 

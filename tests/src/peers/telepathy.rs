@@ -10,13 +10,16 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use super::{Account, Baresip};
-use crate::program::{in_home, ours};
-use crate::{Desk, House, PATIENCE, Program};
+use crate::program::{in_home, new_home, ours};
+use crate::{Desk, House, PATIENCE, PrivateBus, Program};
 
 const MISSION_CONTROL: &str = "/usr/lib/telepathy/mission-control-5";
 const RAKIA: &str = "/usr/lib/telepathy/telepathy-rakia";
+/// The name of that connection manager: it was called so before.
+const RAKIA_NAME: &str = "org.freedesktop.Telepathy.ConnectionManager.sofiasip";
 const ACCOUNT_MANAGER: &str = "org.freedesktop.Telepathy.AccountManager";
 /// The name of our connection manager.
 const BRIDGE: &str = "org.freedesktop.Telepathy.ConnectionManager.sipwitch";
@@ -89,14 +92,10 @@ impl Telepathy {
     /// # Errors
     /// Something is not installed or does not come up.
     pub fn start(house: &House) -> Result<Self> {
-        let home = house.home();
         let mission_control = mission_control(house)?;
         let bus = house.bus.as_ref().context("the house has no bus")?;
-        let mut command = environment(PYTHON, home, &bus.address);
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/data/telepathy-client.py"));
-        let mut client = Program::start("telepathy-client", &mut command)?;
-        client.wait_for("ready").context("install gir1.2-telepathyglib-0.12 and python3-gi")?;
-        let (home, bus) = (home.to_owned(), bus.address.clone());
+        let (home, bus) = (house.home().to_owned(), bus.address.clone());
+        let client = client(&home, &bus)?;
         Ok(Self { client, mission_control, home, bus })
     }
 
@@ -119,11 +118,7 @@ impl Telepathy {
     /// # Errors
     /// It is not installed or does not come up.
     pub fn rakia(&self, house: &House) -> Result<Program> {
-        ensure!(Path::new(RAKIA).is_file(), "install the package telepathy-rakia");
-        let name = "org.freedesktop.Telepathy.ConnectionManager.sofiasip";
-        let file = format!("[D-BUS Service]\nName={name}\nExec={RAKIA}\n");
-        fs::write(self.home.join("dbus-services").join(format!("{name}.service")), file)?;
-        reload(house.desk())?;
+        can_be_activated(&self.home, house.desk(), RAKIA_NAME, rakia()?)?;
         let mut command = environment(PYTHON, &self.home, &self.bus);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/data/rakia-client.py"));
         let mut client = Program::start("rakia-client", &mut command)?;
@@ -158,33 +153,98 @@ impl Telepathy {
     }
 }
 
+/// The desktop of somebody else, whose Mission Control has telepathy-rakia for SIP. It ends with this
+/// value.
+#[derive(Debug)]
+pub struct Elsewhere {
+    /// The client, as that of [`Telepathy`].
+    pub client: Program,
+    _mission_control: Program,
+    _bus: PrivateBus,
+    _home: TempDir,
+}
+
+impl Elsewhere {
+    /// Starts it, with a client whose media are telepathy-farstream's, and has it register.
+    ///
+    /// # Errors
+    /// Something is not installed, does not come up, or is refused.
+    pub fn start(account: &Account) -> Result<Self> {
+        let home = new_home()?;
+        let bus = PrivateBus::start(home.path(), None)?;
+        let desk = Desk::open(&bus.address)?;
+        let mission_control = dispatch(home.path(), &bus.address, &desk, RAKIA_NAME, rakia()?)?;
+        let mut client = client(home.path(), &bus.address)?;
+        client.type_line("farstream")?;
+        client.type_line("manager sofiasip")?;
+        let (host, port) = (account.server.ip(), account.server.port());
+        let (number, transport) = (&account.number, account.transport.word());
+        let password = account.password.as_deref().unwrap_or("unused");
+        client.type_line(&format!(
+            "provider {number}@{host} password={password} proxy-host={host} port={port} \
+             transport={transport} discover-binding=false discover-stun=false"
+        ))?;
+        client.wait_for(&format!("connected as sip:{number}@"))?;
+        Ok(Self { client, _mission_control: mission_control, _bus: bus, _home: home })
+    }
+}
+
 /// Starts Mission Control on the bus of a house, on which our connection manager can be activated.
 ///
 /// # Errors
 /// It is not installed or does not come up.
 pub(super) fn mission_control(house: &House) -> Result<Program> {
+    let bridge = ours("telepathy-sipwitch", "sipwitch-telepathy-bridge")?;
+    let bus = house.bus.as_ref().context("the house has no bus")?;
+    dispatch(house.home(), &bus.address, house.desk(), BRIDGE, &bridge)
+}
+
+/// Starts Mission Control on a bus on which a connection manager can be activated.
+fn dispatch(
+    home: &Path,
+    bus: &str,
+    desk: &Desk,
+    manager: &str,
+    executable: &Path,
+) -> Result<Program> {
     ensure!(
         Path::new(MISSION_CONTROL).is_file(),
         "install the package telepathy-mission-control-5"
     );
-    let home = house.home();
-    let bridge = ours("telepathy-sipwitch", "sipwitch-telepathy-bridge")?;
-    let file = format!("[D-BUS Service]\nName={BRIDGE}\nExec={}\n", bridge.display());
-    fs::write(home.join("dbus-services").join(format!("{BRIDGE}.service")), file)?;
-    // Mission Control would wait for a way out into the world.
+    can_be_activated(home, desk, manager, executable)?;
+    // Mission Control would wait for a way out into the world. (The path of its schema is Empathy's.)
     let settings = home.join(".config/glib-2.0/settings");
     fs::create_dir_all(&settings)?;
     let mut text = String::new();
-    writeln!(text, "[im/telepathy/MissionControl/FromEmpathy]\nuse-conn=false")?;
+    writeln!(text, "[org/gnome/empathy]\nuse-conn=false")?;
     fs::write(settings.join("keyfile"), text)?;
 
-    let bus = house.bus.as_ref().context("the house has no bus")?;
-    let desk = house.desk();
-    reload(desk)?;
-    let mut command = environment(MISSION_CONTROL, home, &bus.address);
+    let mut command = environment(MISSION_CONTROL, home, bus);
     let program = Program::start("mission-control-5", &mut command)?;
     desk.wait("Mission Control", desk.name_comes(ACCOUNT_MANAGER))??;
     Ok(program)
+}
+
+/// Starts our client in Python.
+fn client(home: &Path, bus: &str) -> Result<Program> {
+    let mut command = environment(PYTHON, home, bus);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/data/telepathy-client.py"));
+    let mut client = Program::start("telepathy-client", &mut command)?;
+    client.wait_for("ready").context("install gir1.2-telepathyglib-0.12 and python3-gi")?;
+    Ok(client)
+}
+
+/// Has the bus start a program when somebody asks for its name.
+fn can_be_activated(home: &Path, desk: &Desk, name: &str, executable: &Path) -> Result<()> {
+    let file = format!("[D-BUS Service]\nName={name}\nExec={}\n", executable.display());
+    fs::write(home.join("dbus-services").join(format!("{name}.service")), file)?;
+    reload(desk)
+}
+
+fn rakia() -> Result<&'static Path> {
+    let executable = Path::new(RAKIA);
+    ensure!(executable.is_file(), "install the package telepathy-rakia");
+    Ok(executable)
 }
 
 /// Has the bus read anew what it can start.
