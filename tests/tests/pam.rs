@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 const UID: u32 = 2001;
 
+/// A password like any other.
+const OLD_AND_MORE: &str = "old\n:x";
+
 /// What is behind the module's name in a stack.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Module {
@@ -122,7 +125,7 @@ impl Machine {
         };
         ensure!(entry.uid == UID);
         let algorithms: Vec<Algorithm> = entry.digests.iter().map(|(known, _)| *known).collect();
-        let found = ["old", "new", "newer", "before"].into_iter().find(|password| {
+        let found = ["old", "new", "newer", "before", OLD_AND_MORE].into_iter().find(|password| {
             let realm = &entry.realm;
             let bytes = password.as_bytes();
             Entry::of_password(&entry.name, UID, realm, &algorithms, bytes).is_as_good_as(&entry)
@@ -237,6 +240,7 @@ const FAULTS: [Fault; 13] = [
         options: "db=/var/lib/sipwitch.db",
         writes: false,
     },
+    // It is held to the end: whoever logs in gets in all the same, after two seconds.
     Fault {
         name: "locked",
         script: "exec 9>/etc/.sipwitch.db.lock; flock 9;",
@@ -319,6 +323,119 @@ fn pam_matrix_plain_stack_required() -> Result<()> {
     matrix(Shape::Plain, "required")
 }
 
+/// What a program may hand on that takes whatever it is told: names and tokens as the shell makes them.
+struct Told {
+    name: &'static str,
+    user: &'static str,
+    token: &'static str,
+    /// Of which password the digest is after a login and after a change.
+    kept: [&'static str; 2],
+}
+
+const UNCHANGED: [&str; 2] = ["before", "before"];
+
+const TOLD: [Told; 12] = [
+    // What shows that the others get as far as to us.
+    Told { name: "as usual, login", user: "anna", token: "old", kept: ["old", "old"] },
+    Told { name: "as usual, change", user: "anna", token: "new", kept: ["before", "new"] },
+    Told { name: "a colon", user: "anna:x", token: "old", kept: UNCHANGED },
+    Told { name: "an entry", user: "anna:2001:::::", token: "old", kept: UNCHANGED },
+    Told {
+        name: "a line end and an entry",
+        user: "$(printf 'x\\nv1:anna:2001:house:MD5=d41d8cd98f00b204e9800998ecf8427e:1:login')",
+        token: "old",
+        kept: UNCHANGED,
+    },
+    Told { name: "a line end", user: "$(printf 'anna\\nanna')", token: "old", kept: UNCHANGED },
+    Told { name: "no text", user: "$(printf 'an\\377na')", token: "old", kept: UNCHANGED },
+    Told {
+        name: "a name of 64 KiB",
+        user: "$(head -c 65536 /dev/zero | tr '\\0' a)",
+        token: "old",
+        kept: UNCHANGED,
+    },
+    Told { name: "no token", user: "anna", token: "", kept: UNCHANGED },
+    // PAM_MAX_RESP_SIZE is 512.
+    Told {
+        name: "a token of 513 bytes",
+        user: "anna",
+        token: "$(head -c 513 /dev/zero | tr '\\0' x)",
+        kept: UNCHANGED,
+    },
+    Told {
+        name: "a token of 64 KiB",
+        user: "anna",
+        token: "$(head -c 65536 /dev/zero | tr '\\0' x)",
+        kept: UNCHANGED,
+    },
+    Told {
+        name: "the token and more",
+        user: "anna",
+        token: "$(printf 'old\\n:x')",
+        kept: ["before", OLD_AND_MORE],
+    },
+];
+
+/// A stack in which other modules put the name and the token into PAM's hands and let everything pass,
+/// whatever pam_unix says: nothing stands between us and what comes from outside.
+fn told_matrix(control: &str) -> Result<()> {
+    let setter = beside_wrapper("pam_set_items.so")?;
+    let mut faults = Vec::new();
+    println!("told, {control}: event | what | let through | digest of");
+    for told in &TOLD {
+        for (event, kept) in ["authenticate setcred", "chauthtok"].into_iter().zip(told.kept) {
+            let machine = Machine::new(Shape::Plain, control, Module::Ours, "")?;
+            let ours = format!("{control} {}", Module::Ours.path().display());
+            let set = format!("required {}", setter.display());
+            let unix = "[default=ignore] pam_unix.so";
+            let stack = format!(
+                "auth {set}\nauth {unix} use_first_pass nodelay\nauth required pam_permit.so\nauth {ours}\n\
+                 password {set}\npassword {unix} use_authtok sha512\n\
+                 password required pam_permit.so\npassword {ours}\n"
+            );
+            fs::write(machine.etc().join("pam.d/login"), stack)?;
+            machine.put_before()?;
+            let before = fs::read(machine.db())?;
+            let script = format!(
+                "PAM_AUTHTOK=\"{}\"; export PAM_AUTHTOK; pamtester login \"{}\" {event}",
+                told.token, told.user
+            );
+            let output = machine.run(&script, "")?;
+            let (allowed, now) = (output.status.success(), machine.kept()?);
+            println!("{event} | {} | {allowed} | {}", told.name, now.escape_debug());
+            let untouched = kept != "before" || fs::read(machine.db())? == before;
+            if !allowed || now != kept || !untouched {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                faults.push(format!("{event} | {}: {allowed}, {now}: {said}", told.name));
+            }
+        }
+    }
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn pam_matrix_of_what_is_told_optional() -> Result<()> {
+    told_matrix("optional")
+}
+
+#[test]
+fn pam_matrix_of_what_is_told_required() -> Result<()> {
+    told_matrix("required")
+}
+
+/// A module that comes with libpam_wrapper.
+fn beside_wrapper(name: &str) -> Result<PathBuf> {
+    Ok(wrapper()?.with_file_name("pam_wrapper").join(name))
+}
+
+fn wrapper() -> Result<PathBuf> {
+    fs::read_dir("/usr/lib")?
+        .filter_map(|entry| Some(entry.ok()?.path().join("libpam_wrapper.so")))
+        .find(|path| path.exists())
+        .context(".ci/need packages test")
+}
+
 fn plain(options: &str) -> Result<Machine> {
     Machine::new(Shape::Plain, "optional", Module::Ours, options)
 }
@@ -394,17 +511,14 @@ fn a_second_login_writes_nothing() -> Result<()> {
 #[test]
 fn without_root_nothing_happens() -> Result<()> {
     let machine = plain("")?;
-    let wrapper = fs::read_dir("/usr/lib")?
-        .filter_map(|entry| Some(entry.ok()?.path().join("libpam_wrapper.so")))
-        .find(|path| path.exists())
-        .context(".ci/need packages test")?;
+    let wrapper = wrapper()?;
     // The stack of a screen locker: another module lets in, and the program is the user's.
-    let modules = wrapper.with_file_name("pam_wrapper");
     let stacks = machine.room.path().join("stacks");
     fs::create_dir(&stacks)?;
     let passdb = stacks.join("passdb");
     fs::write(&passdb, "anna:old:locker\n")?;
-    let matrix = format!("{}/pam_matrix.so passdb={}", modules.display(), passdb.display());
+    let matrix = beside_wrapper("pam_matrix.so")?;
+    let matrix = format!("{} passdb={}", matrix.display(), passdb.display());
     let ours = Module::Ours.path();
     let stack = format!("auth required {matrix}\nauth required {}\n", ours.display());
     fs::write(stacks.join("locker"), stack)?;
