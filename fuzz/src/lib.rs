@@ -165,7 +165,7 @@ pub fn credentials(data: &[u8]) {
     let mut judge = Authenticator::new(auth::Rules::default(), &[1; 32], 1);
     let source: IpAddr = "192.0.2.7".parse().expect("an address");
     let verdict = judge.check(1, &request, source, |_, hash| {
-        Some(Ha1Pair::of("101", "sipwitch", "not to be guessed").under(hash))
+        Ha1Pair::of("101", "sipwitch", "not to be guessed").under(hash)
     });
     assert!(!matches!(verdict, Verdict::Accepted { .. }));
     let answer = judge.answer(1, &request, source, &verdict, "t").encode();

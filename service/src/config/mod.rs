@@ -119,7 +119,7 @@ pub struct Registrar {
     pub phones: Count<1, 1_000_000>,
     /// Phones of one extension.
     pub phones_per_extension: Count<1, 100>,
-    /// Digest algorithms offered, the preferred first (RFC 8760).
+    /// Digest algorithms offered where there are digests for them, the preferred first (RFC 8760).
     pub digest_algorithms: Vec<Algorithm>,
     /// How long a challenge may be answered before a fresh one is given.
     pub nonce_lifetime_seconds: Seconds<5, 86_400>,
@@ -138,7 +138,7 @@ impl Default for Registrar {
             max_expires_seconds: Seconds::literal(86_400),
             phones: Count::literal(20_000),
             phones_per_extension: Count::literal(10),
-            digest_algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            digest_algorithms: vec![Algorithm::Sha512T256, Algorithm::Sha256, Algorithm::Md5],
             nonce_lifetime_seconds: Seconds::literal(300),
             trust_own_loopback: true,
             login_password_without_tls: false,
@@ -416,11 +416,12 @@ impl Config {
             ));
         }
         let algorithms = &registrar.digest_algorithms;
-        if algorithms.is_empty() {
+        if algorithms.iter().all(|algorithm| *algorithm == Algorithm::Sha512T256) {
             return Some((
                 "registrar",
                 &["digest-algorithms"],
-                "no phone could register: name SHA-256, MD5 or both".into(),
+                "no phone could register by the password of its extension: name SHA-256, MD5 or both"
+                    .into(),
             ));
         }
         if (1..algorithms.len()).any(|at| algorithms[..at].contains(&algorithms[at])) {

@@ -120,8 +120,13 @@ fn mistakes_name_line_column_key_and_a_way_out() {
             "2:1: registrar.digest-algorithms: each algorithm may be named once",
         ),
         (
+            "[registrar]\ndigest-algorithms = [\"SHA-512-256\"]",
+            "2:1: registrar.digest-algorithms: no phone could register by the password of its \
+             extension: name SHA-256, MD5 or both",
+        ),
+        (
             "[registrar]\ndigest-algorithms = []",
-            "2:1: registrar.digest-algorithms: no phone could register: name SHA-256, MD5 or both",
+            "2:1: registrar.digest-algorithms: no phone could register by the password of its extension: name SHA-256, MD5 or both",
         ),
         (
             "limits = { connections = 0 }",

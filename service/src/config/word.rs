@@ -19,15 +19,18 @@ use tracing_subscriber::filter::Targets;
 /// beginning of its name.
 const NAME_LIBRARY: &str = "hickory";
 
-/// A digest algorithm, named as on the wire (RFC 8760 §2.1).
+/// A digest algorithm, named as on the wire (RFC 7616 §6.1, RFC 8760 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Algorithm {
     /// Broken for other uses, still all that many phones know.
     #[serde(rename = "MD5")]
     Md5,
-    /// Preferred.
+    /// The strongest for which the passwords of extensions are kept.
     #[serde(rename = "SHA-256")]
     Sha256,
+    /// Kept by the digest service alone.
+    #[serde(rename = "SHA-512-256")]
+    Sha512T256,
 }
 
 /// Where passwords of accounts are kept.

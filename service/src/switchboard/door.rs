@@ -133,10 +133,11 @@ impl Switchboard {
         let directory = &self.directory;
         let verdict = self.authenticator.check(now, &arrival.request, source, |username, hash| {
             let digests = directory.find(username.user)?.digests.as_ref()?;
-            Some(match hash {
-                Hash::Md5 => Ha1::md5(digests.md5.expose()),
-                Hash::Sha256 => Ha1::sha256(digests.sha256.expose()),
-            })
+            match hash {
+                Hash::Md5 => Some(Ha1::md5(digests.md5.expose())),
+                Hash::Sha256 => Some(Ha1::sha256(digests.sha256.expose())),
+                Hash::Sha512T256 => None,
+            }
         });
         match verdict {
             Verdict::Accepted { user } => Ok(user),

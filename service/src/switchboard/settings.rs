@@ -100,9 +100,12 @@ impl Settings {
     /// What the judge of credentials must know.
     #[must_use]
     pub fn auth_rules(&self, realm: &str) -> auth::Rules {
+        // Of the passwords of extensions no others are kept.
+        let is_kept = |algorithm: &auth::Algorithm| algorithm.hash() != auth::Hash::Sha512T256;
+        let kept = self.algorithms.iter().copied().filter(is_kept);
         auth::Rules {
             realm: realm.to_owned(),
-            algorithms: self.algorithms.clone(),
+            algorithms: kept.collect(),
             nonce_seconds: self.nonce_seconds,
             ..auth::Rules::default()
         }
@@ -221,6 +224,7 @@ impl Settings {
                 .map(|algorithm| match algorithm {
                     word::Algorithm::Md5 => auth::Algorithm::Md5,
                     word::Algorithm::Sha256 => auth::Algorithm::Sha256,
+                    word::Algorithm::Sha512T256 => auth::Algorithm::Sha512T256,
                 })
                 .collect(),
             login_without_tls: registrar.login_password_without_tls,

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 use zeroize::Zeroize;
 
 /// The hash under a digest.
@@ -14,6 +14,8 @@ pub enum Hash {
     Md5,
     /// FIPS 180-4.
     Sha256,
+    /// FIPS 180-4 §5.3.6.2: SHA-512 with initial values of its own, cut to 256 bits.
+    Sha512T256,
 }
 
 impl Hash {
@@ -22,6 +24,7 @@ impl Hash {
         match self {
             Self::Md5 => Output::of::<Md5>(parts),
             Self::Sha256 => Output::of::<Sha256>(parts),
+            Self::Sha512T256 => Output::of::<Sha512_256>(parts),
         }
     }
 
@@ -29,12 +32,12 @@ impl Hash {
     pub(super) const fn length(self) -> usize {
         match self {
             Self::Md5 => 16,
-            Self::Sha256 => 32,
+            Self::Sha256 | Self::Sha512T256 => 32,
         }
     }
 }
 
-/// The output of either hash, wiped when dropped because it may be as good as a password.
+/// The output of a hash, wiped when dropped because it may be as good as a password.
 pub(super) struct Output {
     bytes: [u8; 32],
     length: usize,
@@ -132,6 +135,12 @@ impl Ha1 {
         Self { hash: Hash::Sha256, bytes: *digest }
     }
 
+    /// One made with SHA-512-256.
+    #[must_use]
+    pub const fn sha512_256(digest: &[u8; 32]) -> Self {
+        Self { hash: Hash::Sha512T256, bytes: *digest }
+    }
+
     /// The hash it was made with.
     #[must_use]
     pub const fn hash(&self) -> Hash {
@@ -158,7 +167,7 @@ impl fmt::Debug for Ha1 {
     }
 }
 
-/// The digests of one password under both hashes. Never printed, wiped when dropped.
+/// The digests of one password under the hashes that most phones know. Never printed, wiped when dropped.
 #[derive(Clone)]
 pub struct Ha1Pair {
     /// With MD5.
@@ -180,12 +189,13 @@ impl Ha1Pair {
         pair
     }
 
-    /// The digest under one hash.
+    /// The digest under one hash, if there is one.
     #[must_use]
-    pub fn under(&self, hash: Hash) -> Ha1 {
+    pub fn under(&self, hash: Hash) -> Option<Ha1> {
         match hash {
-            Hash::Md5 => Ha1::md5(&self.md5),
-            Hash::Sha256 => Ha1::sha256(&self.sha256),
+            Hash::Md5 => Some(Ha1::md5(&self.md5)),
+            Hash::Sha256 => Some(Ha1::sha256(&self.sha256)),
+            Hash::Sha512T256 => None,
         }
     }
 }

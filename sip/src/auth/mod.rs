@@ -55,6 +55,10 @@ pub enum Algorithm {
     Sha256,
     /// `SHA-256-sess`.
     Sha256Session,
+    /// `SHA-512-256`.
+    Sha512T256,
+    /// `SHA-512-256-sess`.
+    Sha512T256Session,
 }
 
 impl Algorithm {
@@ -66,15 +70,23 @@ impl Algorithm {
             Self::Md5Session => "MD5-sess",
             Self::Sha256 => "SHA-256",
             Self::Sha256Session => "SHA-256-sess",
+            Self::Sha512T256 => "SHA-512-256",
+            Self::Sha512T256Session => "SHA-512-256-sess",
         }
     }
 
     /// The algorithm of that name, in either case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Md5, Self::Md5Session, Self::Sha256, Self::Sha256Session]
-            .into_iter()
-            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+        const ALL: [Algorithm; 6] = [
+            Algorithm::Md5,
+            Algorithm::Md5Session,
+            Algorithm::Sha256,
+            Algorithm::Sha256Session,
+            Algorithm::Sha512T256,
+            Algorithm::Sha512T256Session,
+        ];
+        ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
     /// The hash under it.
@@ -83,11 +95,12 @@ impl Algorithm {
         match self {
             Self::Md5 | Self::Md5Session => Hash::Md5,
             Self::Sha256 | Self::Sha256Session => Hash::Sha256,
+            Self::Sha512T256 | Self::Sha512T256Session => Hash::Sha512T256,
         }
     }
 
     const fn is_session(self) -> bool {
-        matches!(self, Self::Md5Session | Self::Sha256Session)
+        matches!(self, Self::Md5Session | Self::Sha256Session | Self::Sha512T256Session)
     }
 }
 
@@ -97,7 +110,8 @@ pub struct Rules {
     /// The realm. Stored digests are bound to it.
     pub realm: String,
     /// The algorithms offered, the most wanted first (RFC 8760 §2.4). No other is accepted. Without
-    /// MD5 among them, old clients cannot authenticate at all.
+    /// MD5 among them, old clients cannot authenticate at all. One for which there are no digests
+    /// lets nobody in who takes it.
     pub algorithms: Vec<Algorithm>,
     /// Seconds a nonce can be used.
     pub nonce_seconds: u64,
@@ -438,10 +452,10 @@ impl Offer<'_> {
         let realm = Quoted(self.realm);
         let stale = if stale { ", stale=true" } else { "" };
         let challenge = |algorithm: &Algorithm| {
-            // Phones from before RFC 7616 know neither SHA-256 nor charset.
+            // Phones from before RFC 7616 know neither the others nor charset.
             let charset = match algorithm.hash() {
                 Hash::Md5 => "",
-                Hash::Sha256 => ", charset=UTF-8",
+                Hash::Sha256 | Hash::Sha512T256 => ", charset=UTF-8",
             };
             format!(
                 "Digest realm={realm}, nonce=\"{nonce}\", opaque=\"{opaque}\"{stale}, \
@@ -538,6 +552,7 @@ fn purpose(mac: &Hmac<Sha256>, purpose: &[u8], text: &[u8]) -> [u8; 32] {
 fn fake(hash: Hash, unknown: &[u8; 32]) -> Ha1 {
     match hash {
         Hash::Sha256 => Ha1::sha256(unknown),
+        Hash::Sha512T256 => Ha1::sha512_256(unknown),
         Hash::Md5 => {
             let mut bytes = [0; 16];
             bytes.copy_from_slice(&unknown[16..]);

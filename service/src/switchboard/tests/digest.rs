@@ -2,7 +2,7 @@
 //! The phone's side of digest authentication (RFC 7616 §3.4), written anew.
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 
 /// A challenge, and how often it was answered.
 #[derive(Debug, Clone)]
@@ -37,6 +37,7 @@ impl Challenge {
         let (nc, cnonce) = (format!("{count:08x}"), format!("c{count}"));
         let hash = |text: String| match algorithm.as_str() {
             "SHA-256" => hex(&Sha256::digest(text)),
+            "SHA-512-256" => hex(&Sha512_256::digest(text)),
             _ => hex(&Md5::digest(text)),
         };
         let one = hash(format!("{user}:{realm}:{password}"));

@@ -2,7 +2,7 @@
 //! The digest service, played: it keeps what a test says, and answers when a test lets it.
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 use sipwitch_sip::auth::elsewhere::{Answer, Inquiry};
 
 use crate::switchboard::login::Kept;
@@ -73,6 +73,7 @@ impl Keeper {
             let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
             match inquiry.algorithm {
                 "SHA-256" => hex(&Sha256::digest(text)),
+                "SHA-512-256" => hex(&Sha512_256::digest(text)),
                 "MD5" => hex(&Md5::digest(text)),
                 other => panic!("{other} was not kept"),
             }

@@ -85,7 +85,7 @@ fn warnings(town: &Town) -> Vec<String> {
 #[test]
 fn the_challenge_is_of_the_realm_and_the_algorithms_that_are_kept_elsewhere() {
     let mut plan = Plan::usual();
-    plan.settings.algorithms = vec![Algorithm::Sha256, Algorithm::Md5];
+    plan.settings.algorithms = vec![Algorithm::Sha512T256, Algorithm::Sha256, Algorithm::Md5];
     let mut town = town_of(plan, Keeper::of("geheim", &["MD5", "SHA-512-256", "SHA-256"]));
     assert_eq!(view(&town, "101").login.state, "ready");
     let phone = phone(&mut town);
@@ -94,7 +94,7 @@ fn the_challenge_is_of_the_realm_and_the_algorithms_that_are_kept_elsewhere() {
     let challenge = town.expect(phone, "401 REGISTER");
     let values = challenge.headers("WWW-Authenticate");
     let algorithms: Vec<String> = values.iter().map(|v| parameter(v, "algorithm")).collect();
-    assert_eq!(algorithms, ["SHA-256", "MD5"]);
+    assert_eq!(algorithms, ["SHA-512-256", "SHA-256", "MD5"]);
     assert!(values.iter().all(|value| parameter(value, "realm") == REALM), "{values:?}");
     // A new password may come with other algorithms.
     town.keeper = Keeper::of("geheim", &["SHA-256"]);
@@ -108,8 +108,11 @@ fn the_challenge_is_of_the_realm_and_the_algorithms_that_are_kept_elsewhere() {
 
 #[test]
 fn the_right_password_registers_under_every_algorithm_that_is_kept() {
-    for algorithm in ["MD5", "SHA-256"] {
-        let mut town = town();
+    let all = ["MD5", "SHA-256", "SHA-512-256"];
+    for algorithm in all {
+        let mut plan = Plan::usual();
+        plan.settings.algorithms = vec![Algorithm::Sha512T256, Algorithm::Sha256, Algorithm::Md5];
+        let mut town = town_of(plan, Keeper::of("geheim", &all));
         let phone = phone(&mut town);
         town.device(phone).algorithm = algorithm;
         assert_eq!(town.register(phone, 600).kind(), "200 REGISTER", "{algorithm}");
@@ -209,7 +212,9 @@ fn without_the_digest_service_its_extensions_say_so_and_others_go_on() {
 #[test]
 fn who_is_not_enrolled_is_told_to_and_comes_in_as_soon_as_he_is() {
     let kept = Ok(Kept::Nothing("nothing is kept: enrol".into()));
-    let mut town = town_of(Plan::usual(), Keeper { kept, ..Keeper::default() });
+    let mut plan = Plan::usual();
+    plan.settings.algorithms = vec![Algorithm::Sha256, Algorithm::Md5];
+    let mut town = town_of(plan, Keeper { kept, ..Keeper::default() });
     assert_eq!(view(&town, "101").login.state, "not-enrolled");
     let phone = phone(&mut town);
     assert_eq!(town.register(phone, 600).kind(), "503 REGISTER");

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
+use sha2::{Digest as _, Sha512_256};
 
 use super::{response::About, *};
 use crate::{
-    auth::{self, Algorithm, Authenticator, Ha1Pair, Verdict},
+    auth::{self, Algorithm, Authenticator, Ha1, Ha1Pair, Verdict},
     wire::{Limits, Message, Method, Request, Uri, parse_datagram},
 };
 
@@ -112,17 +113,24 @@ fn without_qop_the_answer_is_that_of_rfc_2069() {
 
 #[test]
 fn our_own_judge_takes_what_is_shown() {
-    for algorithm in
-        [Algorithm::Md5, Algorithm::Md5Session, Algorithm::Sha256, Algorithm::Sha256Session]
-    {
+    let kept = |hash| {
+        let sha512 = || Ha1::sha512_256(&Sha512_256::digest("alice:sipwitch:secret").into());
+        Ha1Pair::of("alice", "sipwitch", "secret").under(hash).unwrap_or_else(sha512)
+    };
+    for algorithm in [
+        Algorithm::Md5,
+        Algorithm::Md5Session,
+        Algorithm::Sha256,
+        Algorithm::Sha256Session,
+        Algorithm::Sha512T256,
+        Algorithm::Sha512T256Session,
+    ] {
         let rules = auth::Rules { algorithms: vec![algorithm], ..auth::Rules::default() };
         let mut judge = Authenticator::new(rules, &[1; 32], 1);
         let source = "192.0.2.7".parse().unwrap();
         let lookup = |judge: &mut Authenticator, draft: &Draft| {
             let request = read(draft);
-            let verdict = judge.check(1, &request, source, |_, hash| {
-                Some(Ha1Pair::of("alice", "sipwitch", "secret").under(hash))
-            });
+            let verdict = judge.check(1, &request, source, |_, hash| Some(kept(hash)));
             (judge.answer(1, &request, source, &verdict, "t").encode(), verdict)
         };
         let mut draft = draft();

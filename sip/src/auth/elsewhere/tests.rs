@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use proptest::prelude::*;
-use sha2::Sha256;
+use sha2::{Sha256, Sha512_256};
 
 use super::{
     Answer, Counted, Elsewhere, Inquiry, InquiryId, MOST, MOST_OF_PAIR, MOST_OF_SOURCE, PATIENCE,
@@ -49,6 +49,7 @@ fn hex(algorithm: Algorithm, text: &str) -> String {
     let bytes = match algorithm {
         Algorithm::Md5 | Algorithm::Md5Session => Md5::digest(text).to_vec(),
         Algorithm::Sha256 | Algorithm::Sha256Session => Sha256::digest(text).to_vec(),
+        Algorithm::Sha512T256 | Algorithm::Sha512T256Session => Sha512_256::digest(text).to_vec(),
     };
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -214,7 +215,7 @@ fn credentials_of_our_own_realm_are_of_no_use_there_nor_the_other_way_round() {
         "0".repeat(32)
     ));
     let lookup = |_: crate::auth::Username<'_>, hash| {
-        Some(Ha1Pair::of("ada", "example.org", "geheim").under(hash))
+        Ha1Pair::of("ada", "example.org", "geheim").under(hash)
     };
     assert_eq!(pair.judge.check(NOW, &signed, HOME, lookup), WRONG);
     assert_eq!(pair.judge.poll_inquiry(), None);

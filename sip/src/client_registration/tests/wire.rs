@@ -88,7 +88,7 @@ impl Provider {
             self.seen += 1;
             let password = if self.refuses { "another" } else { "secret" };
             let verdict = self.judge.check(seconds, request, source, |_, hash| {
-                Some(Ha1Pair::of("alice", "sipwitch", password).under(hash))
+                Ha1Pair::of("alice", "sipwitch", password).under(hash)
             });
             let answer = if matches!(verdict, Verdict::Accepted { .. }) {
                 self.registrar
