@@ -41,6 +41,7 @@ pub mod program;
 pub mod screen;
 pub mod session;
 pub mod system_bus;
+pub mod terminal;
 pub mod transcript;
 
 pub use authority::Authority;
@@ -53,6 +54,7 @@ pub use network::{Host, Network};
 pub use program::Program;
 pub use screen::Screen;
 pub use system_bus::SystemBus;
+pub use terminal::Terminal;
 pub use transcript::Transcript;
 
 use std::time::Duration;

@@ -103,11 +103,19 @@ impl Session {
     /// # Errors
     /// It does not end.
     pub fn sipwitch(&self, arguments: &[&str], input: &str) -> Result<Said> {
-        let mut command = in_home(&self.prefix[0], self.home.path());
-        command.args(&self.prefix[1..]).arg(self.home.path().join("sipwitch")).args(arguments);
+        command_line::run(self.command(&[], arguments), input)
+    }
+
+    /// The same, with that in front, not yet started.
+    #[must_use]
+    pub fn command(&self, before: &[&str], arguments: &[&str]) -> Command {
+        let prefix = self.prefix.iter().map(String::as_str);
+        let mut words = before.iter().copied().chain(prefix);
+        let mut command = in_home(words.next().unwrap_or("false"), self.home.path());
+        command.args(words).arg(self.home.path().join("sipwitch")).args(arguments);
         command.env("DBUS_SYSTEM_BUS_ADDRESS", &self.system_bus);
         command.env("DBUS_SESSION_BUS_ADDRESS", &self.session_bus);
-        command_line::run(command, input)
+        command
     }
 
     /// What the service shows of an extension.

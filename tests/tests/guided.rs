@@ -1,92 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the command line asks whoever sits at a terminal.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Child;
-use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
-use nix::sys::termios::{LocalFlags, tcgetattr};
 use serde_json::json;
-use sipwitch_tests::{CommandLine, House, PATIENCE};
+use sipwitch_tests::{CommandLine, House, Terminal};
 
 const PASSWORD: &str = "correct-horse-battery";
-
-/// Somebody at a terminal.
-struct Terminal {
-    child: Child,
-    screen: File,
-    shown: String,
-    /// How much of that was looked at.
-    seen: usize,
-}
-
-impl Terminal {
-    fn run(sipwitch: &CommandLine, arguments: &[&str]) -> Result<Self> {
-        let pair = nix::pty::openpty(None, None)?;
-        let mut command = sipwitch.command(arguments)?;
-        command.stdin(pair.slave.try_clone()?).stdout(pair.slave.try_clone()?).stderr(pair.slave);
-        let child = command.spawn()?;
-        Ok(Self { child, screen: pair.master.into(), shown: String::new(), seen: 0 })
-    }
-
-    /// Waits until these words appear.
-    fn shows(&mut self, words: &str) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(at) = self.shown[self.seen..].find(words) {
-                self.seen += at + words.len();
-                return Ok(());
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            ensure!(!left.is_zero() && self.read(left)?, "no {words:?} in {:?}", self.shown);
-        }
-    }
-
-    /// Reads what there is; false if nothing came, or nothing can come any more.
-    fn read(&mut self, patience: std::time::Duration) -> Result<bool> {
-        let mut wanted = [PollFd::new(self.screen.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut wanted, PollTimeout::try_from(patience)?)? == 0 {
-            return Ok(false);
-        }
-        let mut buffer = [0; 4096];
-        // A terminal that nobody holds any more gives an error instead of the end (EIO).
-        let Ok(length @ 1..) = self.screen.read(&mut buffer) else { return Ok(false) };
-        self.shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
-        Ok(true)
-    }
-
-    fn types(&mut self, line: &str) -> Result<()> {
-        writeln!(self.screen, "{line}").context("the terminal takes no more")
-    }
-
-    /// Waits for the end, and gives everything that was shown.
-    fn ends(mut self) -> Result<String> {
-        while self.read(PATIENCE)? {}
-        let status = self.child.wait()?;
-        ensure!(status.success(), "{status}: {}", self.shown);
-        Ok(std::mem::take(&mut self.shown))
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // It has ended already, unless a test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn an_account_is_made_by_answering_and_somebody_rings_for_it() -> Result<()> {
     let house = House::plan().build()?;
     let sipwitch = CommandLine::of(&house);
-    let mut terminal = Terminal::run(&sipwitch, &["accounts", "add", "--id", "pbx", "--disabled"])?;
+    let mut terminal =
+        Terminal::run(sipwitch.command(&["accounts", "add", "--id", "pbx", "--disabled"])?)?;
     terminal.shows("Your provider")?;
     terminal.types("pbx.example")?;
     terminal.shows("Is it your domain? [y/N]")?;
@@ -114,17 +44,12 @@ fn a_terminal_shows_again_what_is_typed_when_a_password_is_not_given() -> Result
     let house = House::plan().build()?;
     let sipwitch = CommandLine::of(&house);
     let account = ["accounts", "add", "--domain", "pbx.invalid", "--answer", "user=100"];
-    let mut terminal = Terminal::run(&sipwitch, &account)?;
+    let mut terminal = Terminal::run(sipwitch.command(&account)?)?;
     terminal.shows("not shown; empty for later")?;
-    let is_shown = |terminal: &Terminal| -> Result<bool> {
-        Ok(tcgetattr(&terminal.screen)?.local_flags.contains(LocalFlags::ECHO))
-    };
-    ensure!(!is_shown(&terminal)?);
-    terminal.screen.write_all(b"secr\x03")?;
-    // The end of what is shown is the end of the program.
-    while terminal.read(PATIENCE)? {}
-    let status = terminal.child.wait()?;
-    ensure!(status.signal() == Some(Signal::SIGINT as i32) && is_shown(&terminal)?, "{status}");
+    ensure!(!terminal.shows_typing()?);
+    terminal.presses(b"secr\x03")?;
+    let status = terminal.ended()?;
+    ensure!(status.signal() == Some(Signal::SIGINT as i32) && terminal.shows_typing()?, "{status}");
     Ok(())
 }
 
@@ -145,7 +70,7 @@ fn those_who_can_ring_are_offered() -> Result<()> {
         ("third", &["103", "n", "102"], "102"),
         ("fourth", &["103", "y"], "103"),
     ] {
-        let mut terminal = Terminal::run(&sipwitch, &add(id))?;
+        let mut terminal = Terminal::run(sipwitch.command(&add(id))?)?;
         terminal.shows("600  All (group of 101)")?;
         for answer in answers {
             terminal.shows(if answer.len() == 1 { "Make it? [y/N] " } else { ": " })?;
@@ -156,7 +81,8 @@ fn those_who_can_ring_are_offered() -> Result<()> {
         ensure!(account["incoming"] == rings, "{id}: {account}");
     }
     // Who says it beforehand, or is not there, is not asked.
-    let terminal = Terminal::run(&sipwitch, &[&add("fifth")[..], &["--incoming", "101"]].concat())?;
+    let terminal =
+        Terminal::run(sipwitch.command(&[&add("fifth")[..], &["--incoming", "101"]].concat())?)?;
     let shown = terminal.ends()?;
     ensure!(!shown.contains("Which of them"), "{shown}");
     sipwitch.run(&add("sixth"))?.done()?;
@@ -175,7 +101,7 @@ fn a_person_is_asked_for_what_the_provider_asks_and_the_password_is_not_shown() 
                 \"password\", label = \"Password\", secret = true }]\n";
     fs::write(folder.join("house-net.toml"), text)?;
     let sipwitch = CommandLine::of(&house);
-    let mut terminal = Terminal::run(&sipwitch, &["accounts", "add", "--no-wait"])?;
+    let mut terminal = Terminal::run(sipwitch.command(&["accounts", "add", "--no-wait"])?)?;
     for (question, answer) in [
         ("Your provider", "house"),
         ("Account number", "17"),

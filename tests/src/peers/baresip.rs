@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -59,6 +60,14 @@ impl Baresip {
     /// It is not installed or does not come up.
     pub fn start_showing(account: &Account) -> Result<Self> {
         Self::start_with(account, net::loopback(), PICTURES)
+    }
+
+    /// As [`start_at`](Self::start_at), for an account over TLS; it believes this authority.
+    ///
+    /// # Errors
+    /// It is not installed or does not come up.
+    pub fn start_trusting(account: &Account, at: IpAddr, authority: &Path) -> Result<Self> {
+        Self::start_with(account, at, &format!("sip_cafile {}\n", authority.display()))
     }
 
     fn start_with(account: &Account, at: IpAddr, more: &str) -> Result<Self> {

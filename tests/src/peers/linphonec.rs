@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Linphone's console, driven by the commands a person would type.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::{Account, Transport};
@@ -164,6 +164,7 @@ fn configuration(account: &Account) -> Result<String> {
     let (udp, tcp) = match account.transport {
         Transport::Udp => (port, 0),
         Transport::Tcp => (0, port),
+        Transport::Tls => bail!("linphonec is given no certificates here"),
     };
     let identity = account.address_of(&account.number);
     let server = account.server;

@@ -38,6 +38,8 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream inside TLS.
+    Tls,
 }
 
 impl Transport {
@@ -46,6 +48,7 @@ impl Transport {
     pub fn word(self) -> &'static str {
         match self {
             Self::Udp => "udp",
+            Self::Tls => "tls",
             Self::Tcp => "tcp",
         }
     }
