@@ -63,8 +63,8 @@ pub(super) struct Entry {
     pub(super) distrusts: bool,
     /// It was not begun anew since the network changed: no pause from before counts.
     is_elsewhere: bool,
-    /// Somebody wants to see whether it works, by asking for it or by a new password: it is not
-    /// called online before the provider has answered.
+    /// Somebody wants to see whether it works, by asking for it or by a new password: it is called
+    /// neither online nor unreachable before the provider has answered, or has not.
     is_tried: bool,
     /// It was taken off because the machine sleeps.
     sleeps: bool,
@@ -429,7 +429,6 @@ impl Entry {
         match (why, &mut self.stage) {
             (Why::Registration(ask), Stage::Registering { registration, .. }) => {
                 registration.answered(now, ask, response);
-                self.is_tried &= !registration.is_settled();
             }
             (Why::Health, Stage::Watching(trunk)) => trunk.answered(now, response.status()),
             // It is about something else by now.
@@ -456,7 +455,6 @@ impl Entry {
         match (what, &mut self.stage) {
             (Why::Registration(ask), Stage::Registering { registration, .. }) => {
                 registration.failed(now, ask, why);
-                self.is_tried &= !registration.is_settled();
             }
             (Why::Health, Stage::Watching(trunk)) => trunk.failed(now),
             // It is about something else by now.

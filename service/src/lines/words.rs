@@ -69,8 +69,8 @@ impl Standing {
     }
 
     /// Somebody wants to see whether it works: what stood stands until the provider has answered.
-    pub(super) fn tried() -> Self {
-        Self { leaves: Leaves::Everything, ..Self::of(&State::Registering) }
+    pub(super) fn tried(leaves: Leaves) -> Self {
+        Self { leaves, ..Self::of(&State::Registering) }
     }
 
     pub(super) fn looking() -> Self {

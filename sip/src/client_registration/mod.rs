@@ -235,6 +235,13 @@ impl Registration {
         !self.bindings.iter().any(|binding| matches!(binding.phase, Phase::Asking { .. }))
     }
 
+    /// Whether it is being found out whether the registrar takes us.
+    #[must_use]
+    pub fn is_trying(&self) -> bool {
+        let tries = |phase: &Phase| matches!(phase, Phase::Asking { .. } | Phase::Reaching { .. });
+        self.bindings.iter().any(|binding| tries(&binding.phase))
+    }
+
     /// How it stands.
     #[must_use]
     pub fn state(&self) -> State {

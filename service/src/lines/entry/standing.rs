@@ -3,7 +3,10 @@
 
 use sipwitch_sip::client_registration::{Registration, State, Trouble};
 
-use super::{super::Standing, Entry, Stage};
+use super::{
+    super::{Standing, words::Leaves},
+    Entry, Stage,
+};
 use crate::accounts::NoSecret;
 
 impl Entry {
@@ -26,7 +29,11 @@ impl Entry {
                 self.standing_unsecured(Standing::nowhere(why, *again))
             }
             Stage::Registering { registration, .. } => match registration.state() {
-                State::Online if self.is_tried => Standing::tried(),
+                State::Online if self.is_tried => Standing::tried(Leaves::Everything),
+                State::Unreachable { .. } if self.is_tried && self.unsecured.is_empty() => {
+                    Standing::tried(Leaves::Nothing)
+                }
+                State::Unreachable { .. } if self.is_tried => Standing::tried(Leaves::Emergencies),
                 State::Online => self.standing_online(registration),
                 State::Unreachable { why: Trouble::Broken, again } => {
                     self.standing_unsecured(Standing::broken(self.broken.as_deref(), again))

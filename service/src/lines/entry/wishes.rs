@@ -67,6 +67,7 @@ impl Entry {
                     };
                     shared.out.push_back(wish);
                 }
+                self.is_tried &= registration.is_trying();
             }
             Stage::Watching(trunk) => {
                 let Some(outside) = self.facts.outside() else { return };

@@ -87,6 +87,21 @@ fn a_new_password_is_not_called_good_before_it_is() {
     held(&mut town);
     town.grant(provider, &register, 3600);
     assert_eq!(town.line("work").standing.state, "online");
+    // And none is unreachable that has not been tried yet.
+    town.device(provider).is_dead = true;
+    town.pass_seconds(7200);
+    assert_eq!(town.line("work").standing.state, "unreachable");
+    town.device(provider).is_dead = false;
+    town.try_again("work");
+    let register = town.expect(provider, "REGISTER");
+    let view = town.line("work");
+    assert_eq!((view.standing.state, view.line.usable), ("registering", "no"), "{view:?}");
+    town.grant(provider, &register, 3600);
+    assert_eq!(town.line("work").standing.state, "online");
+    town.device(provider).is_dead = true;
+    town.try_again("work");
+    town.pass_seconds(40);
+    assert_eq!(town.line("work").standing.state, "unreachable");
 }
 
 #[test]
