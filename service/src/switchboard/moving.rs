@@ -10,8 +10,11 @@
 //! Where an address translator changes its mind nothing of ours is gone, and only the registrar's
 //! answers tell (RFC 3581): when the line is registered again, its legs tell their far ends over the
 //! flow that they have, so that those hear us, and reach us, where we are seen now.
+//!
+//! A leg that still rings cannot be moved: its far end would have to take an UPDATE (RFC 3311) in a
+//! dialog that only a reliable provisional answer makes sure. It is moved as soon as it is answered.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use sipwitch_core::{call::LegId, line::LineId};
 use sipwitch_sip::{
@@ -26,15 +29,16 @@ use super::{
 };
 use crate::connectivity::{Change, Paths};
 
-/// Legs that lost their own end and wait for another.
+/// Legs that lost their own end and wait for another, or wait to be answered, with the way that they
+/// are to take, if that is known.
 #[derive(Debug, Default)]
-pub(super) struct Stranded(BTreeSet<LegId>);
+pub(super) struct Stranded(BTreeMap<LegId, Option<Flow>>);
 
 impl Switchboard {
     /// Addresses of ours are gone, or no longer those at which the way to somebody begins: whatever
     /// talked from them has to talk from elsewhere.
     pub(super) fn strand_legs(&mut self, change: Option<&Change>, paths: &Paths) {
-        self.stranded.0.retain(|leg| self.legs.contains_key(leg));
+        self.stranded.0.retain(|leg, _| self.legs.contains_key(leg));
         let mut legs: Vec<LegId> =
             self.legs.keys().copied().filter(|leg| self.is_stranded(*leg, change, paths)).collect();
         legs.sort_unstable();
@@ -42,7 +46,7 @@ impl Switchboard {
             if self.endpoint.line_of(leg).is_none() {
                 self.send_for_way(leg);
             }
-            self.stranded.0.insert(leg);
+            self.stranded.0.insert(leg, None);
         }
     }
 
@@ -63,15 +67,24 @@ impl Switchboard {
             || (!transport.is_reliable() && change.is_some_and(|change| change.way_changed))
     }
 
-    /// Stranded legs follow their lines, as soon as those are registered again.
+    /// Stranded legs follow their lines, as soon as those are registered again, or take the way that
+    /// was found for them; each when it is answered.
     pub(super) fn legs_follow_lines(&mut self) {
         if self.stranded.0.is_empty() {
             return;
         }
         // Calls may end while they wait.
-        self.stranded.0.retain(|leg| self.legs.contains_key(leg));
-        let legs: Vec<LegId> = self.stranded.0.iter().copied().collect();
-        for leg in legs {
+        self.stranded.0.retain(|leg, _| self.legs.contains_key(leg));
+        let legs: Vec<(LegId, Option<Flow>)> =
+            self.stranded.0.iter().map(|(leg, way)| (*leg, *way)).collect();
+        for (leg, known) in legs {
+            if !self.endpoint.is_answered(leg) {
+                continue;
+            }
+            if let Some(way) = known {
+                self.move_leg(leg, way);
+                continue;
+            }
             let way = self.endpoint.line_of(leg).and_then(|on| self.lines.best_flow(on));
             let (Some(way), Some(old)) = (way, self.endpoint.flow_of(leg)) else { continue };
             if way.local.ip() != old.local.ip() {
@@ -93,10 +106,9 @@ impl Switchboard {
         let mut legs: Vec<LegId> = self.legs.keys().copied().filter(same).collect();
         legs.sort_unstable();
         for leg in legs {
-            if let Some(way) = self.endpoint.flow_of(leg) {
-                self.move_leg(leg, way);
-            }
+            self.stranded.0.insert(leg, self.endpoint.flow_of(leg));
         }
+        self.legs_follow_lines();
     }
 
     /// Asks for the way to whom a leg talks with.
@@ -127,7 +139,8 @@ impl Switchboard {
         match ways {
             Ok(ways) => {
                 if let Some(way) = ways.first() {
-                    self.move_leg(leg, way.flow);
+                    self.stranded.0.insert(leg, Some(way.flow));
+                    self.legs_follow_lines();
                 }
             }
             Err(why) => {

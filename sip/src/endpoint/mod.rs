@@ -448,11 +448,18 @@ impl Endpoint {
         self.legs.get(&leg)?.has_dialog(call_id, tag, remote_tag).then_some(leg)
     }
 
-    /// How the far end of a leg was heard last, or where it was moved to: what is of interest when a
-    /// network goes away. None for a leg without a dialog.
+    /// How the far end of a leg was heard last, or where it was moved to, or, before anything was
+    /// heard, where its INVITE went: what is of interest when a network goes away. None for a leg that
+    /// has neither.
     #[must_use]
     pub fn flow_of(&self, leg: LegId) -> Option<Flow> {
         self.legs.get(&leg)?.flow()
+    }
+
+    /// Whether a leg was answered and is not over: only then it can be moved.
+    #[must_use]
+    pub fn is_answered(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| leg.is_confirmed())
     }
 
     /// As whom a leg speaks; None for one that leads to a phone.

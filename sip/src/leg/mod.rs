@@ -160,7 +160,11 @@ impl Leg {
 
     /// How its far end was heard last.
     pub(crate) fn flow(&self) -> Option<Flow> {
-        self.dialogs().last().map(Dialog::flow)
+        let asked = match &self.state {
+            State::Calling(calling) => Some(calling.flow),
+            State::Ringing(_) | State::Standing(_) | State::Leaving(_) | State::Over => None,
+        };
+        self.dialogs().last().map(Dialog::flow).or(asked)
     }
 
     /// Whether its dialog is confirmed, no longer early.

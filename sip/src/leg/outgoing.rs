@@ -41,7 +41,7 @@ pub(super) struct Calling {
     /// Kept to be sent once more: after a challenge or a 422, on a new connection, elsewhere.
     pub(super) draft: Draft,
     description: Option<Bytes>,
-    flow: Flow,
+    pub(super) flow: Flow,
     /// Other places that do the same, the best first.
     pub(super) alternatives: VecDeque<Flow>,
     /// Whether it goes to places that were looked up, not to a phone.

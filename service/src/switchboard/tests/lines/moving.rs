@@ -10,6 +10,7 @@ use super::{
         text::Text,
         town::{Phone, Town},
     },
+    calls::NUMBER,
     provider::{account, of},
 };
 use crate::{
@@ -28,6 +29,87 @@ fn online() -> (Town, Phone, Phone, String) {
     (town, phone, provider, contact)
 }
 
+impl Town {
+    /// The address towards the provider is gone, and another one is there, over which the account is
+    /// registered again.
+    fn moves_house(&mut self, provider: Phone) {
+        self.moved_to = Some("127.0.0.44:5060".parse().unwrap());
+        let change = Change {
+            gone: vec!["127.0.0.1".parse().unwrap()],
+            new: vec!["127.0.0.44".parse().unwrap()],
+            way_changed: true,
+            resumed: false,
+            is_online: true,
+            words: "moved".into(),
+        };
+        let now = self.time();
+        let looked = Looked { change: Some(change), reaches_more: true };
+        self.board.network_looked_at(now, looked, &Paths::default());
+        self.collect();
+        let register = self.next_register(provider, 3);
+        assert!(register.header("Contact").contains("@127.0.0.44"), "{register:?}");
+        let register = match register.header("Authorization") {
+            "" => self.challenge(provider, &register),
+            _ => register,
+        };
+        self.grant(provider, &register, 3600);
+    }
+
+    /// The far end is told within seconds where we are now, with what it heard last, and answers.
+    fn follows(&mut self, outside: &mut Talk, heard: &str, said: &str) {
+        self.pass_seconds(5);
+        let moved = self.heard(outside, "INVITE");
+        assert!(moved.header("Contact").contains("@127.0.0.44"), "{moved:?}");
+        assert_eq!(moved.body, heard);
+        self.respond(outside.phone, &moved, "200 OK", &outside.tag.clone(), &[], said);
+        self.heard(outside, "ACK");
+    }
+}
+
+#[test]
+fn a_call_that_rings_here_tells_where_we_are_when_it_is_answered() {
+    let (mut town, phone, provider, contact) = online();
+    let offer = town.sdp(provider);
+    let mut outside = town.dial_with(provider, &contact, &[], &offer);
+    let mut inside = town.rung(phone);
+    town.reply(&inside, "180 Ringing", "");
+    town.heard(&mut outside, "180 INVITE");
+    town.moves_house(provider);
+    town.pass_seconds(5);
+    assert!(!town.has(provider, "INVITE"), "nothing can be changed before the answer");
+    let answer = town.sdp(phone);
+    town.reply(&inside, "200 OK", &answer);
+    town.heard(&mut outside, "200 INVITE");
+    town.ack(&outside, "");
+    town.heard(&mut inside, "ACK");
+    town.follows(&mut outside, &answer, &offer);
+    town.hang_up(&mut outside);
+    town.ended(&mut inside);
+}
+
+#[test]
+fn a_call_that_rings_out_there_tells_where_we_are_when_it_is_answered() {
+    for rings in [false, true] {
+        let (mut town, phone, provider, _) = online();
+        let mut inside = town.dial(phone, NUMBER);
+        let mut outside = town.rung(provider);
+        if rings {
+            town.reply(&outside, "180 Ringing", "");
+            town.heard(&mut inside, "180 INVITE");
+        }
+        town.moves_house(provider);
+        let answer = town.sdp(provider);
+        town.reply(&outside, "200 OK", &answer);
+        town.heard(&mut inside, "200 INVITE");
+        town.ack(&inside, "");
+        town.heard(&mut outside, "ACK");
+        let offer = inside.invite.body.clone();
+        town.follows(&mut outside, &offer, &answer);
+        town.hang_up(&mut outside);
+        town.ended(&mut inside);
+    }
+}
+
 #[test]
 fn a_call_follows_its_line_when_the_network_changes() {
     let (mut town, phone, provider, contact) = online();
@@ -40,28 +122,7 @@ fn a_call_follows_its_line_when_the_network_changes() {
     town.ack(&outside, "");
     town.heard(&mut inside, "ACK");
 
-    // The address towards the provider is gone, and another one is there.
-    town.moved_to = Some("127.0.0.44:5060".parse().unwrap());
-    let change = Change {
-        gone: vec!["127.0.0.1".parse().unwrap()],
-        new: vec!["127.0.0.44".parse().unwrap()],
-        way_changed: true,
-        resumed: false,
-        is_online: true,
-        words: "moved".into(),
-    };
-    let now = town.time();
-    let looked = Looked { change: Some(change), reaches_more: true };
-    town.board.network_looked_at(now, looked, &Paths::default());
-    town.collect();
-    let register = town.next_register(provider, 3);
-    assert!(register.header("Contact").contains("@127.0.0.44"), "{register:?}");
-    let register = match register.header("Authorization") {
-        "" => town.challenge(provider, &register),
-        _ => register,
-    };
-    town.grant(provider, &register, 3600);
-
+    town.moves_house(provider);
     // The provider is told where we are now, with what it heard last.
     let moved = town.heard(&mut outside, "INVITE");
     assert!(moved.header("Contact").contains("@127.0.0.44"), "{moved:?}");
