@@ -75,11 +75,14 @@ impl Switchboard {
                 // As for somebody who is not in.
                 None => return Err(self.endpoint.response_to(&arrival.request, 480, "")),
             },
-            Some(PeerIdentity::Claimed { why, .. }) => why.clone(),
-            Some(PeerIdentity::Proven { domains, .. }) => match domains.first() {
-                Some(proven) => format!("its certificate is for {proven} and not for {domain}"),
-                None => format!("its certificate is for nobody and not for {domain}"),
+            // What is wrong with it is said of its own names, which may be others than the From's.
+            Some(claimed @ PeerIdentity::Claimed { why, .. }) => match claimed.claims(&domain) {
+                true => why.clone(),
+                false => format!("{why}; and it is not for {domain}"),
             },
+            Some(PeerIdentity::Proven { domains, .. }) => {
+                format!("its certificate is for {} and not for {domain}", names_of(domains))
+            }
             Some(PeerIdentity::Nobody) | None => "it showed no certificate".to_owned(),
         };
         tracing::info!(%domain, source = %arrival.flow, "a caller is held back: {why}");
@@ -96,6 +99,16 @@ impl Switchboard {
             })
         });
         Err(self.endpoint.response_to(&arrival.request, 480, ""))
+    }
+}
+
+/// The domains of a certificate, for people: those are proven, whatever a caller says.
+fn names_of(domains: &[Arc<str>]) -> String {
+    match domains {
+        [] => "nobody".to_owned(),
+        [one] => one.to_string(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, others @ ..] => format!("{one}, {two} and {} more", others.len()),
     }
 }
 

@@ -136,6 +136,59 @@ fn who_proves_nothing_is_held_back_and_the_user_hears_of_it() {
 }
 
 #[test]
+fn a_name_in_the_from_counts_for_nothing_and_the_names_of_the_certificate_are_told() {
+    let claimed = |domain: &str| PeerIdentity::Claimed {
+        domains: [domain.into()].into(),
+        why: format!("its certificate for {domain} expired on 2020-01-02"),
+        key: None,
+    };
+    let proven = |domains: &[&str]| PeerIdentity::Proven {
+        domains: domains.iter().map(|domain| Arc::from(*domain)).collect(),
+        key: KeyPrint([1; 32]),
+    };
+    let many = ["a.example", "b.example", "c.example", "d.example"];
+    for (identity, words) in [
+        (proven(&["there.example"]), "is for there.example and not for bank.example"),
+        (proven(&many[..2]), "is for a.example and b.example and not for bank.example"),
+        (proven(&many), "is for a.example, b.example and 2 more and not for bank.example"),
+        (proven(&[]), "is for nobody and not for bank.example"),
+        // A whole name, and neither what stands above it, below it or beside it.
+        (proven(&["sip.bank.example"]), "is for sip.bank.example and not for bank.example"),
+        (proven(&["*.example"]), "is for *.example and not for bank.example"),
+        (proven(&["example"]), "is for example and not for bank.example"),
+        (
+            claimed("there.example"),
+            "for there.example expired on 2020-01-02; and it is not for bank.example",
+        ),
+        (claimed("bank.example"), "for bank.example expired on 2020-01-02"),
+    ] {
+        let mut town = open_house(60);
+        let phone = town.phone("101");
+        let caller = stranger(&mut town, identity);
+        let talk = call(&mut town, "sip:bob@bank.example", caller, "101");
+        assert_eq!(refused(&mut town, caller, &talk), Some(480), "{words}");
+        let told = held_back(&town);
+        assert_eq!(told.len(), 1, "{words}");
+        assert_eq!((&*told[0].caller, &*told[0].domain), ("bob@bank.example", "bank.example"));
+        assert_eq!(told[0].words, format!("its certificate {words}"));
+        town.assert_silent(phone);
+    }
+}
+
+#[test]
+fn of_several_names_of_a_certificate_the_one_in_the_from_is_shown_with_the_call() {
+    let mut town = open_house(60);
+    let phone = town.phone("101");
+    let domains: Arc<[Arc<str>]> = ["a.example".into(), "b.example".into()].into();
+    let identity = PeerIdentity::Proven { domains, key: KeyPrint([1; 32]) };
+    let caller = stranger(&mut town, identity);
+    call(&mut town, "sip:bob@B.example", caller, "101");
+    town.rung(phone);
+    let shown = town.view(CallId(1)).peer.clone();
+    assert!(shown.domain.eq_ignore_ascii_case("b.example"), "{shown:?}");
+}
+
+#[test]
 fn a_proven_domain_reaches_extensions_and_nothing_else() {
     let mut town = open_house(100);
     let anna = town.phone("101");
