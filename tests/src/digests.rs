@@ -312,7 +312,7 @@ fn serve(room: &Path, plan: &Plan<'_>) -> Result<()> {
     service("org.gnutelephony.SipWitchDigest1", exec.trim())?;
     if plan.polkit {
         ensure!(Path::new(POLKIT).exists(), "no {POLKIT}: .ci/need packages test (polkitd)");
-        service("org.freedesktop.PolicyKit1", &format!("{POLKIT}"))?;
+        service("org.freedesktop.PolicyKit1", POLKIT)?;
     }
     let bus = format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
