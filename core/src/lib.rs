@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blocking;
 pub mod call;
 pub mod cause;
 pub mod contact;

@@ -228,7 +228,8 @@ fn ranks(attempts: &[Attempt]) -> Vec<u8> {
 impl Contact {
     /// The contact as dialled in this house: phones write what was dialled into an address with
     /// their registrar's domain.
-    fn at_home(&self, world: &impl World) -> Cow<'_, Self> {
+    #[must_use]
+    pub fn at_home(&self, world: &impl World) -> Cow<'_, Self> {
         match self {
             Self::Sip(address) if world.is_own_domain(&address.host, address.port) => {
                 match address.user.parse() {
