@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod blocking;
 pub mod call;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -27,6 +28,7 @@ pub mod wire;
 pub mod xml;
 
 pub use account::AccountProxy;
+pub use blocking::BlockingProxy;
 pub use call::CallProxy;
 pub use digest::DigestProxy;
 pub use endpoint::EndpointProxy;

@@ -29,6 +29,9 @@ pub const LINE_INTERFACE: &str = "org.gnutelephony.SipWitch1.Line";
 /// The interface of the rules of routing.
 pub const RULES_INTERFACE: &str = "org.gnutelephony.SipWitch1.Rules";
 
+/// The interface of the callers who are blocked.
+pub const BLOCKING_INTERFACE: &str = "org.gnutelephony.SipWitch1.Blocking";
+
 /// What the names of our errors begin with.
 pub const ERROR_PREFIX: &str = "org.gnutelephony.SipWitch1.Error";
 

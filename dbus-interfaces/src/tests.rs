@@ -128,6 +128,7 @@ fn the_xml_names_our_interfaces_and_documents_every_member() {
         [
             names::SIPWITCH_INTERFACE,
             names::ACCOUNT_INTERFACE,
+            names::BLOCKING_INTERFACE,
             names::CALL_INTERFACE,
             names::ENDPOINT_INTERFACE,
             names::EXTENSION_INTERFACE,

@@ -106,10 +106,12 @@ macro_rules! words {
     };
 }
 
+mod blocking;
 mod digest;
 mod endpoint;
 mod provider;
 
+pub use blocking::{BlockOptions, BlockedInfo};
 pub use digest::{DigestProblem, DigestSource, DigestStatus};
 pub use endpoint::{
     EndReason, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
@@ -585,6 +587,8 @@ pub struct CallSummary {
     pub route: String,
     /// What was tried, in the order in which it began.
     pub route_trace: Vec<TraceInfo>,
+    /// What on the list of blocked callers meant this one; none for a call that was let in.
+    pub blocked: Option<String>,
 }
 
 /// One leg of a call, in its property `Legs`.

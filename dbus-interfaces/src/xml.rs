@@ -19,10 +19,12 @@ pub const LINE: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Line.xml"
 pub const PROVIDERS: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Providers.xml");
 /// `org.gnutelephony.SipWitch1.Rules`.
 pub const RULES: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Rules.xml");
+/// `org.gnutelephony.SipWitch1.Blocking`.
+pub const BLOCKING: &str = include_str!("../xml/org.gnutelephony.SipWitch1.Blocking.xml");
 
 /// `org.gnutelephony.SipWitchDigest1`, of the digest service.
 pub const DIGEST: &str = include_str!("../xml/org.gnutelephony.SipWitchDigest1.xml");
 
 /// Every interface of the service in the session.
 pub const ALL: &[&str] =
-    &[SIPWITCH, CALL, PHONE, ENDPOINT, EXTENSION, ACCOUNT, LINE, PROVIDERS, RULES];
+    &[SIPWITCH, CALL, PHONE, ENDPOINT, EXTENSION, ACCOUNT, LINE, PROVIDERS, RULES, BLOCKING];

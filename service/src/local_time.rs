@@ -22,6 +22,14 @@ pub fn month(unix_us: i64) -> Option<u32> {
     u32::try_from(year).ok()?.checked_mul(100)?.checked_add(u32::try_from(month).ok()?)
 }
 
+/// The day on the user's calendar, as 2026-11-23; none where the system does not know it.
+#[must_use]
+pub fn day(unix_us: i64) -> Option<String> {
+    let shown = shown(unix_us)?;
+    let year = shown.tm_year.checked_add(1900)?;
+    Some(format!("{year:04}-{:02}-{:02}", shown.tm_mon + 1, shown.tm_mday))
+}
+
 #[expect(unsafe_code, reason = "localtime_r(3) has no safe face")]
 fn shown(unix_us: i64) -> Option<libc::tm> {
     let seconds: libc::time_t = unix_us.div_euclid(1_000_000);
@@ -49,6 +57,14 @@ mod tests {
         let yesterday = at(noon - 86_400_000_000).unwrap();
         assert_eq!(yesterday, LocalTime { weekday: today.weekday.before(), ..today });
         assert!(at(i64::MAX).is_some());
+    }
+
+    #[test]
+    fn a_day_has_its_month_and_its_year() {
+        // Noon of 2026-11-23, which is that day or the next everywhere on earth.
+        let day = day(1_795_435_200_000_000).unwrap();
+        assert!(["2026-11-23", "2026-11-24"].contains(&day.as_str()), "{day}");
+        let _ = (shown(i64::MAX), shown(i64::MIN));
     }
 
     #[test]

@@ -11,15 +11,15 @@ use zbus::{Connection, proxy::CacheProperties, zvariant::Fd};
 
 use super::peer;
 use crate::{
-    AccountProxy, CallProxy, DigestProxy, EndpointProxy, ExtensionProxy, LineProxy, ObjectName,
-    PhoneProxy, ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
+    AccountProxy, BlockingProxy, CallProxy, DigestProxy, EndpointProxy, ExtensionProxy, LineProxy,
+    ObjectName, PhoneProxy, ProvidersProxy, RulesProxy, SipWitchProxy, contract, names,
     wire::{
-        AccountProperties, AccountState, Authentication, CallState, CertificateFault, CheckOptions,
-        DialOptions, DigestSource, EndReason, EndpointDialOptions, EndpointMessageOptions,
-        EndpointOptions, EndpointTransferOptions, ExtensionKind, ExtensionProperties,
-        HangUpOptions, IncomingCallInfo, LanguageOptions, MediaAddress, MessageOptions, NoOptions,
-        OfferInfo, PasswordKept, PastTextOptions, ProviderFilter, ProviderKind, RejectOptions,
-        RuleInfo, RuleOptions, TextInfo,
+        AccountProperties, AccountState, Authentication, BlockOptions, CallState, CertificateFault,
+        CheckOptions, DialOptions, DigestSource, EndReason, EndpointDialOptions,
+        EndpointMessageOptions, EndpointOptions, EndpointTransferOptions, ExtensionKind,
+        ExtensionProperties, HangUpOptions, IncomingCallInfo, LanguageOptions, MediaAddress,
+        MessageOptions, NoOptions, OfferInfo, PasswordKept, PastTextOptions, ProviderFilter,
+        ProviderKind, RejectOptions, RuleInfo, RuleOptions, TextInfo,
     },
 };
 
@@ -147,6 +147,14 @@ async fn call_everything(client: &Connection) {
         rules.check(""),
         rules.add(&rule, &RuleOptions { first: Some(true) }),
         rules.remove("berlin"),
+    }
+
+    let blocking = proxy!(BlockingProxy, client, ObjectName::Root);
+    all! {
+        blocking.list(),
+        blocking.check(&["101"]),
+        blocking.add(&["+49900*"], &BlockOptions { reason: Some("sells".into()) }),
+        blocking.remove(&["+49900*"]),
     }
 
     let call = proxy!(CallProxy, client, ObjectName::Call(1));
@@ -344,7 +352,11 @@ async fn every_signal_of_the_xml_is_understood() {
     let providers = proxy!(ProvidersProxy, &client, ObjectName::Root);
     let mut providers_changed = providers.receive_providers_changed().await.expect("a stream");
 
+    let blocking = proxy!(BlockingProxy, &client, ObjectName::Root);
+    let mut blocked_changed = blocking.receive_blocked_changed().await.expect("a stream");
+
     let path = ObjectName::Call(1).path();
+    peer::signal(&server, names::ROOT, names::BLOCKING_INTERFACE, "BlockedChanged").await;
     peer::signal(&server, names::ROOT, names::PROVIDERS_INTERFACE, "ProvidersChanged").await;
     peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "CallEnded").await;
     peer::signal(&server, names::ROOT, names::SIPWITCH_INTERFACE, "ConnectivityChanged").await;
@@ -353,6 +365,9 @@ async fn every_signal_of_the_xml_is_understood() {
     peer::signal(&server, path.as_str(), names::CALL_INTERFACE, "DtmfReceived").await;
 
     providers_changed.next().await.expect("ProvidersChanged");
+    let signal = blocked_changed.next().await.expect("BlockedChanged");
+    let args = signal.args().expect("its arguments");
+    assert_eq!((args.blocked.len(), args.unblocked.len()), (0, 0));
     let signal = call_ended.next().await.expect("CallEnded");
     let args = signal.args().expect("its arguments");
     assert_eq!(args.call.as_str(), path.as_str());
@@ -378,6 +393,7 @@ async fn every_signal_of_the_xml_is_understood() {
             "CallEnded",
             "CallerHeldBack",
             "ConnectivityChanged",
+            "BlockedChanged",
             "DtmfReceived",
             "Ended",
             "ProvidersChanged"

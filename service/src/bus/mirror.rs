@@ -26,6 +26,7 @@ use zbus::{
 use super::{
     BusError,
     account::{self, Account},
+    blocking::{Blocking, ShownBlocked},
     call::{self, Call, CallRecord, End},
     caller::Watch,
     changes::{self, Property},
@@ -72,6 +73,7 @@ pub(super) struct Mirror {
     providers: providers::Providers,
     providers_changed: watch::Receiver<u64>,
     accounts: HashMap<AccountId, ShownAccount>,
+    blocked: ShownBlocked,
 }
 
 /// A call on the bus.
@@ -118,6 +120,7 @@ impl Mirror {
             providers_changed: providers.changes(),
             providers,
             accounts: HashMap::new(),
+            blocked: ShownBlocked::default(),
         }
     }
 
@@ -138,11 +141,14 @@ impl Mirror {
         let object = SipWitch { desk: Arc::clone(&self.desk), view: self.service.subscribe() };
         let server = self.connection.object_server();
         server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
+        let object = Blocking { desk: Arc::clone(&self.desk) };
+        server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
         let object = Rules { desk: Arc::clone(&self.desk) };
         server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
         let (desk, providers) = (Arc::clone(&self.desk), self.providers.clone());
         let object = Providers { desk, providers };
         server.at(names::ROOT, object).await.map_err(BusError::Serve)?;
+        self.blocked.fill(world.blocked.clone());
         self.world(*world).await.map_err(BusError::Serve)
     }
 
@@ -244,6 +250,10 @@ impl Mirror {
                 let HeldBack { caller, domain, extension, words } = &held;
                 SipWitch::caller_held_back(&self.root()?, caller, domain, extension, words).await
             }
+            Notice::Blocked(change) => {
+                let root = self.root()?;
+                self.blocked.tell(&root, *change).await
+            }
             Notice::Dtmf { call, tone, from } => {
                 let emitter = self.emitter(&ObjectName::Call(call.0).path())?;
                 Call::dtmf_received(&emitter, tone.encode_utf8(&mut [0; 4]), &from).await
@@ -293,6 +303,8 @@ impl Mirror {
         for call in world.calls {
             self.call(call).await?;
         }
+        let (root, change) = (self.root()?, self.blocked.compare(world.blocked));
+        self.blocked.tell(&root, change).await?;
         let calls = self.calls.len();
         self.show_service(ServiceRecord { service: world.service, calls }).await
     }

@@ -12,6 +12,7 @@
 //! watch per call that a program owns, and notices in a ring that the slow lose.
 
 mod account;
+mod blocking;
 mod call;
 mod caller;
 mod changes;

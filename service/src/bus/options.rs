@@ -176,6 +176,13 @@ pub(super) fn first(of: &'static str, entries: Dictionary) -> Result<bool, Error
     options.finish().map(|()| first)
 }
 
+/// Options of `Blocking.Add`: the reason.
+pub(super) fn reason(entries: Dictionary) -> Result<String, Error> {
+    let mut options = Options::new("Add", entries);
+    let reason: Option<String> = options.take("reason")?;
+    options.finish().map(|()| reason.unwrap_or_default())
+}
+
 /// Options of `SendMessage`: the sender.
 pub(super) fn message(entries: Dictionary) -> Result<Option<String>, Error> {
     let mut options = Options::new("SendMessage", entries);

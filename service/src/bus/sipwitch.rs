@@ -87,6 +87,7 @@ pub(super) fn summary(record: &CallRecord) -> CallSummary {
         words: end.words.clone(),
         route: call.route.clone(),
         route_trace: call.trace.iter().map(tried).collect(),
+        blocked: None,
     }
 }
 
@@ -117,6 +118,7 @@ fn past(call: records::CallRecord) -> CallSummary {
         words: call.words,
         route: call.route,
         route_trace: call.trace.into_iter().filter_map(was_tried).collect(),
+        blocked: Some(call.blocked).filter(|blocked| !blocked.is_empty()),
     }
 }
 

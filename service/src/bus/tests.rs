@@ -3,6 +3,7 @@
 //! other end of its channels.
 
 mod asks;
+mod blocking;
 mod contract;
 mod daemon;
 mod house;

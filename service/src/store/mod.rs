@@ -37,8 +37,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::OpenError;
 pub use self::records::{
-    Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
-    MessageRecord, MeterRecord, SecuredRecord, Settings, TextRecord, TextState,
+    Authentication, BindingRecord, BlockedRecord, CallRecord, ExtensionKind, ExtensionRecord,
+    Ha1Pair, MessageRecord, MeterRecord, SecuredRecord, Settings, TextRecord, TextState,
 };
 
 /// Something to keep or to forget. Each change says all there is to say about its record, so that
@@ -47,6 +47,13 @@ pub use self::records::{
 pub enum Change {
     /// Remember a call that ended.
     AddCall(Box<CallRecord>),
+    /// Somebody called for help.
+    HelpCalled {
+        /// When, or when that call ended.
+        at_us: i64,
+    },
+    /// Block a caller, or replace what is known of that.
+    PutBlocked(Box<BlockedRecord>),
     /// Make or replace a registered phone.
     PutBinding(Box<BindingRecord>),
     /// Make or replace an extension.
@@ -72,6 +79,11 @@ pub enum Change {
         id: u64,
         /// How it stands now.
         state: TextState,
+    },
+    /// Block a caller no more.
+    RemoveBlocked {
+        /// Whom.
+        caller: String,
     },
     /// Forget a registered phone.
     RemoveBinding {
@@ -185,6 +197,10 @@ pub struct Loaded {
     pub meters: Vec<MeterRecord>,
     /// The accounts that were online over TLS.
     pub secured: Vec<SecuredRecord>,
+    /// The callers who are blocked.
+    pub blocked: Vec<BlockedRecord>,
+    /// When somebody called for help last.
+    pub help_us: Option<i64>,
     /// How many texts wait, by extension.
     pub messages_waiting: Vec<(String, u32)>,
     /// A phone number above that of every phone there ever was.

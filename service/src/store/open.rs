@@ -266,6 +266,8 @@ fn prepare(
         bindings: statements::bindings(&connection, now_us)?,
         meters: statements::meters(&connection)?,
         secured: statements::secured(&connection)?,
+        blocked: statements::blocked(&connection)?,
+        help_us: statements::help_called(&connection)?,
         messages_waiting: statements::waiting(&connection, now_us)?,
         next_phone,
         next_message,

@@ -174,6 +174,19 @@ pub struct CallRecord {
     pub words: String,
     /// What was tried, in the order in which it began.
     pub trace: Vec<TraceRecord>,
+    /// What on the list of blocked callers meant this one; empty for a call that was let in.
+    pub blocked: String,
+}
+
+/// A caller who is blocked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockedRecord {
+    /// Who. The key of the record.
+    pub caller: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// Since when.
+    pub since_us: i64,
 }
 
 /// How much a line was used in a month.

@@ -100,6 +100,14 @@ const STEPS: &[&str] = &[
         UNIQUE (address, server)
     ) STRICT;
 ",
+    "
+    CREATE TABLE blocked (
+        caller TEXT PRIMARY KEY,
+        reason TEXT NOT NULL,
+        since_us INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE calls ADD COLUMN blocked TEXT NOT NULL DEFAULT '';
+",
 ];
 
 /// The version this program writes.

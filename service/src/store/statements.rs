@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::records::{
-    Authentication, BindingRecord, CallRecord, ExtensionKind, ExtensionRecord, Ha1Pair,
-    MessageRecord, MeterRecord, SecuredRecord, TextRecord, TextState, TraceRecord,
+    Authentication, BindingRecord, BlockedRecord, CallRecord, ExtensionKind, ExtensionRecord,
+    Ha1Pair, MessageRecord, MeterRecord, SecuredRecord, TextRecord, TextState, TraceRecord,
 };
 use super::{Bounds, Change, WantedTexts};
 use crate::secret::Secret;
@@ -51,6 +51,17 @@ pub(super) fn apply(
             if bounds.calls > 0 {
                 add_call(connection, call)?;
             }
+        }
+        Change::PutBlocked(blocked) => put_blocked(connection, blocked)?,
+        Change::RemoveBlocked { caller } => {
+            let mut statement =
+                connection.prepare_cached("DELETE FROM blocked WHERE caller = ?1")?;
+            statement.execute([caller])?;
+        }
+        Change::HelpCalled { at_us } => {
+            let mut statement = connection
+                .prepare_cached("INSERT OR REPLACE INTO settings VALUES ('help-called', ?1)")?;
+            statement.execute([at_us.to_be_bytes().as_slice()])?;
         }
         Change::PutMeter(meter) => put_meter(connection, meter)?,
         Change::PutSecured(secured) => put_secured(connection, secured)?,
@@ -121,7 +132,7 @@ fn put_extension(connection: &Connection, extension: &ExtensionRecord) -> rusqli
 
 fn add_call(connection: &Connection, call: &CallRecord) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     statement.execute(params![
         call.started_us,
@@ -135,7 +146,15 @@ fn add_call(connection: &Connection, call: &CallRecord) -> rusqlite::Result<()> 
         call.q850,
         call.words,
         TraceRecord::write(&call.trace),
+        call.blocked,
     ])?;
+    Ok(())
+}
+
+fn put_blocked(connection: &Connection, blocked: &BlockedRecord) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO blocked VALUES (?1, ?2, ?3)")?;
+    statement.execute(params![blocked.caller, blocked.reason, blocked.since_us])?;
     Ok(())
 }
 
@@ -315,6 +334,22 @@ pub(super) fn secured(connection: &Connection) -> rusqlite::Result<Vec<SecuredRe
     statement.query_map([], read)?.collect()
 }
 
+/// The callers who are blocked.
+pub(super) fn blocked(connection: &Connection) -> rusqlite::Result<Vec<BlockedRecord>> {
+    let mut statement = connection.prepare("SELECT * FROM blocked ORDER BY caller")?;
+    let read = |row: &Row<'_>| {
+        Ok(BlockedRecord { caller: row.get(0)?, reason: row.get(1)?, since_us: row.get(2)? })
+    };
+    statement.query_map([], read)?.collect()
+}
+
+/// When somebody called for help last.
+pub(super) fn help_called(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT value FROM settings WHERE name = 'help-called'";
+    let last = connection.query_row(sql, [], |row| row.get::<_, [u8; 8]>(0)).optional()?;
+    Ok(last.map(i64::from_be_bytes))
+}
+
 /// How many texts wait, by extension.
 pub(super) fn waiting(
     connection: &Connection,
@@ -351,7 +386,7 @@ pub(super) fn reserved_phones(connection: &Connection) -> rusqlite::Result<u64> 
 pub(super) fn calls(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<CallRecord>> {
     let mut statement = connection.prepare_cached(
         "SELECT started_us, answered_us, ended_us, caller, contact, callee, route, sip_code, q850,
-                words, trace FROM calls ORDER BY id DESC LIMIT ?1",
+                words, trace, blocked FROM calls ORDER BY id DESC LIMIT ?1",
     )?;
     statement.query_map([limit], read_call)?.collect()
 }
@@ -431,6 +466,7 @@ fn read_call(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
         q850: row.get(8)?,
         words: row.get(9)?,
         trace: TraceRecord::read(&row.get::<_, String>(10)?),
+        blocked: row.get(11)?,
     })
 }
 

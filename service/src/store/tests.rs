@@ -52,6 +52,10 @@ fn extension(number: &str) -> ExtensionRecord {
     }
 }
 
+fn blocked(caller: &str, reason: &str) -> BlockedRecord {
+    BlockedRecord { caller: caller.into(), reason: reason.into(), since_us: NOW }
+}
+
 fn call(number: i64) -> CallRecord {
     CallRecord {
         started_us: NOW + number,
@@ -72,6 +76,7 @@ fn call(number: i64) -> CallRecord {
             words: "busy: try later".into(),
             milliseconds: 17,
         }],
+        blocked: "+49900*".into(),
     }
 }
 
@@ -150,7 +155,8 @@ fn a_database_from_before_there_were_ways_to_authenticate_is_taken_over() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE secured; DROP TABLE texts; ALTER TABLE messages DROP COLUMN report;
+            "DROP TABLE secured; DROP TABLE texts; DROP TABLE blocked;
+             ALTER TABLE calls DROP COLUMN blocked; ALTER TABLE messages DROP COLUMN report;
              ALTER TABLE extensions DROP COLUMN authentication; PRAGMA user_version = 3;",
         )
         .unwrap();
@@ -183,6 +189,13 @@ fn what_was_kept_is_found_again() {
         Change::AddCall(Box::new(CallRecord { answered_us: None, q850: None, ..call(2) })),
         Change::PutMessage(Box::new(message(4, "101"))),
         Change::PutMessage(Box::new(message(5, "101"))),
+        Change::PutBlocked(Box::new(blocked("+49900*", "sells"))),
+        Change::PutBlocked(Box::new(blocked("anonymous", "sells"))),
+        Change::PutBlocked(Box::new(blocked("anonymous", ""))),
+        Change::PutBlocked(Box::new(blocked("bob@example.org", ""))),
+        Change::RemoveBlocked { caller: "bob@example.org".into() },
+        Change::HelpCalled { at_us: NOW - 7 },
+        Change::HelpCalled { at_us: NOW },
     ] {
         store.submit(change).unwrap();
     }
@@ -197,6 +210,8 @@ fn what_was_kept_is_found_again() {
     assert_eq!(loaded.extensions, [plain, extension("600")]);
     assert_eq!(loaded.bindings, [binding(3), binding(7)]);
     assert_eq!(loaded.messages_waiting, [("101".to_owned(), 1)]);
+    assert_eq!(loaded.blocked, [blocked("+49900*", "sells"), blocked("anonymous", "")]);
+    assert_eq!(loaded.help_us, Some(NOW));
     assert_eq!((loaded.next_phone, loaded.next_message), (10, 6), "numbers are not used again");
     let calls = wait(opened.store.calls(10)).unwrap().unwrap();
     assert_eq!(calls, [CallRecord { answered_us: None, q850: None, ..call(2) }, call(1)]);

@@ -6,8 +6,10 @@
 //! Notices of what an ask changed go out before its answer: who has the answer and then empties his
 //! notices knows the world after it.
 
+mod blocking;
 mod endpoint;
 
+pub use blocking::BlockingAsk;
 pub use endpoint::{EndpointAsk, EndpointDial, Leaving, NewEndpoint};
 
 use sipwitch_core::{call::leg::CallId, routing::rules::Rule};
@@ -473,6 +475,8 @@ pub enum Ask {
     },
     /// Something about the rules of routing. Their file belongs to the loop around us.
     Rules(RulesAsk),
+    /// Something about the list of blocked callers.
+    Blocking(BlockingAsk),
     /// Whether names can be looked up. The loop around us, which has the names, answers this
     /// itself.
     CheckNames {

@@ -59,6 +59,9 @@ impl Switchboard {
             self.refuse(arrival, 503);
             return;
         }
+        if self.turns_away_blocked(arrival, &identity, contact.as_ref().ok()) {
+            return;
+        }
         let leg = self.leg_ids.allocate();
         let accepted = match &identity {
             Identity::Line(line) => self.accept_on_line(arrival, leg, *line),
@@ -141,9 +144,11 @@ impl Switchboard {
             contact = %crate::secret::Redacted(dialled), "call"
         );
         let words = route_words(&route);
+        let helps = self.notes_help(&route);
         let now = self.now;
         let call = Call::incoming(now.instant, &mut self.leg_ids, id, leg, invitation, route);
         let mut entry = CallEntry::new(call, dialled, caller.clone(), &words, now.unix_us);
+        entry.helps = helps;
         entry.add_leg(leg, "caller", &caller.address, phone);
         if let Some(peer) = peer {
             entry.set_peer(leg, peer);
@@ -487,7 +492,9 @@ impl Switchboard {
             Ok(route) => route,
             Err(unknown) => return self.look_up(unknown, Then::Answer(Box::new(wanted))),
         };
+        let helps = self.notes_help(&route);
         if let Some(entry) = self.calls.get_mut(&id) {
+            entry.helps |= helps;
             if let Some(ring) = entry.ring.filter(|_| reason == RouteReason::Dial) {
                 route.attempts.iter_mut().for_each(|attempt| attempt.ring = ring);
             }

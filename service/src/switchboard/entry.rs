@@ -33,6 +33,8 @@ pub(super) struct CallEntry {
     pub(super) from: Option<ExtensionNumber>,
     /// Whether the program that dialled wants the caller hidden.
     pub(super) hides: bool,
+    /// Whether help is called.
+    pub(super) helps: bool,
     /// Further addresses of the person called.
     pub(super) also: Vec<Contact>,
     /// Who waits for a hold (true) or its end (false) to be done.
@@ -83,6 +85,7 @@ impl CallEntry {
             ring: None,
             from: None,
             hides: false,
+            helps: false,
             also: Vec::new(),
             holding: None,
             toning: None,

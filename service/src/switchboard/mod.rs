@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`ask`], [`notice`] | what others ask, and what they are told |
 //! | `accounts` | the user's accounts, and how they stand |
+//! | `blocking` | callers whom the user does not want to hear |
 //! | [`anchors`] | media of programs that go through us |
 //! | `arrivals` | requests outside dialogs: who answers what |
 //! | `door` | who somebody is, and whether they may come in |
@@ -40,6 +41,7 @@ mod accounts;
 pub mod anchors;
 mod arrivals;
 pub mod ask;
+mod blocking;
 mod calls;
 mod configured;
 pub mod directory;
@@ -78,6 +80,7 @@ use std::{
 
 use bytes::Bytes;
 use sipwitch_core::{
+    blocking::BlockList,
     call::{CallId, LegId, LegIds},
     routing::{Rules, emergency},
 };
@@ -222,6 +225,7 @@ pub struct Switchboard {
     /// Who is at the other end of each TLS connection.
     peers: HashMap<ConnectionId, PeerIdentity>,
     authenticator: Authenticator,
+    blocking: BlockList,
     owners: Option<SocketOwners>,
     registrar: Registrar,
     directory: Directory,
@@ -289,6 +293,7 @@ impl Switchboard {
             outside_gate: Gate::new(settings.outside.clone()),
             peers: HashMap::new(),
             authenticator,
+            blocking: blocking::restore(loaded.blocked, loaded.help_us),
             owners,
             registrar: Registrar::new(settings.registrar.clone(), &key, loaded.next_phone),
             directory,
@@ -574,6 +579,7 @@ impl Switchboard {
             Ask::RemovePhone { phone, reply } => self.remove_phone(phone, reply),
             Ask::History { limit, reply } => self.history(limit, reply),
             Ask::Query { uri, reply } => self.query(&uri, reply),
+            Ask::Blocking(ask) => self.blocking_asked(ask),
             Ask::SendMessage { contact, from, text, reply } => {
                 self.send_message(&contact, from.as_deref(), None, (text, None), reply);
             }
@@ -678,6 +684,7 @@ impl Switchboard {
                 .chain(self.programs.views())
                 .collect(),
             accounts: self.account_views(),
+            blocked: self.blocked_views(),
             extensions: self.directory.iter().map(|entry| self.extension_view(entry)).collect(),
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! What the switchboard tells whoever listens: snapshots of what changed, after it changed.
 
+mod blocked;
 mod told;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -8,6 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use sipwitch_core::call::leg::CallId;
 use sipwitch_dbus_interfaces::wire::CertificateFault;
 
+pub use blocked::{BlockedChange, BlockedView};
 pub use told::{Told, ToldProgram};
 
 /// Names a registered phone. Kept over a restart.
@@ -31,6 +33,8 @@ pub struct World {
     pub extensions: Vec<ExtensionView>,
     /// The accounts, in the order in which the user has them.
     pub accounts: Vec<AccountView>,
+    /// The callers who are blocked, in the order of the list.
+    pub blocked: Vec<BlockedView>,
 }
 
 /// The service itself.
@@ -335,6 +339,8 @@ pub enum Notice {
     CallEnded(Box<CallEnd>),
     /// The network changed.
     Connectivity(Box<crate::connectivity::Change>),
+    /// Other callers are blocked now.
+    Blocked(Box<BlockedChange>),
     /// Somebody of another domain was not let in.
     HeldBack(HeldBack),
     /// A tone was heard in a call (INFO only: tones inside RTP go directly between the phones).

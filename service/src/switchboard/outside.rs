@@ -85,6 +85,10 @@ impl Switchboard {
             }
             Some(PeerIdentity::Nobody) | None => "it showed no certificate".to_owned(),
         };
+        // Whom the user does not want to hear is not announced either.
+        if self.is_blocked(&self.caller_from(&arrival.request)) {
+            return Err(self.endpoint.response_to(&arrival.request, 480, ""));
+        }
         tracing::info!(%domain, source = %arrival.flow, "a caller is held back: {why}");
         let user = arrival.request.from().ok().and_then(|from| from.uri().user());
         self.tell(|| {

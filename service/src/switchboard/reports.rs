@@ -111,6 +111,9 @@ impl Switchboard {
             self.legs.remove(&leg.id);
             self.meter(Some(leg));
         }
+        if entry.helps {
+            self.help_called();
+        }
         // What a busy hour needed is given back after it.
         if self.calls.len() < self.calls.capacity() / 8 && self.calls.capacity() > KEEP_ROOM {
             self.calls.shrink_to(KEEP_ROOM);
@@ -131,6 +134,7 @@ impl Switchboard {
             q850: cause.q850_or_mapped(),
             words: words.clone(),
             trace: entry.trace.view().into_iter().map(TraceRecord::from).collect(),
+            blocked: String::new(),
         })));
         self.tell(|| {
             let mut call = entry.view();

@@ -58,6 +58,13 @@ pub(super) enum Waiting {
         /// Where to answer.
         reply: Reply<Imported>,
     },
+    /// A program, for callers who are blocked now, or no more.
+    Blocked {
+        /// They.
+        callers: Vec<String>,
+        /// Where to answer.
+        reply: Reply<Vec<String>>,
+    },
     /// A text that came in and is kept: the sender waits for its answer.
     Text {
         /// The MESSAGE.
@@ -168,6 +175,9 @@ impl Switchboard {
             }
             Waiting::Made { number, reply } => {
                 let _ = reply.send(refusal().map(|()| number));
+            }
+            Waiting::Blocked { callers, reply } => {
+                let _ = reply.send(refusal().map(|()| callers));
             }
             Waiting::Password { password, reply } => {
                 let _ = reply.send(refusal().map(|()| password));

@@ -3,6 +3,7 @@
 //! and a clock that moves when it is told to.
 
 mod anchors;
+mod blocking;
 mod calls;
 mod dialling;
 mod digest;

@@ -252,6 +252,7 @@ async fn questions_are_answered() {
         assert_eq!((rejected.len(), rejected[0].reason.as_str()), (1, "not-registered"));
         let history = service.history(u32::MAX, &none).await?;
         assert_eq!((history[0].sip_code, history[0].answered_at_microseconds), (486, None));
+        assert_eq!(history[0].blocked.as_deref(), Some("+49900*"));
         let hops = service.query("102", &none).await?;
         assert_eq!((hops[0].status, hops[0].milliseconds), (Some(200), 4));
         assert_eq!(hops[1].status, None);
@@ -289,6 +290,7 @@ async fn questions_are_answered() {
             q850: Some(17),
             words: "busy".into(),
             trace: Vec::new(),
+            blocked: "+49900*".into(),
         };
         reply.send(Ok(vec![call])).expect("waits");
     });

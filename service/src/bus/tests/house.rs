@@ -162,6 +162,7 @@ pub(super) fn world() -> World {
         phones: vec![phone(3), program(5)],
         extensions: vec![extension("101"), extension("*97")],
         accounts: vec![account("dus-net")],
+        blocked: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod delivery;
 mod outward;
 mod past;
+mod unwanted;
 mod waiting;
 
 use std::{
@@ -14,10 +15,11 @@ use std::{
 
 use bytes::Bytes;
 use sipwitch_core::{
+    blocking::Caller,
     contact::Contact,
     extension::{ExtensionNumber, Kind},
     line::LineId,
-    routing::{self, Caller, Wants},
+    routing::{self, Wants},
 };
 use sipwitch_sip::{
     endpoint::Arrival,
@@ -124,10 +126,12 @@ impl Text {
 
     /// Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
     fn can_wait(&self) -> bool {
+        !self.extension.is_empty() && self.is_words()
+    }
+
+    fn is_words(&self) -> bool {
         let kind = self.content_type.trim_start().get(..5).unwrap_or_default();
-        !self.extension.is_empty()
-            && kind.eq_ignore_ascii_case("text/")
-            && self.body.len() <= MAX_TEXT
+        kind.eq_ignore_ascii_case("text/") && self.body.len() <= MAX_TEXT
     }
 }
 
@@ -220,9 +224,14 @@ impl Switchboard {
             Some(asserted) => format!("<{}>", asserted.uri().for_request_line()),
             None => from_of(arrival),
         };
+        let is_blocked = self.is_blocked(&self.caller_by_line(line, &arrival.request));
         if let Some(program) = self.program_texted_by(line)? {
             let sender = self.sender_of(arrival);
             let text = Text::arrived(arrival, String::new(), from, self.now.unix_us);
+            if is_blocked {
+                self.throw_away(&text, sender);
+                return Ok(());
+            }
             self.send_text(Text { program: Some(program), ..text }, sender);
             return Ok(());
         }
@@ -230,6 +239,11 @@ impl Switchboard {
         let first = readers.next().ok_or(404_u16)?;
         // The sender hears how the first of them fares.
         let sender = self.sender_of(arrival);
+        if is_blocked {
+            let text = Text::arrived(arrival, first.to_string(), from, self.now.unix_us);
+            self.throw_away(&text, sender);
+            return Ok(());
+        }
         self.send_text_to(arrival, &first, &from, sender);
         for reader in readers {
             self.send_text_to(arrival, &reader, &from, Sender::Nobody);
@@ -271,6 +285,15 @@ impl Switchboard {
             text.author = Some(self.author(number.to_string(), &contact, true));
         }
         let sender = self.sender_of(arrival);
+        let caller = match identity {
+            Identity::Extension(number) => Some(Caller::extension(number)),
+            Identity::OwnProgram | Identity::Peer(_) => Some(self.caller_from(&arrival.request)),
+            Identity::Line(_) | Identity::Unproven => None,
+        };
+        if leaves.is_empty() && caller.is_some_and(|caller| self.is_blocked(&caller)) {
+            self.throw_away(&text, sender);
+            return Ok(());
+        }
         if leaves.is_empty() {
             self.send_text(text, sender);
         } else {
@@ -303,6 +326,9 @@ impl Switchboard {
         match sent {
             Ok((text, Way::Out(leaves))) => {
                 self.send_text_out(text, leaves, Sender::Program(reply));
+            }
+            Ok((text, Way::In)) if self.is_author_blocked(&text) => {
+                self.throw_away(&text, Sender::Program(reply));
             }
             Ok((text, Way::In)) => self.send_text(text, Sender::Program(reply)),
             Err(refusal) => {
@@ -381,7 +407,7 @@ impl Switchboard {
 
     /// The one extension a text is for.
     fn extension_for_text(&self, contact: &Contact) -> Result<String, u16> {
-        let texting = Caller { wants: Wants::Text, ..Caller::default() };
+        let texting = routing::Caller { wants: Wants::Text, ..routing::Caller::default() };
         let route = routing::route(contact, &texting, &self.house(None));
         let number = match contact {
             Contact::Sip(address) if !self.settings.is_own(&address.host, address.port, None) => {

@@ -198,6 +198,9 @@ impl Switchboard {
             };
             return Err(refusal.into());
         }
+        if let Some(refusal) = self.blocked_program(whose.extension(), &route, contact) {
+            return Err(refusal.into());
+        }
         if let Some(seconds) = options.ring_seconds {
             let ring = Duration::from_secs(seconds.clamp(1, directory::MAX_RING).into());
             route.attempts.iter_mut().for_each(|attempt| attempt.ring = ring);

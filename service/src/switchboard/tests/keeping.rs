@@ -154,6 +154,7 @@ fn notices_come_in_order_and_a_world_in_their_midst_fits_them() {
             Notice::Call(view) => view.state,
             Notice::CallEnded(_) => "call ended",
             Notice::Connectivity(_) => "network",
+            Notice::Blocked(_) => "blocked",
             Notice::HeldBack(_) => "held back",
             Notice::Dtmf { .. } => "tone",
             Notice::Program(_) => "program",

@@ -20,15 +20,15 @@ use super::{
     town::{Phone, Town},
 };
 
-const BOB: &str = "sip:bob@there.example";
+pub(super) const BOB: &str = "sip:bob@there.example";
 
-fn proven(domain: &str) -> PeerIdentity {
+pub(super) fn proven(domain: &str) -> PeerIdentity {
     let domains: Arc<[Arc<str>]> = [domain.into()].into();
     PeerIdentity::Proven { domains, key: KeyPrint([1; 32]) }
 }
 
 /// A house that other domains may call.
-fn open_house(per_minute: u32) -> Town {
+pub(super) fn open_house(per_minute: u32) -> Town {
     let mut plan = Plan::usual();
     plan.settings = settings();
     plan.settings.accept_calls = true;
@@ -39,7 +39,7 @@ fn open_house(per_minute: u32) -> Town {
 }
 
 /// Somebody at the other end of a TLS connection.
-fn stranger(town: &mut Town, identity: PeerIdentity) -> Phone {
+pub(super) fn stranger(town: &mut Town, identity: PeerIdentity) -> Phone {
     let phone = town.stranger("bob");
     let serial = phone.0 as u64;
     let now = town.time();
@@ -54,13 +54,13 @@ fn stranger(town: &mut Town, identity: PeerIdentity) -> Phone {
     phone
 }
 
-fn call(town: &mut Town, from: &str, phone: Phone, user: &str) -> Talk {
+pub(super) fn call(town: &mut Town, from: &str, phone: Phone, user: &str) -> Talk {
     let offer = sdp("bob", 40_000, "sendrecv");
     town.dial_as(phone, from, &format!("sip:{user}@{HOUSE}"), &[], &offer)
 }
 
 /// The answer to a call, told to be at an end.
-fn refused(town: &mut Town, phone: Phone, talk: &Talk) -> Option<u16> {
+pub(super) fn refused(town: &mut Town, phone: Phone, talk: &Talk) -> Option<u16> {
     let id = talk.id.clone();
     let found = town.find(phone, |text| {
         text.call_id() == id && text.method() == "INVITE" && text.status() >= Some(200)
