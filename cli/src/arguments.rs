@@ -2,6 +2,7 @@
 //! What can be said on the command line.
 
 mod accounts;
+mod block;
 mod digest;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use accounts::{AccountArguments, Accounts, Add};
+pub(crate) use block::Block;
 pub(crate) use digest::{Digest, OfWhom};
 
 /// Make, watch and end calls, and look after phones and extensions.
@@ -131,6 +133,12 @@ pub(crate) enum Command {
         /// What to do with them; without it they are listed.
         #[command(subcommand)]
         command: Option<Rules>,
+    },
+    /// Callers whom you do not want to hear: list, add, remove.
+    Block {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        command: Option<Block>,
     },
     /// The login password for phones: what is kept of it, and a separate one in its place.
     Digest {

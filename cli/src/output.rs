@@ -222,6 +222,18 @@ pub(crate) fn duration(microseconds: u64) -> String {
     }
 }
 
+/// How long ago something was, for people.
+pub(crate) fn ago(microseconds: u64) -> String {
+    let seconds = Duration::from_micros(microseconds).as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        // A calendar needs a time zone; days are enough to find a call by.
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
 /// Microseconds since 1970, now.
 pub(crate) fn now_microseconds() -> u64 {
     std::time::SystemTime::now()

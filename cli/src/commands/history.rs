@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! `sipwitch history`
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use sipwitch_dbus_interfaces::wire::{CallSummary, NoOptions, TraceInfo};
 
 use crate::{
     failure::Failure,
-    output::{Output, duration, now_microseconds},
+    output::{Output, ago, duration, now_microseconds},
     service::Service,
 };
 
@@ -63,6 +61,7 @@ pub(crate) fn summary(call: &CallSummary) -> Value {
         "words": call.words,
         "route": call.route,
         "route-trace": call.route_trace.iter().map(tried).collect::<Vec<_>>(),
+        "blocked": call.blocked,
     })
 }
 
@@ -75,15 +74,4 @@ fn tried(line: &TraceInfo) -> Value {
         "words": line.words,
         "milliseconds": line.milliseconds,
     })
-}
-
-fn ago(microseconds: u64) -> String {
-    let seconds = Duration::from_micros(microseconds).as_secs();
-    match seconds {
-        0..60 => format!("{seconds} s ago"),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..86_400 => format!("{} h ago", seconds / 3600),
-        // A calendar needs a time zone; days are enough to find a call by.
-        _ => format!("{} days ago", seconds / 86_400),
-    }
 }

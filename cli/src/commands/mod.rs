@@ -2,6 +2,7 @@
 //! One file for each group of commands.
 
 mod accounts;
+mod block;
 mod calls;
 mod config;
 mod dial;
@@ -65,6 +66,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<(), Fai
         Command::Lines => accounts::lines(&service, output).await,
         Command::Providers { command } => providers::run(&service, output, command).await,
         Command::Watch { count } => watch::run(&service, output, count).await,
+        Command::Block { command } => block::run(&service, output, command).await,
         Command::Rules { command } => rules::run(&service, output, command).await,
         Command::Query { uri } => query::run(&service, output, &uri).await,
         Command::Config { .. }
