@@ -12,7 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sipwitch_dbus_interfaces::names::{ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE};
+use sipwitch_dbus_interfaces::names::{
+    ACCOUNT_INTERFACE, BLOCKING_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE,
+};
 use zbus::{
     Message,
     message::Type,
@@ -32,8 +34,8 @@ use crate::{
 };
 
 /// The interfaces by which the service tells of its objects.
-const OF_THE_HOUSE: [&str; 2] =
-    ["org.freedesktop.DBus.ObjectManager", "org.freedesktop.DBus.Properties"];
+const OF_THE_HOUSE: [&str; 3] =
+    ["org.freedesktop.DBus.ObjectManager", "org.freedesktop.DBus.Properties", BLOCKING_INTERFACE];
 /// How long the process stays without a connection.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -189,6 +191,10 @@ impl Bridge {
             Awaited::House => connection.house_known(service::read(message), outbox),
             Awaited::EmergencyNumbers => {
                 connection.emergency_numbers_answered(service::read(message), outbox);
+                Outcome::GoesOn
+            }
+            blocking @ (Awaited::BlockedCallers | Awaited::Blocked(..) | Awaited::Unblocked(_)) => {
+                connection.blocking_answered(blocking, message, outbox);
                 Outcome::GoesOn
             }
             Awaited::Unread => {

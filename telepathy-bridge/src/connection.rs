@@ -5,6 +5,7 @@ mod account;
 mod addressing;
 mod aliasing;
 mod anonymity;
+mod blocking;
 mod calls;
 mod contacts;
 mod emergency;
@@ -35,8 +36,8 @@ use crate::{
     definition::{
         Interface,
         connection::{
-            ADDRESSING, ALIASING, ANONYMITY, CONNECTION, CONTACT_CAPABILITIES, CONTACT_INFO,
-            CONTACT_LIST, CONTACTS, REQUESTS, SERVICE_POINT, SIMPLE_PRESENCE,
+            ADDRESSING, ALIASING, ANONYMITY, CONNECTION, CONTACT_BLOCKING, CONTACT_CAPABILITIES,
+            CONTACT_INFO, CONTACT_LIST, CONTACTS, REQUESTS, SERVICE_POINT, SIMPLE_PRESENCE,
         },
     },
     error::{Error, Name},
@@ -178,6 +179,7 @@ pub(crate) struct Connection {
     /// The name of our extension.
     own_name: String,
     roster: roster::Roster,
+    blocked: blocking::Blocked,
     /// By service, as the service tells it; empty until then.
     emergency_numbers: Vec<(String, Vec<String>)>,
     /// Our phone, and the unique name of the service that made it.
@@ -220,6 +222,7 @@ impl Connection {
             stored: BTreeMap::new(),
             own_name: String::new(),
             roster: roster::Roster::default(),
+            blocked: blocking::Blocked::default(),
             emergency_numbers: Vec::new(),
             phone: None,
             wants_calls: true,
@@ -287,6 +290,7 @@ impl Connection {
             }
             (i, "KnownServicePoints") if i == SERVICE_POINT.name => self.service_points().into(),
             (i, name) if i == ANONYMITY.name => return self.anonymity_property(name),
+            (i, name) if i == CONTACT_BLOCKING.name => return Self::blocking_property(name),
             (i, name) if i == CONTACT_LIST.name => return self.list_property(name),
             (i, name) if i == CONTACT_INFO.name => return Self::info_property(name),
             _ => return None,
@@ -317,6 +321,7 @@ impl Connection {
             i if i == ALIASING.name => self.aliasing_method(name, call, outbox),
             i if i == SIMPLE_PRESENCE.name => self.presence_method(name, call, outbox),
             i if i == CONTACT_CAPABILITIES.name => self.capabilities_method(name, call),
+            i if i == CONTACT_BLOCKING.name => self.blocking_method(name, call, outbox),
             i if i == CONTACT_LIST.name => self.list_method(name, call),
             i if i == CONTACT_INFO.name => self.info_method(name, call, outbox),
             i if i == ADDRESSING.name => self.addressing_method(name, call),
@@ -505,6 +510,7 @@ impl Connection {
             outbox.unregister(&phone);
         }
         self.leave_account(outbox);
+        self.leave_blocked(outbox);
         outbox.watch_service(false);
         if self.roster.is_watched() {
             outbox.watch_house(false);

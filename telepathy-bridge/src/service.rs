@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use sipwitch_dbus_interfaces::{
     names::{
-        ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE, EXTENSION_INTERFACE, PHONE_INTERFACE,
-        ROOT, SIPWITCH_INTERFACE,
+        ACCOUNT_INTERFACE, BLOCKING_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE, EXTENSION_INTERFACE,
+        PHONE_INTERFACE, ROOT, SIPWITCH_INTERFACE,
     },
     wire::{
-        AccountProperties, EndpointDialOptions, EndpointMessageOptions, EndpointOptions,
-        EndpointTransferOptions, HangUpOptions, MediaAddress, PastTextOptions, RejectOptions,
+        AccountProperties, BlockOptions, EndpointDialOptions, EndpointMessageOptions,
+        EndpointOptions, EndpointTransferOptions, HangUpOptions, MediaAddress, PastTextOptions,
+        RejectOptions,
     },
 };
 use zbus::{
@@ -39,6 +40,8 @@ pub(crate) const COMPOSING: &str = "application/im-iscomposing+xml";
 const MOST_UNREAD: u32 = 500;
 /// How many texts of the past are looked at for a channel.
 const MOST_PAST: u32 = 30;
+/// The list of blocked callers.
+const BLOCKING: Whom<'_> = Whom { interface: BLOCKING_INTERFACE, ..SERVICE };
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// As which other programs see us among the phones of the house.
 const NAME: &str = "Telepathy";
@@ -76,6 +79,12 @@ pub(crate) enum Awaited {
     House,
     /// The numbers of help.
     EmergencyNumbers,
+    /// The callers who are blocked.
+    BlockedCallers,
+    /// The contacts that a client wanted blocked are, or cannot be.
+    Blocked(Message, Vec<u32>),
+    /// The contacts that a client wanted unblocked are, or cannot be.
+    Unblocked(Message),
     /// It rings here, or not: this was wanted.
     Available(bool),
     /// The leg of the call of this number.
@@ -246,8 +255,8 @@ impl Outbox {
         self.ask(&whom, "GetAll", &EXTENSION_INTERFACE, Awaited::Extension);
     }
 
-    /// Wants to hear of extensions that come, go and change, and of the numbers of help; or not any
-    /// more. What calls and phones do besides wakes nobody here.
+    /// Wants to hear of extensions that come, go and change, of the numbers of help, and of callers
+    /// who are blocked; or not any more. What calls and phones do besides wakes nobody here.
     pub(crate) fn watch_house(&mut self, watch: bool) {
         let method = if watch { "AddMatch" } else { "RemoveMatch" };
         let manager = "org.freedesktop.DBus.ObjectManager";
@@ -261,19 +270,32 @@ impl Outbox {
                 "interface='{PROPERTIES}',member='PropertiesChanged',path='{ROOT}',\
                  arg0='{SIPWITCH_INTERFACE}'"
             ),
+            format!("interface='{BLOCKING_INTERFACE}',member='BlockedChanged',path='{ROOT}'"),
         ] {
             let rule = format!("type='signal',sender='{BUS_NAME}',{rule}");
             self.ask(&BUS, method, &rule, Awaited::Nothing);
         }
     }
 
-    /// Asks for the extensions and for the numbers of help.
+    /// Asks for the extensions, for the numbers of help and for the callers who are blocked.
     pub(crate) fn ask_house(&mut self) {
         let properties = Whom { interface: PROPERTIES, ..SERVICE };
         let wanted = (SIPWITCH_INTERFACE, "EmergencyNumbers");
         self.ask(&properties, "Get", &wanted, Awaited::EmergencyNumbers);
+        self.ask(&BLOCKING, "List", &(), Awaited::BlockedCallers);
         let manager = Whom { interface: "org.freedesktop.DBus.ObjectManager", ..SERVICE };
         self.ask(&manager, "GetManagedObjects", &(), Awaited::House);
+    }
+
+    /// Blocks callers, for a client that asks for these handles.
+    pub(crate) fn block(&mut self, callers: &[&str], handles: Vec<u32>, request: Message) {
+        let values = (callers, BlockOptions::default());
+        self.ask(&BLOCKING, "Add", &values, Awaited::Blocked(request, handles));
+    }
+
+    /// Blocks callers no more.
+    pub(crate) fn unblock(&mut self, callers: &[&str], request: Message) {
+        self.ask(&BLOCKING, "Remove", &callers, Awaited::Unblocked(request));
     }
 
     /// Says whether it may ring here.

@@ -2,6 +2,7 @@
 //! The whole manager between a client and a service that a test plays.
 
 mod bad_input;
+mod blocking;
 mod calls;
 mod connection;
 mod desk;

@@ -12,8 +12,8 @@ use crate::{
         Interface,
         call::CHANNEL,
         connection::{
-            ADDRESSING, ALIASING, CONNECTION, CONTACT_CAPABILITIES, CONTACT_INFO, CONTACT_LIST,
-            SIMPLE_PRESENCE,
+            ADDRESSING, ALIASING, CONNECTION, CONTACT_BLOCKING, CONTACT_CAPABILITIES, CONTACT_INFO,
+            CONTACT_LIST, SIMPLE_PRESENCE,
         },
         text::TEXT,
     },
@@ -32,6 +32,7 @@ pub(super) const WITH_ATTRIBUTES: &[&Interface] = &[
     &CONTACT_CAPABILITIES,
     &CONTACT_LIST,
     &CONTACT_INFO,
+    &CONTACT_BLOCKING,
     &ADDRESSING,
 ];
 
@@ -130,6 +131,7 @@ impl Connection {
         add(&CONTACT_CAPABILITIES, "capabilities", self.capabilities(handle).into());
         add(&CONTACT_LIST, "subscribe", self.subscription(handle).into());
         add(&CONTACT_LIST, "publish", self.subscription(handle).into());
+        add(&CONTACT_BLOCKING, "blocked", self.is_blocked(handle).into());
         add(&CONTACT_INFO, "info", self.info(handle).into());
         let addresses = identifier::addresses(identifier, &self.domain);
         let uris: Vec<String> = addresses.iter().map(|(_, _, uri)| uri.clone()).collect();

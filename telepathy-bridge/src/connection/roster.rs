@@ -225,6 +225,7 @@ impl Connection {
                     self.object_went(path.as_str(), outbox);
                 }
             }
+            "BlockedChanged" => self.blocked_changed(message, outbox),
             "PropertiesChanged" => {
                 type Changed = (String, HashMap<String, OwnedValue>, Vec<String>);
                 let Ok((interface, changed, _)) = body.deserialize::<Changed>() else { return };

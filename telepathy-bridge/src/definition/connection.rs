@@ -122,6 +122,17 @@ pub(crate) const CONTACT_LIST: Interface = Interface {
     ],
 };
 
+pub(crate) const CONTACT_BLOCKING: Interface = Interface {
+    name: "org.freedesktop.Telepathy.Connection.Interface.ContactBlocking",
+    methods: &[
+        ("BlockContacts", "aub", ""),
+        ("RequestBlockedContacts", "", "a{us}"),
+        ("UnblockContacts", "au", ""),
+    ],
+    signals: &[("BlockedContactsChanged", "a{us}a{us}")],
+    properties: &[read("ContactBlockingCapabilities", "u")],
+};
+
 pub(crate) const CONTACT_INFO: Interface = Interface {
     name: "org.freedesktop.Telepathy.Connection.Interface.ContactInfo",
     methods: &[

@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sipwitch_dbus_interfaces::{
-    names::{ACCOUNT_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE},
-    wire::{PastText, PastTextState},
+    names::{ACCOUNT_INTERFACE, BLOCKING_INTERFACE, BUS_NAME, ENDPOINT_INTERFACE},
+    wire::{BlockedInfo, PastText, PastTextState},
 };
 use zbus::{
     Message,
@@ -39,6 +39,8 @@ pub(super) struct Desk {
     pub(super) sent: Vec<Message>,
     /// Whether the played service answers by itself.
     pub(super) is_served: bool,
+    /// Whether it does not answer who is blocked.
+    pub(super) keeps_list_back: bool,
     /// The texts of the past that it has, newest first.
     pub(super) past: Vec<PastText>,
 }
@@ -46,7 +48,14 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { bridge: Bridge::new(now), now, sent: Vec::new(), is_served: true, past: Vec::new() }
+        Self {
+            bridge: Bridge::new(now),
+            now,
+            sent: Vec::new(),
+            is_served: true,
+            keeps_list_back: false,
+            past: Vec::new(),
+        }
     }
 
     /// With a connection that works, and everything forgotten that led there.
@@ -102,9 +111,10 @@ impl Desk {
 
     pub(super) fn drain(&mut self) {
         while let Some(sent) = self.bridge.poll() {
-            let answer = (sent.message_type() == Type::MethodCall && self.is_served)
-                .then(|| play(&sent, &self.past))
-                .flatten();
+            let is_kept_back = self.keeps_list_back
+                && sent.header().member().is_some_and(|member| member == "List");
+            let is_asked = sent.message_type() == Type::MethodCall && !is_kept_back;
+            let answer = (is_asked && self.is_served).then(|| play(&sent, &self.past)).flatten();
             self.sent.push(sent);
             if let Some(answer) = answer {
                 self.bridge.receive(&answer, self.now, 0.0);
@@ -210,6 +220,9 @@ pub(super) fn play(call: &Message, past: &[PastText]) -> Option<Message> {
     let reply = Message::method_return(&header).expect("a reply");
     let reply = reply.sender(SERVICE).expect("a sender");
     let body = call.body();
+    if header.interface().is_some_and(|name| name == BLOCKING_INTERFACE) {
+        return Some(play_list(call, &member));
+    }
     let built = match member.as_str() {
         "RequestName" | "ReleaseName" => reply.build(&1u32),
         "SendMessage" => {
@@ -282,4 +295,43 @@ pub(super) fn play(call: &Message, past: &[PastText]) -> Option<Message> {
         _ => return None,
     };
     Some(built.expect("a message"))
+}
+
+/// What the service answers of its list of blocked callers.
+fn play_list(call: &Message, member: &str) -> Message {
+    let header = call.header();
+    let reply = Message::method_return(&header).expect("a reply");
+    let reply = reply.sender(SERVICE).expect("a sender");
+    let body = call.body();
+    let built = match member {
+        "List" => {
+            let callers =
+                ["+49900*", "+4940999", "103", "@example.com", "anonymous", "eve@example.org"];
+            let info = |caller: &str| BlockedInfo {
+                caller: caller.to_owned(),
+                reason: String::new(),
+                since_microseconds: 1,
+            };
+            reply.build(&callers.map(info).to_vec())
+        }
+        "Add" => {
+            let (callers, _): (Vec<String>, HashMap<String, OwnedValue>) =
+                body.deserialize().expect("callers and options");
+            if callers.iter().any(|caller| caller == "112") {
+                let name = "org.gnutelephony.SipWitch1.Error.BadContact";
+                return Message::error(&header, name)
+                    .and_then(|builder| builder.sender(SERVICE))
+                    .and_then(|builder| builder.build(&"who helps is never blocked"))
+                    .expect("a message");
+            }
+            let kept = |caller: String| match caller.strip_prefix("0") {
+                Some(rest) => format!("+49{rest}"),
+                None => caller.trim_start_matches("sip:").to_lowercase(),
+            };
+            reply.build(&callers.into_iter().map(kept).collect::<Vec<_>>())
+        }
+        "Remove" => reply.build(&body.deserialize::<Vec<String>>().expect("callers")),
+        other => panic!("nobody knows {other}"),
+    };
+    built.expect("a message")
 }

@@ -117,25 +117,6 @@ fn a_call_goes_out_and_is_answered_before_the_handler_knows_where_it_is() {
 }
 
 #[test]
-fn early_sound_is_agreed_on_before_the_handler_knows_where_it_is() {
-    let mut desk = Desk::connected();
-    let handler = Handler(1);
-    handler.ask(&mut desk, "102");
-    handler.accept(&mut desk);
-    handler.agrees(&mut desk, 0);
-    desk.says("MediaAnchored", &(LEG, vec![ours(0)]));
-    handler.flows(&mut desk, "Receiving", 3);
-    desk.says("Progress", &(LEG, 0u32, 183u32, "", LED.as_bytes()));
-    handler.agrees(&mut desk, 1);
-    handler.gathers(&mut desk);
-    assert_eq!(told(&desk), [(0, 5004, 5005)]);
-    let state = handler.property(&mut desk, CALL, "CallState");
-    assert_eq!(state.downcast_ref::<u32>(), Ok(2), "nobody has answered");
-    desk.says("Answered", &(LEG, 0u32, Vec::<u8>::new()));
-    assert_eq!(desk.last::<State>("CallStateChanged").0, 5, "all that was wanted is there");
-}
-
-#[test]
 fn an_answer_does_not_wait_for_the_handler_to_find_itself() {
     let mut desk = Desk::connected();
     let handler = Handler(1);
