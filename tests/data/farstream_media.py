@@ -27,7 +27,7 @@ SINKS = {
     Farstream.MediaType.AUDIO: "audioconvert ! fakesink name=sink sync=false",
     Farstream.MediaType.VIDEO: "videoconvert ! fakesink name=sink sync=false",
 }
-# By what farstream says where it is, once it has asked the router for a port.
+# By what farstream says where it is, once it has asked the router by UPnP.
 PLACES = ("farstream-new-local-candidate", "farstream-local-candidates-prepared")
 # How much of a medium is heard or seen before it is told: half a second of sound, a few pictures.
 ENOUGH = {Farstream.MediaType.AUDIO: 25, Farstream.MediaType.VIDEO: 5}

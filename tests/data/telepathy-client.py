@@ -41,6 +41,9 @@ reading WORD        "no" leaves what comes unread, "yes" reads it
 composing STATE     tells a chat state by its number
 hide MODES          sets the modes of anonymity
 online              wants to be available
+blocking            tells who is blocked, and again whenever that changes
+block ID            blocks a contact
+unblock ID          blocks it no more
 
 Each signal of a call is told as "signal NAME", in the order of the bus.
 """
@@ -249,6 +252,52 @@ def ask_(interface, method, types, *value):
         say("gave", got.print_(False))
     except GLib.Error as error:
         say("refused", Gio.DBusError.get_remote_error(error))
+
+
+def blocking():
+    def changed(_connection, added, removed):
+        for one in added:
+            say("now blocked:", one.get_identifier())
+        for one in removed:
+            say("no longer blocked:", one.get_identifier())
+
+    def ready(proxy, result):
+        proxy.prepare_finish(result)
+        proxy.connect("blocked-contacts-changed", changed)
+        interface = "org.freedesktop.Telepathy.Connection.Interface.ContactBlocking"
+        given = GLib.Variant("(ss)", (interface, "ContactBlockingCapabilities"))
+        flags = bus.call_sync(proxy.get_bus_name(), proxy.get_object_path(), "org.freedesktop.DBus.Properties",
+                              "Get", given, None, 0, -1, None)[0]
+        say("blocks", len(proxy.get_blocked_contacts()), "capabilities", flags)
+
+    connection.prepare_async([Tp.Connection.get_feature_quark_contact_blocking()], ready)
+
+
+def change_block(identifier, word):
+    def found(proxy, result):
+        one = proxy.dup_contact_by_id_finish(result)
+
+        def done(contact, result):
+            try:
+                getattr(contact, word + "_finish")(result)
+                say(word, "of", identifier, "done, blocked", contact.is_blocked())
+            except GLib.Error as error:
+                say(word, "of", identifier, "refused:", error.message)
+
+        if word == "block":
+            one.block_async(False, done)
+        else:
+            one.unblock_async(done)
+
+    connection.dup_contact_by_id_async(identifier, [Tp.ContactFeature.CONTACT_BLOCKING], found)
+
+
+def block(identifier):
+    change_block(identifier, "block")
+
+
+def unblock(identifier):
+    change_block(identifier, "unblock")
 
 
 def presence(word):

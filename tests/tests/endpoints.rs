@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt as _;
 use sipwitch_dbus_interfaces::wire::{
-    CallState, EndpointDialOptions, EndpointOptions, HangUpOptions, MediaAddress,
+    CallState, EndpointDialOptions, EndpointOptions, HangUpOptions,
 };
 use sipwitch_dbus_interfaces::{EndpointProxy, Error};
-use sipwitch_simulators::{Account as Sim, Phone, Transport};
 use sipwitch_tests::desk::Desk;
 use sipwitch_tests::peers::{Account, Baresip};
 use sipwitch_tests::program::in_home;
-use sipwitch_tests::{House, PATIENCE, Plain as _, Program, net};
+use sipwitch_tests::{House, PATIENCE, Program, net};
 use zbus::Message;
 use zbus::proxy::{CacheProperties, SignalStream};
 use zbus::zvariant::OwnedObjectPath;
@@ -219,109 +218,6 @@ fn the_sound_of_an_anchored_program_goes_through_the_service_both_ways() -> Resu
         ensure!(Instant::now() < deadline + PATIENCE, "{ours} is still taken: {error}");
         std::thread::yield_now();
     }
-    Ok(())
-}
-
-/// The same of somebody else.
-fn noise(count: u16) -> Vec<u8> {
-    let mut packet = silence(count);
-    packet[8..12].copy_from_slice(b"else");
-    packet
-}
-
-/// Tells where the program is.
-fn locate(program: &Softphone, leg: u64, rtp: SocketAddr) -> Result<Result<(), Error>> {
-    let address = MediaAddress {
-        medium: 0,
-        address: rtp.ip().to_string(),
-        port: rtp.port(),
-        rtcp_address: String::new(),
-        rtcp_port: 0,
-    };
-    let addresses = [address];
-    program.desk.wait("SetMediaAddresses", program.endpoint.set_media_addresses(leg, &addresses))
-}
-
-#[test]
-fn a_program_says_where_it_is_when_early_sound_comes_and_nobody_takes_its_place() -> Result<()> {
-    const UNPLACED: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 0.0.0.0\r\n\
-        t=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
-    let house = House::plan().extensions(&["101", "102"]).build()?;
-    let account = Sim::new("101");
-    let mut anna = Phone::new(Transport::Udp, net::loopback(), house.at, account).plain()?;
-    anna.register(600).plain()?;
-    let mut program = Softphone::start_as(&house, "102", true)?;
-    let options = EndpointDialOptions::default();
-    let dialled = program.endpoint.dial("101", UNPLACED.as_bytes(), &options);
-    let (leg, _) = program.desk.wait("Dial", dialled)??;
-    let mut at_anna = anna.incoming().plain()?;
-    let far = wanted(&at_anna.invite.text())?;
-    ensure!(far.port() != 9 && !far.ip().is_unspecified(), "{:?}", at_anna.invite);
-    let anchored = program.signal("MediaAnchored")?;
-    let (of, ours): (u64, Vec<MediaAddress>) = anchored.body().deserialize()?;
-    ensure!(of == leg && ours.len() == 1 && ours[0].medium == 0, "{ours:?}");
-    let near = SocketAddr::new(ours[0].address.parse()?, ours[0].port);
-    ensure!(near.ip().is_loopback() && near != far, "{near} {far}");
-
-    // Somebody else is there first.
-    let thief = UdpSocket::bind(("127.0.0.1", 0))?;
-    for count in 1..=5 {
-        thief.send_to(&noise(count), near)?;
-    }
-    let annas = UdpSocket::bind((net::loopback(), 0))?;
-    annas.set_read_timeout(Some(PATIENCE))?;
-    let at = annas.local_addr()?;
-    let sdp = UNPLACED
-        .replace("0.0.0.0", &at.ip().to_string())
-        .replace("m=audio 9", &format!("m=audio {}", at.port()));
-    at_anna.reply(&mut anna, "183 Session Progress", sdp.as_bytes()).plain()?;
-    let progress = loop {
-        let signal = program.desk.wait("Progress", program.signals.next())?.context("no bus")?;
-        let (_, _, code, _, described): (u64, u32, u32, String, Vec<u8>) =
-            signal.body().deserialize()?;
-        if code == 183 {
-            break String::from_utf8(described)?;
-        }
-    };
-    ensure!(wanted(&progress)? == near, "the ports are those that were told: {progress}");
-    annas.send_to(&silence(1), far)?;
-
-    let socket = UdpSocket::bind((net::loopback(), 0))?;
-    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
-    let elsewhere = "198.51.100.7:1".parse()?;
-    let refused = locate(&program, leg, elsewhere)?;
-    ensure!(matches!(&refused, Err(Error::BadValue(words)) if words.contains("198.51.100.7:1")));
-    locate(&program, leg, socket.local_addr()?)??;
-    let deadline = Instant::now() + PATIENCE;
-    let mut packet = [0; 2048];
-    let mut count = 2;
-    let (length, from) = loop {
-        ensure!(Instant::now() < deadline, "no early sound came");
-        annas.send_to(&silence(count), far)?;
-        count += 1;
-        if let Ok(came) = socket.recv_from(&mut packet) {
-            break came;
-        }
-    };
-    ensure!(from == near && packet[..length] != silence(1)[..], "what came before is dropped");
-
-    at_anna.reply(&mut anna, "200 OK", sdp.as_bytes()).plain()?;
-    at_anna.request(&mut anna, "ACK").plain()?;
-    program.signal("Answered")?;
-    thief.send_to(&noise(6), near)?;
-    socket.send_to(&silence(1000), near)?;
-    let (length, from) = annas.recv_from(&mut packet).context("the program is not heard")?;
-    ensure!(from == far && packet[..length] == silence(1000)[..], "or somebody else is");
-    thief.set_nonblocking(true)?;
-    let stolen = thief.recv_from(&mut packet);
-    ensure!(stolen.is_err(), "the thief has heard something: {stolen:?}");
-
-    let options = HangUpOptions::default();
-    program.desk.wait("HangUp", program.endpoint.hang_up(leg, &options))??;
-    ensure!(program.ended(leg)? == "hung-up");
-    at_anna.ended(&mut anna).plain()?;
-    let late = locate(&program, leg, socket.local_addr()?)?;
-    ensure!(matches!(late, Err(Error::NoSuchCall(_))), "{late:?}");
     Ok(())
 }
 
