@@ -120,6 +120,12 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
+    /// A text that the service kept, and for which nobody came.
+    pub(crate) fn expired() -> Self {
+        let name = format!("{}.NoRoute", sipwitch_dbus_interfaces::names::ERROR_PREFIX);
+        Self { name, words: "nobody came for it as long as it was kept".to_owned() }
+    }
+
     /// The last word of an error of the service's own.
     pub(crate) fn of_service(&self) -> Option<&str> {
         self.name.strip_prefix(sipwitch_dbus_interfaces::names::ERROR_PREFIX)?.strip_prefix('.')
@@ -193,6 +199,7 @@ impl Outbox {
             account: Some(OwnedObjectPath::from(path(account))),
             name: Some(NAME.into()),
             anchored: Some(true),
+            marks_read: Some(true),
             ..EndpointOptions::default()
         };
         self.ask(&SERVICE, "RegisterEndpoint", &options, Awaited::Phone);

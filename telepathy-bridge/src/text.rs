@@ -98,6 +98,8 @@ pub(crate) enum Fate {
 pub(crate) struct Sent {
     /// The number of its channel.
     pub(crate) channel: u32,
+    /// The handle of whom it is for.
+    pub(crate) contact: u32,
     token: String,
     text: String,
     wants_report: bool,
@@ -320,7 +322,8 @@ impl Text {
         let values = (old_seconds(wall), NORMAL, text.clone());
         outbox.signal(&self.path(), &TEXT, "Sent", values);
         let (channel, own) = (self.number, token.clone());
-        let sent = Sent { channel, token: own, text: text.clone(), wants_report };
+        let contact = self.target.handle;
+        let sent = Sent { channel, contact, token: own, text: text.clone(), wants_report };
         outbox.send_text(phone, &self.target.id, &text, sent);
         Ok(token)
     }
@@ -363,7 +366,7 @@ impl Text {
         &mut self,
         sent: &Sent,
         result: Result<bool, Refused>,
-        outbox: &mut Outbox,
+        mut outbox: Option<&mut Outbox>,
         wall: f64,
     ) {
         let (status, error) = match &result {
@@ -397,10 +400,13 @@ impl Text {
             let mut echo = Map::new();
             echo.insert("message-type".into(), NORMAL.into());
             head.insert("delivery-echo".into(), vec![echo, plain(&sent.text)].into());
-            let values = (error, old_seconds(wall), NORMAL, sent.text.clone());
-            outbox.signal(&self.path(), &TEXT, "SendError", values);
+            // Nobody listens yet to a channel that is not announced.
+            if let Some(outbox) = &mut outbox {
+                let values = (error, old_seconds(wall), NORMAL, sent.text.clone());
+                outbox.signal(&self.path(), &TEXT, "SendError", values);
+            }
         }
-        self.add(vec![head], None, Some(outbox));
+        self.add(vec![head], None, outbox);
     }
 
     fn head(&self, kind: u32, wall: f64) -> Map {

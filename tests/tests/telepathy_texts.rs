@@ -39,6 +39,29 @@ fn what_was_not_read_comes_again_in_another_connection_of_another_process() -> R
 }
 
 #[test]
+fn nothing_unread_is_lost_when_the_connection_manager_or_the_service_is_killed() -> Result<()> {
+    let (mut house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
+    telepathy.client.type_line("reading no")?;
+    for text in ["one", "two"] {
+        let (_, said) = house.sipwitch(&["message", "101", text, "--from", "102"])?;
+        ensure!(said.contains("delivered"), "{said}");
+        telepathy.client.wait_for(&format!("text {text}"))?;
+    }
+    telepathy.kill_bridge(&house)?;
+    for text in ["one", "two"] {
+        telepathy.client.wait_for(&format!("text {text}"))?;
+    }
+    house.kill_service()?;
+    telepathy.client.wait_for("status 2 reason 2")?;
+    house.start_service()?;
+    telepathy.client.type_line("reading yes")?;
+    for text in ["one", "two"] {
+        telepathy.client.wait_for(&format!("text {text}"))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_text_that_waits_for_a_phone_is_reported_when_it_is_delivered() -> Result<()> {
     let (house, _bert, mut telepathy) = Telepathy::with_a_phone()?;
     house.sipwitch(&["extensions", "add", "103"])?;

@@ -203,12 +203,23 @@ pub struct Loaded {
     pub help_us: Option<i64>,
     /// How many texts wait, by extension.
     pub messages_waiting: Vec<(String, u32)>,
+    /// When the first of them expires, microseconds since 1970.
+    pub messages_expire_us: Option<i64>,
     /// A phone number above that of every phone there ever was.
     pub next_phone: u64,
     /// A message number not used by any stored message, nor any above it.
     pub next_message: u64,
     /// Set when a damaged or foreign database was moved aside and a new one begun.
     pub aside: Option<Aside>,
+}
+
+/// Kept texts whose time is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    /// They, the oldest first. They are still there until somebody removes them.
+    pub messages: Vec<MessageRecord>,
+    /// When the next one expires.
+    pub next_us: Option<i64>,
 }
 
 /// A database that was moved aside.
@@ -359,6 +370,13 @@ impl Store {
         answer
     }
 
+    /// The kept texts whose time is over.
+    pub fn expired(&self, now_us: i64) -> oneshot::Receiver<Result<Expired, StoreError>> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Job::Expired { now_us, reply });
+        answer
+    }
+
     /// Past texts of an extension, the newest first.
     pub fn texts(
         &self,
@@ -425,6 +443,10 @@ enum Job {
         extension: String,
         now_us: i64,
         reply: oneshot::Sender<Result<Vec<MessageRecord>, StoreError>>,
+    },
+    Expired {
+        now_us: i64,
+        reply: oneshot::Sender<Result<Expired, StoreError>>,
     },
     Texts {
         wanted: WantedTexts,

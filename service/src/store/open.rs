@@ -269,6 +269,7 @@ fn prepare(
         blocked: statements::blocked(&connection)?,
         help_us: statements::help_called(&connection)?,
         messages_waiting: statements::waiting(&connection, now_us)?,
+        messages_expire_us: statements::next_expiry(&connection, now_us)?,
         next_phone,
         next_message,
         aside: None,

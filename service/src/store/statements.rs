@@ -7,7 +7,7 @@ use super::records::{
     Authentication, BindingRecord, BlockedRecord, CallRecord, ExtensionKind, ExtensionRecord,
     Ha1Pair, MessageRecord, MeterRecord, SecuredRecord, TextRecord, TextState, TraceRecord,
 };
-use super::{Bounds, Change, WantedTexts};
+use super::{Bounds, Change, Expired, WantedTexts};
 use crate::secret::Secret;
 
 /// How many statements the connection keeps compiled: all of this file's, and some to spare.
@@ -294,6 +294,12 @@ pub(super) fn prune_old(
 ) -> rusqlite::Result<()> {
     prune_calls_before(connection, calls_before_us)?;
     connection.execute("DELETE FROM bindings WHERE expires_us <= ?1", [now_us])?;
+    // Who sent them finds out.
+    connection.execute(
+        "UPDATE texts SET state = 'failed' WHERE state = 'stored' AND id IN \
+         (SELECT report FROM messages WHERE expires_us <= ?1 AND report <> 0)",
+        [now_us],
+    )?;
     connection.execute("DELETE FROM messages WHERE expires_us <= ?1", [now_us])?;
     Ok(())
 }
@@ -359,6 +365,20 @@ pub(super) fn waiting(
         "SELECT extension, count(*) FROM messages WHERE expires_us > ?1 GROUP BY extension",
     )?;
     statement.query_map([now_us], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// When the first of the texts that wait expires.
+pub(super) fn next_expiry(connection: &Connection, now_us: i64) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT min(expires_us) FROM messages WHERE expires_us > ?1";
+    connection.query_row(sql, [now_us], |row| row.get(0))
+}
+
+/// The texts whose time is over.
+pub(super) fn expired(connection: &Connection, now_us: i64) -> rusqlite::Result<Expired> {
+    let mut statement =
+        connection.prepare("SELECT * FROM messages WHERE expires_us <= ?1 ORDER BY id")?;
+    let messages = statement.query_map([now_us], read_message)?.collect::<Result<_, _>>()?;
+    Ok(Expired { messages, next_us: next_expiry(connection, now_us)? })
 }
 
 /// The largest key in use, 0 in an empty table.

@@ -304,6 +304,10 @@ impl Writer {
                 let texts = statements::messages(&self.connection, &extension, now_us);
                 let _ = reply.send(texts.map_err(unreadable));
             }
+            Job::Expired { now_us, reply } => {
+                let expired = statements::expired(&self.connection, now_us);
+                let _ = reply.send(expired.map_err(unreadable));
+            }
             Job::Texts { wanted, reply } => {
                 let texts = statements::texts(&self.connection, &wanted);
                 let _ = reply.send(texts.map_err(unreadable));

@@ -40,6 +40,11 @@ pub(super) fn no_accounts() -> Refusal {
 }
 
 impl Switchboard {
+    /// Under which others reach an account.
+    pub(super) fn account_address(&self, id: &str) -> Option<String> {
+        self.accounts.entries.get(id).map(|entry| entry.account.plan.address())
+    }
+
     /// An account was made or changed. What did not change goes on.
     pub fn put_account(&mut self, now: Now, account: Account) {
         self.now = now;

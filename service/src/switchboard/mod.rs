@@ -155,6 +155,8 @@ pub enum Inner {
         /// The oldest first.
         messages: Vec<crate::store::records::MessageRecord>,
     },
+    /// Texts that waited for too long.
+    Expired(crate::store::Expired),
     /// The password of an account, or why there is none: it was fetched, given or changed.
     Secret {
         /// Which account.
@@ -302,7 +304,11 @@ impl Switchboard {
             leg_ids: LegIds::new(),
             last_call: 0,
             call_deadlines: BTreeSet::new(),
-            messages: Messages::new(loaded.next_message, loaded.messages_waiting),
+            messages: Messages::new(
+                loaded.next_message,
+                loaded.messages_waiting,
+                loaded.messages_expire_us,
+            ),
             mailboxes: Mailboxes::default(),
             accounts: Accounts::default(),
             programs: Programs::new(anchors),
@@ -395,6 +401,7 @@ impl Switchboard {
         self.now = now;
         match inner {
             Inner::Waiting { extension, messages } => self.deliver_waiting(&extension, messages),
+            Inner::Expired(expired) => self.texts_expired(expired),
             Inner::Secret { account, secret } => self.secret_came(&account, secret),
             Inner::Published { errand, addresses } => self.published_found(errand, addresses),
             Inner::LoginKept(kept) => self.login_kept(kept),
@@ -437,8 +444,8 @@ impl Switchboard {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let call = self.call_deadlines.first().map(|(due, _)| *due);
-        let (text, lookup) = (self.messages.next_deadline(), self.lookups.next_deadline());
-        let mailbox = self.mailboxes.next_deadline();
+        let text = self.messages.next_deadline(self.now);
+        let (mailbox, lookup) = (self.mailboxes.next_deadline(), self.lookups.next_deadline());
         let (phone, line) = (self.registrar.next_deadline(), self.lines.next_deadline());
         let (sip, program) = (self.endpoint.next_deadline(), self.programs.next_deadline());
         let (judged, login) = (self.authenticator.next_deadline(), self.login.next_deadline());

@@ -5,7 +5,11 @@
 use sipwitch_dbus_interfaces::wire::{PastText, PastTextState};
 
 use super::Connection;
-use crate::{outbox::Outbox, service::Answer, text::Sent};
+use crate::{
+    outbox::Outbox,
+    service::{Answer, Refused},
+    text::Sent,
+};
 
 /// How many kept texts are remembered for the report of their delivery.
 const MAX_STORED: usize = 256;
@@ -59,13 +63,12 @@ impl Connection {
 
     /// A text that was kept has got further.
     pub(super) fn text_reported(&mut self, message: u64, state: &str, outbox: &mut Outbox) {
-        if state.parse() != Ok(PastTextState::Delivered) {
-            return;
-        }
-        if let Some(sent) = self.stored.remove(&message)
-            && let Some(text) = self.texts.get_mut(&sent.channel)
-        {
-            text.reported(&sent, Ok(true), outbox, self.wall);
-        }
+        let result = match state.parse() {
+            Ok(PastTextState::Delivered) => Ok(true),
+            Ok(PastTextState::Failed) => Err(Refused::expired()),
+            _ => return,
+        };
+        let Some(sent) = self.stored.remove(&message) else { return };
+        self.report(&sent, result, outbox);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     identifier::ANONYMOUS,
     outbox::Outbox,
     reply::Reply,
-    service::{Answer, COMPOSING},
+    service::{Answer, COMPOSING, Refused},
     text::{Fate, Sent, Text, composing},
 };
 
@@ -186,8 +186,33 @@ impl Connection {
             self.text_stored(message, sent);
         }
         let result = answer.map(|result| result.state == MessageState::Delivered);
-        if let Some(text) = self.texts.get_mut(&sent.channel) {
-            text.reported(sent, result, outbox, self.wall);
+        self.report(sent, result, outbox);
+    }
+
+    /// Tells what became of a text. That it failed is told in a channel with the same contact where
+    /// its own was closed meanwhile.
+    pub(super) fn report(
+        &mut self,
+        sent: &Sent,
+        result: Result<bool, Refused>,
+        outbox: &mut Outbox,
+    ) {
+        let wall = self.wall;
+        let handle = sent.contact;
+        let own = self.texts.contains_key(&sent.channel).then_some(sent.channel);
+        let number = own.or_else(|| {
+            let of_contact = |text: &&Text| text.target().handle == handle;
+            self.texts.values().find(of_contact).map(Text::number)
+        });
+        if let Some(text) = number.and_then(|number| self.texts.get_mut(&number)) {
+            return text.reported(sent, result, Some(outbox), wall);
+        }
+        if result.is_err()
+            && let Ok(mut text) = self.new_text(handle, false)
+        {
+            text.reported(sent, result, None, wall);
+            self.announce_text(&text, outbox);
+            self.open(text, outbox);
         }
     }
 }

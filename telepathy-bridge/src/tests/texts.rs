@@ -211,6 +211,32 @@ fn a_kept_text_is_accepted_first_and_delivered_later() {
     assert!(desk.members().is_empty(), "once");
 }
 
+#[test]
+fn a_kept_text_for_which_nobody_came_is_reported_as_failed_even_after_its_channel() {
+    let mut desk = Desk::connected();
+    let path = write_to(&mut desk, "998");
+    // Nobody asked for reports; failures are told all the same.
+    let token = send(&mut desk, &path, "for nobody", 0).expect("a token");
+    desk.call::<_, ()>(&path, CHANNEL, "Close", &()).expect("closed");
+    desk.sent.clear();
+    desk.says("MessageReported", &(77u64, "998", "failed"));
+    assert_eq!(desk.members(), ["NewChannels", "NewChannel", "Texts"]);
+    let path = text_path(2);
+    let pending: OwnedValue =
+        desk.call(&path, PROPERTIES, "Get", &(MESSAGES, "PendingMessages")).expect("a property");
+    let pending: Vec<Parts> = Vec::try_from(pending).expect("aaa{sv}");
+    let head = &pending[0][0];
+    assert_eq!(head["delivery-status"].downcast_ref::<u32>(), Ok(3));
+    assert_eq!(head["delivery-token"].downcast_ref::<String>(), Ok(token));
+    let echo: Parts =
+        Vec::try_from(head["delivery-echo"].try_clone().expect("no descriptor")).expect("aa{sv}");
+    assert_eq!(echo[1]["content"].downcast_ref::<String>().as_deref(), Ok("for nobody"));
+    assert_eq!(head["delivery-dbus-error"].downcast_ref::<String>(), Ok(format!("{ERROR}Offline")));
+    desk.sent.clear();
+    desk.says("MessageReported", &(77u64, "998", "failed"));
+    assert!(desk.members().is_empty(), "once");
+}
+
 const CHAT_STATE: &str = "org.freedesktop.Telepathy.Channel.Interface.ChatState";
 
 fn composes(desk: &mut Desk, state: u32, path: &str) -> Result<(), String> {

@@ -82,6 +82,7 @@ impl Switchboard {
             }
             self.keep(id, &text, sender, "nobody has taken the text in time");
         }
+        self.texts_expire();
     }
 
     /// A phone answered. Gives false if the request was no text.
@@ -129,7 +130,11 @@ impl Switchboard {
         let Sending { text, programs, .. } = &sending;
         self.remember_taken(id, text, programs);
         match sending.sender {
-            Sender::Kept(_) => self.report_delivered(&sending.text),
+            Sender::Kept(_) => {
+                if let Some(author) = &sending.text.author {
+                    self.report(author, &sending.text.extension, TextState::Delivered);
+                }
+            }
             Sender::Phone(_) | Sender::Program(_) | Sender::Nobody => {
                 self.remember_sent(&sending.text, TextState::Delivered);
             }
@@ -143,12 +148,7 @@ impl Switchboard {
             }
             Sender::Nobody => {}
             Sender::Kept(number) => {
-                if let Some(kept) = self.messages.kept.get_mut(&sending.text.extension) {
-                    *kept = kept.saturating_sub(1);
-                    if *kept == 0 {
-                        self.messages.kept.remove(&sending.text.extension);
-                    }
-                }
+                self.messages.kept_no_more(&sending.text.extension);
                 self.store_quietly(Change::RemoveMessage { id: number });
             }
         }
@@ -216,6 +216,7 @@ impl Switchboard {
         };
         self.remember_sent(text, TextState::Stored);
         *self.messages.kept.entry(text.extension.clone()).or_default() += 1;
+        self.messages.expires(record.expires_us);
         let waiting = match sender {
             Sender::Phone(answers) => {
                 let Answers { transaction, kept, failed, .. } = *answers;

@@ -3,6 +3,7 @@
 //! and texts that leave the house.
 
 mod delivery;
+mod expiry;
 mod outward;
 mod past;
 mod unwanted;
@@ -29,7 +30,7 @@ use sipwitch_sip::{
 
 use self::outward::Leaves;
 use super::{
-    Switchboard,
+    Now, Switchboard,
     ask::{Refusal, Reply, TextSent},
     door::{Identity, Turned},
     login::Stage,
@@ -54,6 +55,10 @@ pub(super) struct Messages {
     next: u64,
     /// How many are kept, by extension.
     kept: HashMap<String, u32>,
+    /// When the first of them expires, microseconds since 1970.
+    expires_us: Option<i64>,
+    /// The store is being asked which have expired.
+    pub(super) is_expiring: bool,
     /// Texts being sent to phones.
     pub(super) sending: HashMap<u64, Sending>,
     /// When the patience with the phones of a text ends.
@@ -166,10 +171,12 @@ struct Answers {
 }
 
 impl Messages {
-    pub(super) fn new(next: u64, waiting: Vec<(String, u32)>) -> Self {
+    pub(super) fn new(next: u64, waiting: Vec<(String, u32)>, expires_us: Option<i64>) -> Self {
         Self {
             next: next.max(1),
             kept: waiting.into_iter().collect(),
+            expires_us,
+            is_expiring: false,
             sending: HashMap::new(),
             deadlines: VecDeque::new(),
             requests: HashMap::new(),
@@ -180,9 +187,20 @@ impl Messages {
     }
 
     /// When [`Switchboard::texts_overdue`] wants to be called.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self, now: Now) -> Option<Instant> {
         let first = |queue: &VecDeque<(Instant, u64)>| queue.front().map(|(due, _)| *due);
-        first(&self.deadlines).into_iter().chain(first(&self.silences)).min()
+        let waits = [first(&self.deadlines), first(&self.silences), self.expiry(now)];
+        waits.into_iter().flatten().min()
+    }
+
+    /// One of the texts that waited for an extension waits no more.
+    fn kept_no_more(&mut self, extension: &str) {
+        if let Some(kept) = self.kept.get_mut(extension) {
+            *kept = kept.saturating_sub(1);
+            if *kept == 0 {
+                self.kept.remove(extension);
+            }
+        }
     }
 
     /// An extension is gone, and what waited for it.

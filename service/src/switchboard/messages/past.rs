@@ -79,13 +79,17 @@ impl Switchboard {
 
     /// A text reached its extension: the reader's half is remembered.
     pub(super) fn remember_taken(&mut self, id: u64, text: &Text, programs: &[u64]) {
-        let Some(words) = text.words().filter(|_| !text.extension.is_empty()) else { return };
+        let reader = match text.program {
+            Some(program) => self.reader(program),
+            None => text.extension.clone(),
+        };
+        let Some(words) = text.words().filter(|_| !reader.is_empty()) else { return };
         let sender = text.from.trim_start_matches('<').trim_end_matches('>');
         let contact = sender.parse::<Contact>().map(|contact| self.contact_of_text(&contact));
         let is_unread = programs.iter().any(|program| self.programs.marks_read(*program));
         let record = TextRecord {
             id,
-            extension: text.extension.clone(),
+            extension: reader,
             contact: contact.unwrap_or_else(|_| sender.to_owned()),
             is_sent: false,
             text: words,
@@ -96,14 +100,12 @@ impl Switchboard {
         self.store_quietly(Change::PutText(Box::new(record)));
     }
 
-    /// A text that was kept is delivered: its sender hears of it.
-    pub(super) fn report_delivered(&mut self, text: &Text) {
-        let Some(author) = &text.author else { return };
-        let state = TextState::Delivered;
+    /// A text that was kept is delivered, or never will be: its sender hears of it.
+    pub(super) fn report(&mut self, author: &Author, contact: &str, state: TextState) {
         self.store_quietly(Change::TextBecame { id: author.id, state });
         let programs: Vec<u64> = self.programs.belonging_to(&author.extension).collect();
         for program in programs {
-            let contact = text.extension.clone();
+            let contact = contact.to_owned();
             let told = Told::Report { message: author.id, contact, state: state.as_str() };
             self.programs.tell(program, told);
         }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Texts that were kept, and are delivered when a phone comes.
 
-use std::collections::HashSet;
-
 use sipwitch_core::contact::Contact;
 
 use super::{
@@ -40,15 +38,7 @@ impl Switchboard {
         let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         self.messages.kept.insert(extension.to_owned(), count);
         // What is being delivered already is not delivered twice, however many phones come.
-        let under_way: HashSet<u64> = self
-            .messages
-            .sending
-            .values()
-            .filter_map(|sending| match sending.sender {
-                Sender::Kept(number) => Some(number),
-                Sender::Phone(_) | Sender::Program(_) | Sender::Nobody => None,
-            })
-            .collect();
+        let under_way = self.texts_under_way();
         for message in messages {
             if under_way.contains(&message.id) {
                 continue;
@@ -67,8 +57,8 @@ impl Switchboard {
         }
     }
 
-    /// Who wants to hear that a kept text is delivered: an extension of the house.
-    fn author_of(&self, message: &MessageRecord) -> Option<Box<Author>> {
+    /// Who wants to hear what becomes of a kept text: an extension of the house.
+    pub(super) fn author_of(&self, message: &MessageRecord) -> Option<Box<Author>> {
         if message.report == 0 {
             return None;
         }

@@ -128,15 +128,14 @@ impl Switchboard {
             },
             EndpointAsk::Texts { wanted, reply } => match allowed {
                 Ok(()) => {
-                    let extension = self.programs.extension_of(phone).map(ToString::to_string);
-                    self.past_texts(extension.unwrap_or_default(), wanted, reply);
+                    let reader = self.reader(phone);
+                    self.past_texts(reader, wanted, reply);
                 }
                 Err(refusal) => answer(reply, Err(refusal)),
             },
             EndpointAsk::MarkRead { messages, reply } => {
-                let extension = self.programs.extension_of(phone).map(ToString::to_string);
-                let done =
-                    allowed.and_then(|()| self.texts_read(extension.unwrap_or_default(), messages));
+                let reader = self.reader(phone);
+                let done = allowed.and_then(|()| self.texts_read(reader, messages));
                 answer(reply, done);
             }
             EndpointAsk::AcceptMessage { message, reply } => {

@@ -5,7 +5,7 @@ use sipwitch_core::extension::ExtensionNumber;
 
 use super::{
     super::{Switchboard, ask::Refusal, messages::Text, notice::Told},
-    Programs,
+    Programs, Whose,
 };
 
 impl Programs {
@@ -16,6 +16,18 @@ impl Programs {
 }
 
 impl Switchboard {
+    /// Whose the texts of a program are, as they are remembered: its extension's, or those of the
+    /// address of its account, which outlives the account itself.
+    pub(in super::super) fn reader(&self, program: u64) -> String {
+        match self.programs.whose(program) {
+            Some(Whose::Extension(number)) => number.to_string(),
+            Some(Whose::Account(account)) => {
+                self.account_address(account).map_or_else(String::new, |own| format!("sip:{own}"))
+            }
+            None => String::new(),
+        }
+    }
+
     /// Gives a text to the programs of its extension; those are asked to take it.
     pub(in super::super) fn text_to_programs(
         &mut self,

@@ -328,7 +328,7 @@ impl House {
             let _guard = self.runtime.enter();
             self.board.stored(now, report);
         }
-        while !self.board.messages.fetching.is_empty() {
+        while !self.board.messages.fetching.is_empty() || self.board.messages.is_expiring {
             has_waited = true;
             let inner = self
                 .runtime

@@ -5,7 +5,7 @@ use sipwitch_core::call::LegId;
 
 use super::{
     super::{
-        super::ask::{Ask, EndpointAsk, NewEndpoint, Refusal},
+        super::ask::{Ask, EndpointAsk, NewEndpoint, Refusal, WantedPast},
         lines::provider::account,
         town::{Phone, Town},
     },
@@ -31,7 +31,8 @@ fn bound() -> (Town, Phone, u64, Phone, String) {
 
 fn register(town: &mut Town, account: Option<&str>, owner: &str) -> Result<u64, Refusal> {
     let account = account.map(str::to_owned);
-    let endpoint = NewEndpoint { account, name: "client".into(), ..NewEndpoint::default() };
+    let name = "client".into();
+    let endpoint = NewEndpoint { account, name, marks_read: true, ..NewEndpoint::default() };
     let owner = Some(owner.to_owned());
     town.wish(|reply| Ask::RegisterEndpoint { endpoint, owner, reply }).answer()
 }
@@ -90,6 +91,43 @@ fn what_comes_by_the_account_of_a_program_reaches_that_alone() {
     // It leaves without its account.
     let available = false;
     town.asks(phone, |reply| EndpointAsk::SetAvailable { available, reply }).answer().unwrap();
+}
+
+#[test]
+fn what_nobody_has_read_is_there_for_the_next_program_with_that_address() {
+    let (mut town, _, phone, provider, contact) = bound();
+    for text in ["one", "two"] {
+        town.send_request(provider, "MESSAGE", &contact, &[PLAIN], text);
+        let Told::Text { message, .. } = town.told(phone) else { panic!("no text came") };
+        town.asks(phone, |reply| EndpointAsk::AcceptMessage { message, reply }).answer().unwrap();
+        town.expect(provider, "200 MESSAGE");
+    }
+    let unread = |town: &mut Town, phone| {
+        let wanted = WantedPast { contact: String::new(), limit: 10, unread: true };
+        let asked = town.asks(phone, |reply| EndpointAsk::Texts { wanted, reply });
+        town.wait(asked).expect("the store is there")
+    };
+    // The program dies, and its account with it.
+    town.sign_off("its");
+    let gone = town.expect(provider, "REGISTER");
+    town.respond(provider, &gone, "200 OK", "p", &[], "");
+    town.sign_up_for(account("another", "provider.test"), Holder::Program(Some(OWNER.into())));
+    town.let_in(provider);
+    let phone = register(&mut town, Some("another"), OWNER).unwrap();
+    let texts = unread(&mut town, phone);
+    let words: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
+    assert_eq!(words, ["two", "one"]);
+    assert_eq!(texts[0].extension, "sip:alice@provider.test");
+    let messages = vec![texts[1].id];
+    town.asks(phone, |reply| EndpointAsk::MarkRead { messages, reply }).answer().unwrap();
+    assert_eq!(unread(&mut town, phone).len(), 1);
+
+    // Neither the house nor another address has them.
+    let other = town.program("101");
+    assert_eq!(unread(&mut town, other), []);
+    town.sign_up_for(account("third", "other.test"), Holder::Program(Some(OWNER.into())));
+    let phone = register(&mut town, Some("third"), OWNER).unwrap();
+    assert_eq!(unread(&mut town, phone), []);
 }
 
 #[test]

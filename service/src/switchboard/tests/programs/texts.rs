@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Texts to and from programs.
 
-use super::{super::house::HOUSE, *};
+use std::time::Duration;
+
+use super::{
+    super::house::{HOUSE, Plan},
+    *,
+};
 use crate::{store::records::TextRecord, switchboard::ask::WantedPast};
 
 const PLAIN: &str = "Content-Type: text/plain;charset=UTF-8";
@@ -168,6 +173,60 @@ fn who_wrote_hears_when_a_kept_text_is_delivered_at_last() {
     assert_eq!((message, contact.as_str(), state), (sent.message, "102", "delivered"));
     assert_eq!(town.past(program, "", false), ["to 102: later delivered"]);
     town.assert_over();
+}
+
+#[test]
+fn who_wrote_hears_when_nobody_came_for_a_kept_text() {
+    const DAY: u64 = 24 * 3600;
+    let mut town = Town::new();
+    let program = town.program("101");
+    town.add_extension("102", person(&password_of("102")));
+    let send = |town: &mut Town, text: &str| {
+        let (contact, text) = ("102".to_owned(), text.to_owned());
+        let send = |reply| EndpointAsk::SendMessage { contact, text, content_type: None, reply };
+        let asked = town.asks(program, send);
+        let sent = town.wait(asked).expect("it is kept");
+        assert_eq!(sent.state, "stored");
+        sent.message
+    };
+    let first = send(&mut town, "first");
+    town.pass_seconds(DAY);
+    let second = send(&mut town, "second");
+    let kept = town.board.settings.keep_texts.as_secs();
+    assert!(kept > 2 * DAY, "{kept}");
+    town.pass_seconds(kept - DAY - 10);
+    town.nothing_is_told();
+    town.pass_seconds(20);
+    let told = town.told(program);
+    let Told::Report { message, contact, state } = told else { panic!("{told:?}") };
+    assert_eq!((message, contact.as_str(), state), (first, "102", "failed"));
+    assert_eq!(town.past(program, "", false), ["to 102: second stored", "to 102: first failed"]);
+    // Only the other one waits for who comes.
+    let bert = town.phone("102");
+    let message = town.expect(bert, "MESSAGE");
+    assert_eq!(message.body, "second");
+    town.respond(bert, &message, "200 OK", "t", &[], "");
+    let told = town.told(program);
+    assert!(matches!(told, Told::Report { message, .. } if message == second), "{told:?}");
+    town.pass_seconds(2 * DAY);
+    town.nothing_is_told();
+}
+
+#[test]
+fn what_expired_while_the_service_was_off_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let mut town = Town::of(Plan::in_file(path.clone()));
+    let program = town.program("101");
+    town.add_extension("102", person(&password_of("102")));
+    let (contact, text) = ("102".to_owned(), "late".to_owned());
+    let send = |reply| EndpointAsk::SendMessage { contact, text, content_type: None, reply };
+    let asked = town.asks(program, send);
+    assert_eq!(town.wait(asked).expect("it is kept").state, "stored");
+    let kept = town.board.settings.keep_texts;
+    let mut town = town.rebuild(Plan::in_file(path), kept + Duration::from_secs(1));
+    let program = town.program("101");
+    assert_eq!(town.past(program, "", false), ["to 102: late failed"]);
 }
 
 #[test]
