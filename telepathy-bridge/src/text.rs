@@ -4,7 +4,7 @@
 pub(crate) mod composing;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Instant,
 };
 
@@ -282,7 +282,8 @@ impl Text {
         outbox: &mut Outbox,
         phone: &str,
     ) -> Result<(), Error> {
-        // All or none.
+        // All or none, and each once.
+        let ids: Vec<u32> = BTreeSet::from_iter(ids).into_iter().collect();
         if let Some(id) = ids.iter().find(|id| !self.pending.contains_key(id)) {
             return Err(unknown(*id));
         }

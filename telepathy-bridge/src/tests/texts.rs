@@ -237,6 +237,100 @@ fn a_kept_text_for_which_nobody_came_is_reported_as_failed_even_after_its_channe
     assert!(desk.members().is_empty(), "once");
 }
 
+#[test]
+fn fifty_conversations_go_on_at_one_time() {
+    let mut desk = Desk::connected();
+    let paths: Vec<String> =
+        (0..50).map(|number| write_to(&mut desk, &format!("+4930{number:06}"))).collect();
+    for (number, path) in paths.iter().enumerate() {
+        desk.sent.clear();
+        send(&mut desk, path, &format!("to {number}"), 0).expect("a token");
+        let (contact, text, _): (String, String, HashMap<String, OwnedValue>) =
+            desk.last("SendMessage");
+        assert_eq!((contact, text), (format!("+4930{number:06}"), format!("to {number}")));
+    }
+    for path in &paths {
+        desk.call::<_, ()>(path, CHANNEL, "Close", &()).expect("closed");
+    }
+    assert!(desk.bridge.paths().iter().all(|path| !path.contains("/text")), "nothing stays");
+}
+
+#[test]
+fn nonsense_of_a_client_is_refused_by_telepathys_names_and_changes_nothing() {
+    type Part<'a> = HashMap<&'a str, Value<'a>>;
+    let mut desk = Desk::connected();
+    let path = write_to(&mut desk, "102");
+    comes(&mut desk, "text/plain", "unread");
+    desk.sent.clear();
+    let refused = |name: &str| Err(format!("{ERROR}{name}"));
+    let plain = |content: Value<'static>| -> Part<'static> {
+        HashMap::from([("content-type", "text/plain".into()), ("content", content)])
+    };
+    let head = |kind: Value<'static>| -> Part<'static> { HashMap::from([("message-type", kind)]) };
+    let mut say = |parts: Vec<Part<'_>>, flags: u32| {
+        desk.call::<_, String>(&path, MESSAGES, "SendMessage", &(parts, flags)).map(drop)
+    };
+    for parts in [
+        vec![],
+        vec![head(0u32.into())],
+        vec![head(0u32.into()), plain(7u32.into())],
+        vec![head(0u32.into()), plain(vec![1u8, 2].into())],
+        vec![head(0u32.into()), plain("x".repeat(1024 * 1024).into())],
+        vec![head(0u32.into()), HashMap::from([("content-type", "image/png".into())])],
+        vec![head(0u32.into()), HashMap::from([("content-type", 7u32.into())])],
+        vec![head(0u32.into()); 10_000],
+    ] {
+        let words = format!("{} parts", parts.len());
+        assert_eq!(say(parts, u32::MAX), refused("InvalidArgument"), "{words}");
+    }
+    for kind in [Value::from(4u32), Value::from("normal"), Value::from(u32::MAX)] {
+        assert_eq!(say(vec![head(kind), plain("x".into())], 0), refused("NotImplemented"));
+    }
+    // Parts that nobody knows are passed over.
+    let unknown = HashMap::from([("content-type", "x/y".into()), ("z", Value::from(0.5))]);
+    assert_eq!(say(vec![head(0u32.into()), unknown, plain("it".into())], u32::MAX), Ok(()));
+
+    let mut call = |member: &str, interface: &str, values: &Value<'static>| {
+        desk.call::<_, ()>(&path, interface, member, values)
+    };
+    for ids in [vec![99u32], vec![1, 99], vec![0, u32::MAX]] {
+        let acknowledged = call("AcknowledgePendingMessages", TEXT, &ids.into());
+        assert_eq!(acknowledged, refused("InvalidArgument"));
+    }
+    for (member, interface) in [
+        ("AcknowledgePendingMessages", TEXT),
+        ("SendMessage", MESSAGES),
+        ("SetChatState", CHAT_STATE),
+        ("GetPendingMessageContent", MESSAGES),
+        ("Send", TEXT),
+    ] {
+        assert_eq!(call(member, interface, &"x".into()), refused("InvalidArgument"), "{member}");
+    }
+    let content: Result<HashMap<u32, OwnedValue>, _> =
+        desk.call(&path, MESSAGES, "GetPendingMessageContent", &(1u32, vec![0u32, 1, 2, u32::MAX]));
+    assert_eq!(content.expect("of those that are").keys().copied().collect::<Vec<_>>(), [1]);
+    let nothing = desk.call::<_, HashMap<u32, OwnedValue>>(
+        &path,
+        MESSAGES,
+        "GetPendingMessageContent",
+        &(99u32, vec![1u32]),
+    );
+    assert_eq!(nothing.map(drop), refused("InvalidArgument"));
+
+    // The text is still there, and is read once however often it is named.
+    desk.sent.clear();
+    let ids = vec![1u32, 1, 1];
+    desk.call::<_, ()>(&path, TEXT, "AcknowledgePendingMessages", &ids).expect("it is read");
+    let (removed,): (Vec<u32>,) = desk.last("PendingMessagesRemoved");
+    let (read,): (Vec<u64>,) = desk.last("MarkRead");
+    assert_eq!((removed, read), (vec![1], vec![9]));
+    let twice = desk.call::<_, ()>(&path, TEXT, "AcknowledgePendingMessages", &ids);
+    assert_eq!(twice, refused("InvalidArgument"));
+    desk.call::<_, ()>(&path, CHANNEL, "Close", &()).expect("closed");
+    let late = send(&mut desk, &path, "late", 0);
+    assert_eq!(late, Err("org.freedesktop.DBus.Error.UnknownObject".into()), "as the bus has it");
+}
+
 const CHAT_STATE: &str = "org.freedesktop.Telepathy.Channel.Interface.ChatState";
 
 fn composes(desk: &mut Desk, state: u32, path: &str) -> Result<(), String> {
