@@ -135,7 +135,7 @@ impl Switchboard {
                     self.report(author, &sending.text.extension, TextState::Delivered);
                 }
             }
-            Sender::Phone(_) | Sender::Program(_) | Sender::Nobody => {
+            Sender::Phone(_) | Sender::Program(_) | Sender::Call(..) | Sender::Nobody => {
                 self.remember_sent(&sending.text, TextState::Delivered);
             }
         }
@@ -146,6 +146,7 @@ impl Switchboard {
             Sender::Program(reply) => {
                 let _ = reply.send(Ok(sending.text.sent("delivered")));
             }
+            Sender::Call(leg, exchange) => self.programs.reply(leg, exchange, 200),
             Sender::Nobody => {}
             Sender::Kept(number) => {
                 self.messages.kept_no_more(&sending.text.extension);
@@ -198,6 +199,7 @@ impl Switchboard {
                 Sender::Program(reply) => {
                     let _ = reply.send(Err(Refusal::NoRoute(why.to_owned())));
                 }
+                Sender::Call(leg, exchange) => self.programs.reply(leg, exchange, 480),
                 Sender::Kept(_) | Sender::Nobody => {}
             }
             return;
@@ -223,7 +225,8 @@ impl Switchboard {
                 Waiting::Text { transaction, kept, failed }
             }
             Sender::Program(reply) => Waiting::Kept { sent: text.sent("stored"), reply },
-            Sender::Kept(_) | Sender::Nobody => {
+            // What is written within a call does not wait.
+            Sender::Kept(_) | Sender::Call(..) | Sender::Nobody => {
                 return self.store_quietly(Change::PutMessage(Box::new(record)));
             }
         };

@@ -80,7 +80,7 @@ impl Switchboard {
         let sending = self.messages.sending.values();
         let kept = sending.filter_map(|sending| match sending.sender {
             Sender::Kept(number) => Some(number),
-            Sender::Phone(_) | Sender::Program(_) | Sender::Nobody => None,
+            Sender::Phone(_) | Sender::Program(_) | Sender::Call(..) | Sender::Nobody => None,
         });
         kept.collect()
     }

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod expiry;
+mod inside;
 mod outward;
 mod past;
 mod unwanted;
@@ -17,6 +18,7 @@ use std::{
 use bytes::Bytes;
 use sipwitch_core::{
     blocking::Caller,
+    call::leg::{ExchangeId, LegId},
     contact::Contact,
     extension::{ExtensionNumber, Kind},
     line::LineId,
@@ -25,7 +27,7 @@ use sipwitch_core::{
 use sipwitch_sip::{
     endpoint::Arrival,
     transaction::{ClientId, ServerId},
-    wire::{Draft, name},
+    wire::{Draft, is_wrapped, name, plain_text},
 };
 
 use self::outward::Leaves;
@@ -41,6 +43,10 @@ use super::{
 const MAX_TEXT: usize = 1300;
 /// The longest body of any other type that is handed on.
 const MAX_BODY: usize = 64 * 1024;
+
+/// What a phone is told that sends a body in which there is no text.
+const TAKEN: &str = "text/plain, multipart/mixed, multipart/alternative, message/cpim, \
+                     application/im-iscomposing+xml";
 
 /// Tells that somebody is writing (RFC 3994).
 const COMPOSING: &str = "application/im-iscomposing+xml";
@@ -114,19 +120,31 @@ struct Author {
     is_elsewhere: bool,
 }
 
-impl Text {
-    fn arrived(arrival: &Arrival, extension: String, from: String, at_us: i64) -> Self {
-        let content_type = arrival.request.headers().text(&name::CONTENT_TYPE);
-        Self {
-            extension,
-            program: None,
-            from,
-            content_type: content_type.unwrap_or_else(|| "text/plain".to_owned()),
-            // What was copied out of the datagram does not keep the datagram alive.
-            body: Bytes::copy_from_slice(arrival.request.body()),
-            at_us,
-            author: None,
+/// What a text says.
+#[derive(Debug, Clone)]
+struct Content {
+    kind: String,
+    body: Bytes,
+}
+
+impl Content {
+    /// Takes what crosses of a body: of several parts, and of what is wrapped, the text. None if there
+    /// is no text in it.
+    fn of(kind: Option<String>, body: &[u8]) -> Option<Self> {
+        let kind = kind.unwrap_or_else(|| "text/plain".to_owned());
+        // What was copied out of the datagram does not keep the datagram alive.
+        if !is_wrapped(&kind) {
+            return Some(Self { kind, body: Bytes::copy_from_slice(body) });
         }
+        let (kind, body) = plain_text(&kind, body)?;
+        Some(Self { kind, body: Bytes::copy_from_slice(body) })
+    }
+}
+
+impl Text {
+    fn arrived(content: Content, extension: String, from: String, at_us: i64) -> Self {
+        let Content { kind: content_type, body } = content;
+        Self { extension, program: None, from, content_type, body, at_us, author: None }
     }
 
     /// Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
@@ -147,6 +165,8 @@ enum Sender {
     Phone(Box<Answers>),
     /// A program.
     Program(Reply<TextSent>),
+    /// The far end of a call, within which it wrote to a program.
+    Call(LegId, ExchangeId),
     /// Nobody: it was kept under this number, and its sender knows.
     Kept(u64),
     /// Nobody: the sender hears of another one of the group.
@@ -224,12 +244,20 @@ impl Switchboard {
             self.refuse(arrival, 513);
             return;
         }
+        let kind = arrival.request.headers().text(&name::CONTENT_TYPE);
+        let Some(content) = Content::of(kind, arrival.request.body()) else {
+            // RFC 3261 §21.4.13.
+            let mut response = self.endpoint.response_to(&arrival.request, 415, "");
+            response.push(&name::ACCEPT, TAKEN);
+            self.endpoint.respond(self.now.instant, arrival.transaction, &response);
+            return;
+        };
         let delivered = match &identity {
-            Identity::Line(line) => self.text_from_line(arrival, *line),
+            Identity::Line(line) => self.text_from_line(arrival, content, *line),
             Identity::Extension(_)
             | Identity::OwnProgram
             | Identity::Peer(_)
-            | Identity::Unproven => self.text_from(arrival, &identity),
+            | Identity::Unproven => self.text_from(arrival, content, &identity),
         };
         if let Err(status) = delivered {
             self.refuse(arrival, status);
@@ -237,7 +265,12 @@ impl Switchboard {
     }
 
     /// A text that a provider brings, for whomever its line rings.
-    fn text_from_line(&mut self, arrival: &Arrival, line: LineId) -> Result<(), u16> {
+    fn text_from_line(
+        &mut self,
+        arrival: &Arrival,
+        content: Content,
+        line: LineId,
+    ) -> Result<(), u16> {
         let from = match self.asserted_on_line(line, &arrival.request) {
             Some(asserted) => format!("<{}>", asserted.uri().for_request_line()),
             None => from_of(arrival),
@@ -245,7 +278,7 @@ impl Switchboard {
         let is_blocked = self.is_blocked(&self.caller_by_line(line, &arrival.request));
         if let Some(program) = self.program_texted_by(line)? {
             let sender = self.sender_of(arrival);
-            let text = Text::arrived(arrival, String::new(), from, self.now.unix_us);
+            let text = Text::arrived(content, String::new(), from, self.now.unix_us);
             if is_blocked {
                 self.throw_away(&text, sender);
                 return Ok(());
@@ -258,31 +291,36 @@ impl Switchboard {
         // The sender hears how the first of them fares.
         let sender = self.sender_of(arrival);
         if is_blocked {
-            let text = Text::arrived(arrival, first.to_string(), from, self.now.unix_us);
+            let text = Text::arrived(content, first.to_string(), from, self.now.unix_us);
             self.throw_away(&text, sender);
             return Ok(());
         }
-        self.send_text_to(arrival, &first, &from, sender);
+        self.send_text_to(content.clone(), &first, &from, sender);
         for reader in readers {
-            self.send_text_to(arrival, &reader, &from, Sender::Nobody);
+            self.send_text_to(content.clone(), &reader, &from, Sender::Nobody);
         }
         Ok(())
     }
 
     fn send_text_to(
         &mut self,
-        arrival: &Arrival,
+        content: Content,
         reader: &ExtensionNumber,
         from: &str,
         sender: Sender,
     ) {
         let at_us = self.now.unix_us;
-        let text = Text::arrived(arrival, reader.to_string(), from.to_owned(), at_us);
+        let text = Text::arrived(content, reader.to_string(), from.to_owned(), at_us);
         self.send_text(text, sender);
     }
 
     /// A text of somebody in the house, or of another domain.
-    fn text_from(&mut self, arrival: &Arrival, identity: &Identity) -> Result<(), u16> {
+    fn text_from(
+        &mut self,
+        arrival: &Arrival,
+        content: Content,
+        identity: &Identity,
+    ) -> Result<(), u16> {
         let contact = arrival.request.uri().to_string().parse::<Contact>().map_err(|_| 404_u16)?;
         // Only the house writes to the outside: a stranger is not handed on.
         let (from, leaves) = match identity {
@@ -295,7 +333,7 @@ impl Switchboard {
                 (from_of(arrival), VecDeque::new())
             }
         };
-        let mut text = Text::arrived(arrival, String::new(), from, self.now.unix_us);
+        let mut text = Text::arrived(content, String::new(), from, self.now.unix_us);
         if leaves.is_empty() {
             text.extension = self.extension_for_text(&contact)?;
         }

@@ -27,6 +27,8 @@ impl Switchboard {
             Sender::Program(reply) => {
                 let _ = reply.send(Ok(text.sent("stored")));
             }
+            // Whoever talks here already is answered as if nobody were there.
+            Sender::Call(leg, exchange) => self.programs.reply(leg, exchange, 480),
             Sender::Kept(_) | Sender::Nobody => {}
         }
     }

@@ -167,6 +167,7 @@ impl Programs {
             },
             Ask::Options => 200,
             Ask::Notify | Ask::Prack { .. } => 481,
+            // A text is given to its program before it comes here.
             Ask::Message | Ask::Other(_) => 405,
         };
         self.reply(id, asked, code);
@@ -253,8 +254,18 @@ impl Programs {
         self.events.push_back((leg, event));
     }
 
-    pub(super) fn reply(&mut self, leg: LegId, exchange: ExchangeId, code: u16) {
-        let carried = Carried::nothing();
+    pub(in super::super) fn reply(&mut self, leg: LegId, exchange: ExchangeId, code: u16) {
+        self.reply_with(leg, exchange, code, Carried::nothing());
+    }
+
+    /// The same, with fields.
+    pub(in super::super) fn reply_with(
+        &mut self,
+        leg: LegId,
+        exchange: ExchangeId,
+        code: u16,
+        carried: Carried,
+    ) {
         self.say(leg, LegEvent::Replied { exchange, status: Status::new(code), carried });
     }
 
@@ -280,6 +291,11 @@ impl Switchboard {
     /// Gives a leg's command to whoever carries it.
     pub(in super::super) fn command_leg(&mut self, leg: LegId, command: LegCommand) {
         let now = self.now.instant;
+        if let LegCommand::Ask { exchange, ask: Ask::Message, carried } = &command
+            && self.programs.has_leg(leg)
+        {
+            return self.text_in_call(leg, *exchange, carried);
+        }
         if self.programs.has_leg(leg) {
             self.programs.command(now, leg, command);
         } else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //! Texts to programs.
 
-use sipwitch_core::extension::ExtensionNumber;
+use sipwitch_core::{call::LegId, extension::ExtensionNumber};
 
 use super::{
     super::{Switchboard, ask::Refusal, messages::Text, notice::Told},
@@ -9,6 +9,11 @@ use super::{
 };
 
 impl Programs {
+    /// Whose a leg is.
+    pub(in super::super) fn phone_of(&self, leg: LegId) -> Option<u64> {
+        self.legs.get(&leg).map(|leg| leg.phone)
+    }
+
     /// Whether a program says when texts were read.
     pub(in super::super) fn marks_read(&self, program: u64) -> bool {
         self.phones.get(&program).is_some_and(|program| program.marks_read)

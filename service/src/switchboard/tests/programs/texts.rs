@@ -250,3 +250,69 @@ fn that_somebody_writes_is_told_and_neither_kept_nor_remembered() {
     assert_eq!(town.past(program, "", false), Vec::<String>::new());
     town.assert_over();
 }
+
+#[test]
+fn the_far_end_of_a_call_writes_within_it() {
+    let mut town = Town::new();
+    let anna = town.phone("101");
+    let program = town.program("102");
+    let mut at_anna = town.dial(anna, "102");
+    let (leg, _) = town.told_of_call(program);
+    town.program_answers(program, leg, &described(50_000)).unwrap();
+    town.heard(&mut at_anna, "200 INVITE");
+    town.ack(&at_anna, "");
+    assert!(matches!(town.told(program), Told::Confirmed { .. }));
+
+    let mixed = "--x\r\nContent-Type: text/html\r\n\r\n<b>look</b>\r\n\
+                 --x\r\nContent-Type: text/plain;charset=UTF-8\r\n\r\nlook\r\n--x--";
+    let kind = "Content-Type: multipart/alternative;boundary=x";
+    town.tell(&mut at_anna, "MESSAGE", &[kind], mixed);
+    let told = town.told(program);
+    let Told::Text { message, sender, content_type, content, .. } = told else {
+        panic!("{told:?}")
+    };
+    assert!(sender.starts_with("sip:101@"), "{sender}");
+    assert_eq!((content_type.as_str(), &content[..]), (&PLAIN[14..], b"look".as_slice()));
+    assert_eq!(town.accepts(program, message), Ok(()));
+    town.heard(&mut at_anna, "200 MESSAGE");
+    assert_eq!(town.past(program, "101", true), ["from 101: look unread"]);
+
+    // What is no text, and what nobody takes, is refused: it does not wait.
+    town.tell(&mut at_anna, "MESSAGE", &["Content-Type: multipart/mixed;boundary=x"], "--x--");
+    let refused = town.heard(&mut at_anna, "415 MESSAGE");
+    assert!(refused.header("Accept").contains("text/plain"), "{refused:?}");
+    town.tell(&mut at_anna, "MESSAGE", &[PLAIN], "gone");
+    assert!(matches!(town.told(program), Told::Text { .. }));
+    town.pass_seconds(9);
+    town.heard(&mut at_anna, "480 MESSAGE");
+    town.hang_up(&mut at_anna);
+    town.told_of_end(program, leg, "hung-up");
+    town.assert_over();
+}
+
+#[test]
+fn the_text_among_the_parts_of_a_body_is_what_is_delivered() {
+    let mut town = Town::new();
+    let (anna, bert) = (town.phone("101"), town.phone("102"));
+    let to = format!("sip:102@{HOUSE}");
+    let mixed = "--x\r\n\r\nwords\r\n--x\r\nContent-Type: image/png\r\n\r\n\0\r\n--x--";
+    town.send_request(anna, "MESSAGE", &to, &["Content-Type: multipart/mixed;boundary=x"], mixed);
+    let message = town.expect(bert, "MESSAGE");
+    assert_eq!((message.header("Content-Type"), message.body.as_str()), ("text/plain", "words"));
+    town.respond(bert, &message, "200 OK", "t", &[], "");
+    town.expect(anna, "200 MESSAGE");
+
+    let cpim = "From: <im:a@b.example>\r\n\r\nContent-Type: text/plain\r\n\r\nwrapped";
+    town.send_request(anna, "MESSAGE", &to, &["Content-Type: message/cpim"], cpim);
+    let message = town.expect(bert, "MESSAGE");
+    assert_eq!(message.body, "wrapped");
+    town.respond(bert, &message, "200 OK", "t", &[], "");
+    town.expect(anna, "200 MESSAGE");
+
+    let nothing = "--x\r\nContent-Type: image/png\r\n\r\n\0\r\n--x--";
+    town.send_request(anna, "MESSAGE", &to, &["Content-Type: multipart/mixed;boundary=x"], nothing);
+    let refused = town.expect(anna, "415 MESSAGE");
+    assert!(refused.header("Accept").contains("text/plain"), "{refused:?}");
+    town.assert_silent(bert);
+    town.assert_over();
+}
