@@ -37,7 +37,8 @@ impl Switchboard {
             for hop in phone.routes() {
                 draft.push(&name::ROUTE, format!("<{}>", hop.uri()));
             }
-            draft.body(text.content_type.clone(), text.body.clone());
+            let (content_type, body) = text.as_it_came();
+            draft.body(content_type, body);
             let request = self.endpoint.request(self.now.instant, phone.reached_by(), &draft);
             self.messages.requests.insert(request, id);
             open += 1;

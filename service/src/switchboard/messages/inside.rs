@@ -35,7 +35,10 @@ impl Switchboard {
             return Err(513);
         }
         let kind = String::from_utf8_lossy(&body.content_type).into_owned();
-        let content = Content::of(Some(kind), &body.bytes).ok_or(415_u16)?;
+        let content = Content::of(Some(kind), &body.bytes);
+        if content.is_textless() {
+            return Err(415);
+        }
         let is_caller = entry.call.talking(Side::Caller) == Some(leg);
         let party = if is_caller { &entry.callee } else { &entry.caller };
         let from = match party.address.as_str() {

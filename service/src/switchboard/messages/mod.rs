@@ -102,6 +102,8 @@ pub(super) struct Text {
     pub(super) from: String,
     pub(super) content_type: String,
     pub(super) body: Bytes,
+    /// The body as it came, where the text is one part of it.
+    whole: Option<(String, Bytes)>,
     /// When it was sent or came.
     at_us: i64,
     /// The extension that sent it, if one did.
@@ -125,26 +127,40 @@ struct Author {
 struct Content {
     kind: String,
     body: Bytes,
+    /// The body as it came, where the text is one part of it.
+    whole: Option<(String, Bytes)>,
 }
 
 impl Content {
-    /// Takes what crosses of a body: of several parts, and of what is wrapped, the text. None if there
-    /// is no text in it.
-    fn of(kind: Option<String>, body: &[u8]) -> Option<Self> {
+    /// Finds the text of a body, which may have several parts or be wrapped.
+    fn of(kind: Option<String>, bytes: &[u8]) -> Self {
         let kind = kind.unwrap_or_else(|| "text/plain".to_owned());
         // What was copied out of the datagram does not keep the datagram alive.
-        if !is_wrapped(&kind) {
-            return Some(Self { kind, body: Bytes::copy_from_slice(body) });
+        let body = Bytes::copy_from_slice(bytes);
+        match is_wrapped(&kind).then(|| plain_text(&kind, bytes)).flatten() {
+            Some((of_text, text)) => {
+                let text = Bytes::copy_from_slice(text);
+                Self { kind: of_text, body: text, whole: Some((kind, body)) }
+            }
+            None => Self { kind, body, whole: None },
         }
-        let (kind, body) = plain_text(&kind, body)?;
-        Some(Self { kind, body: Bytes::copy_from_slice(body) })
+    }
+
+    /// Whether it has parts or a wrapping, and no text in it: some phones make something of it.
+    fn is_textless(&self) -> bool {
+        is_wrapped(&self.kind)
     }
 }
 
 impl Text {
     fn arrived(content: Content, extension: String, from: String, at_us: i64) -> Self {
-        let Content { kind: content_type, body } = content;
-        Self { extension, program: None, from, content_type, body, at_us, author: None }
+        let Content { kind: content_type, body, whole } = content;
+        Self { extension, program: None, from, content_type, body, whole, at_us, author: None }
+    }
+
+    /// The body for those who make of it what they can: phones, and other houses.
+    fn as_it_came(&self) -> (String, Bytes) {
+        self.whole.clone().unwrap_or_else(|| (self.content_type.clone(), self.body.clone()))
     }
 
     /// Only words can wait: an "is composing" (RFC 3994) of yesterday is of no use.
@@ -245,13 +261,7 @@ impl Switchboard {
             return;
         }
         let kind = arrival.request.headers().text(&name::CONTENT_TYPE);
-        let Some(content) = Content::of(kind, arrival.request.body()) else {
-            // RFC 3261 §21.4.13.
-            let mut response = self.endpoint.response_to(&arrival.request, 415, "");
-            response.push(&name::ACCEPT, TAKEN);
-            self.endpoint.respond(self.now.instant, arrival.transaction, &response);
-            return;
-        };
+        let content = Content::of(kind, arrival.request.body());
         let delivered = match &identity {
             Identity::Line(line) => self.text_from_line(arrival, content, *line),
             Identity::Extension(_)
@@ -277,7 +287,7 @@ impl Switchboard {
         };
         let is_blocked = self.is_blocked(&self.caller_by_line(line, &arrival.request));
         if let Some(program) = self.program_texted_by(line)? {
-            let sender = self.sender_of(arrival);
+            let sender = self.sender_of(arrival, content.is_textless());
             let text = Text::arrived(content, String::new(), from, self.now.unix_us);
             if is_blocked {
                 self.throw_away(&text, sender);
@@ -289,7 +299,7 @@ impl Switchboard {
         let mut readers = self.texted_by(line, &arrival.request.uri()).into_iter();
         let first = readers.next().ok_or(404_u16)?;
         // The sender hears how the first of them fares.
-        let sender = self.sender_of(arrival);
+        let sender = self.sender_of(arrival, content.is_textless());
         if is_blocked {
             let text = Text::arrived(content, first.to_string(), from, self.now.unix_us);
             self.throw_away(&text, sender);
@@ -333,6 +343,7 @@ impl Switchboard {
                 (from_of(arrival), VecDeque::new())
             }
         };
+        let is_textless = content.is_textless();
         let mut text = Text::arrived(content, String::new(), from, self.now.unix_us);
         if leaves.is_empty() {
             text.extension = self.extension_for_text(&contact)?;
@@ -340,7 +351,7 @@ impl Switchboard {
         if let Identity::Extension(number) = identity {
             text.author = Some(self.author(number.to_string(), &contact, true));
         }
-        let sender = self.sender_of(arrival);
+        let sender = self.sender_of(arrival, is_textless);
         let caller = match identity {
             Identity::Extension(number) => Some(Caller::extension(number)),
             Identity::OwnProgram | Identity::Peer(_) => Some(self.caller_from(&arrival.request)),
@@ -359,13 +370,18 @@ impl Switchboard {
     }
 
     /// What the sender of a text may be told.
-    fn sender_of(&mut self, arrival: &Arrival) -> Sender {
+    fn sender_of(&mut self, arrival: &Arrival, is_textless: bool) -> Sender {
         let mut answer = |status| self.endpoint.response_to(&arrival.request, status, "");
+        let mut failed = answer(if is_textless { 415 } else { 480 });
+        if is_textless {
+            // RFC 3261 §21.4.13.
+            failed.push(&name::ACCEPT, TAKEN);
+        }
         Sender::Phone(Box::new(Answers {
             transaction: arrival.transaction,
             ok: answer(200),
             kept: answer(202),
-            failed: answer(480),
+            failed,
         }))
     }
 
@@ -439,6 +455,7 @@ impl Switchboard {
             program: None,
             from,
             content_type: content_type.to_owned(),
+            whole: None,
             body: text.into(),
             at_us: self.now.unix_us,
             author,

@@ -155,7 +155,7 @@ impl Switchboard {
 
     fn text_goes_over(&mut self, id: u64, outgoing: &Outgoing) {
         let Some(sending) = self.messages.sending.get(&id) else { return };
-        let (content_type, body) = (sending.text.content_type.clone(), sending.text.body.clone());
+        let (content_type, body) = sending.text.as_it_came();
         let mut draft = self.endpoint.compose(&Composed {
             method: &Method::Message,
             uri: &outgoing.request_uri.for_request_line(),

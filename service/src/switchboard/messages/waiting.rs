@@ -50,6 +50,7 @@ impl Switchboard {
                 from: message.sender,
                 content_type: message.content_type,
                 body: message.body.into(),
+                whole: None,
                 at_us: message.received_us,
                 author,
             };

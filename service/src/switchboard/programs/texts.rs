@@ -2,6 +2,7 @@
 //! Texts to programs.
 
 use sipwitch_core::{call::LegId, extension::ExtensionNumber};
+use sipwitch_sip::wire::is_wrapped;
 
 use super::{
     super::{Switchboard, ask::Refusal, messages::Text, notice::Told},
@@ -41,6 +42,8 @@ impl Switchboard {
         stored: bool,
     ) -> Vec<u64> {
         let programs: Vec<u64> = match (text.program, text.extension.parse::<ExtensionNumber>()) {
+            // There is no text in it.
+            _ if is_wrapped(&text.content_type) => Vec::new(),
             (Some(program), _) => vec![program],
             (None, Ok(extension)) => self.programs.ringing_for(&extension).collect(),
             (None, Err(_)) => Vec::new(),

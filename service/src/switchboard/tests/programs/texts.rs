@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use super::{
-    super::house::{HOUSE, Plan},
+    super::{
+        house::{HOUSE, Plan, person},
+        town::password_of,
+    },
     *,
 };
 use crate::{store::records::TextRecord, switchboard::ask::WantedPast};
@@ -291,28 +294,46 @@ fn the_far_end_of_a_call_writes_within_it() {
 }
 
 #[test]
-fn the_text_among_the_parts_of_a_body_is_what_is_delivered() {
+fn phones_get_a_body_of_several_parts_as_it_came_and_its_text_waits_for_those_to_come() {
+    const MIXED: &str = "multipart/mixed;boundary=x";
     let mut town = Town::new();
     let (anna, bert) = (town.phone("101"), town.phone("102"));
     let to = format!("sip:102@{HOUSE}");
+    let kind = format!("Content-Type: {MIXED}");
     let mixed = "--x\r\n\r\nwords\r\n--x\r\nContent-Type: image/png\r\n\r\n\0\r\n--x--";
-    town.send_request(anna, "MESSAGE", &to, &["Content-Type: multipart/mixed;boundary=x"], mixed);
+    town.send_request(anna, "MESSAGE", &to, &[&kind], mixed);
     let message = town.expect(bert, "MESSAGE");
-    assert_eq!((message.header("Content-Type"), message.body.as_str()), ("text/plain", "words"));
-    town.respond(bert, &message, "200 OK", "t", &[], "");
-    town.expect(anna, "200 MESSAGE");
-
-    let cpim = "From: <im:a@b.example>\r\n\r\nContent-Type: text/plain\r\n\r\nwrapped";
-    town.send_request(anna, "MESSAGE", &to, &["Content-Type: message/cpim"], cpim);
-    let message = town.expect(bert, "MESSAGE");
-    assert_eq!(message.body, "wrapped");
+    assert_eq!((message.header("Content-Type"), message.body.as_str()), (MIXED, mixed));
     town.respond(bert, &message, "200 OK", "t", &[], "");
     town.expect(anna, "200 MESSAGE");
 
     let nothing = "--x\r\nContent-Type: image/png\r\n\r\n\0\r\n--x--";
-    town.send_request(anna, "MESSAGE", &to, &["Content-Type: multipart/mixed;boundary=x"], nothing);
+    town.send_request(anna, "MESSAGE", &to, &[&kind], nothing);
+    let message = town.expect(bert, "MESSAGE");
+    assert_eq!(message.body, nothing);
+    town.respond(bert, &message, "415 Unsupported Media Type", "t", &[], "");
     let refused = town.expect(anna, "415 MESSAGE");
     assert!(refused.header("Accept").contains("text/plain"), "{refused:?}");
-    town.assert_silent(bert);
+
+    // A program gets the words, and nothing where there are none.
+    let program = town.program("104");
+    let to = format!("sip:104@{HOUSE}");
+    town.send_request(anna, "MESSAGE", &to, &[&kind], nothing);
+    town.expect(anna, "415 MESSAGE");
+    town.send_request(anna, "MESSAGE", &to, &[&kind], mixed);
+    let Told::Text { message, content_type, content, .. } = town.told(program) else { panic!() };
+    assert_eq!((content_type.as_str(), &*content), ("text/plain", &b"words"[..]));
+    assert_eq!(town.accepts(program, message), Ok(()));
+    town.expect(anna, "200 MESSAGE");
+
+    // Nobody is there: the words wait.
+    town.add_extension("103", person(&password_of("103")));
+    let to = format!("sip:103@{HOUSE}");
+    town.send_request(anna, "MESSAGE", &to, &[&kind], mixed);
+    town.expect(anna, "202 MESSAGE");
+    let charlie = town.phone("103");
+    let message = town.expect(charlie, "MESSAGE");
+    assert_eq!((message.header("Content-Type"), message.body.as_str()), ("text/plain", "words"));
+    town.respond(charlie, &message, "200 OK", "t", &[], "");
     town.assert_over();
 }
