@@ -2,11 +2,11 @@
 //! Telepathy's own programs, Mission Control and a client by TelepathyGLib, with our connection
 //! manager and the running service.
 
-use std::fs;
+use std::{fs, time::Instant};
 
 use anyhow::ensure;
 use sipwitch_tests::peers::{Account, Baresip, Sipp, Telepathy};
-use sipwitch_tests::{House, Result};
+use sipwitch_tests::{House, PATIENCE, Result};
 
 #[test]
 fn mission_control_connects_the_account_that_needs_no_parameter() -> Result<()> {
@@ -63,6 +63,30 @@ fn the_command_line_makes_shows_and_removes_the_account() -> Result<()> {
     ensure!(said.contains("no account"), "{said}");
     let (status, said) = house.sipwitch(&["telepathy", "remove"])?;
     ensure!(status.code() == Some(1), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_command_line_says_why_the_account_does_not_connect() -> Result<()> {
+    let house = House::plan().extensions(&["101", "102"]).build()?;
+    let mut telepathy = Telepathy::start(&house)?;
+    let (status, said) = house.sipwitch(&["telepathy", "setup"])?;
+    ensure!(status.success(), "{said}");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, said) = house.sipwitch(&["telepathy"])?;
+        if said.contains("disconnected: no extension that is surely yours") {
+            break;
+        }
+        ensure!(Instant::now() < deadline, "{said}");
+    }
+    // Mended, and asked for once more.
+    let (status, said) = house.sipwitch(&["extensions", "remove", "102"])?;
+    ensure!(status.success(), "{said}");
+    let (status, said) = house.sipwitch(&["telepathy", "setup"])?;
+    ensure!(status.success(), "{said}");
+    telepathy.client.type_line("await")?;
+    telepathy.client.wait_for("connected as 101")?;
     Ok(())
 }
 

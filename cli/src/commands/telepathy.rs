@@ -29,6 +29,9 @@ const SCHEMES: [&str; 3] = ["tel", "sip", "sips"];
 /// Available, as clients write it.
 const AVAILABLE: (u32, &str, &str) = (2, "available", "");
 
+/// Connection_Status of an account that nothing is done for.
+const DISCONNECTED: u32 = 2;
+
 /// An account of ours.
 struct Account {
     path: OwnedObjectPath,
@@ -36,6 +39,8 @@ struct Account {
     /// Connection_Status.
     status: u32,
     error: String,
+    /// The same for people.
+    words: String,
 }
 
 /// Does what was asked.
@@ -187,18 +192,22 @@ impl Desk {
                     "enabled": account.is_enabled,
                     "state": account.state(),
                     "error": account.error,
+                    "words": account.words,
                 })
             })
             .collect();
         output.value(&told);
         for account in &accounts {
             let mood = if account.status == 0 { Mood::Good } else { Mood::Doubtful };
-            let error = if account.error.is_empty() || account.status == 0 {
-                String::new()
-            } else {
-                format!(": {}", account.error)
+            let error = match (account.status, &*account.error, &*account.words) {
+                (0, _, _) | (_, "", _) => String::new(),
+                (_, error, "") => format!(": {error}"),
+                (_, _, words) => format!(": {words}"),
             };
             output.line(format!("{}{error}", output.paint(mood, account.state())));
+            if account.is_enabled && account.status == DISCONNECTED {
+                output.line("`sipwitch telepathy setup` tries it again");
+            }
         }
         if accounts.is_empty() {
             output.line("there is no account of SIP Witch: `sipwitch telepathy setup` makes one");
@@ -256,12 +265,17 @@ impl Account {
         let status = said.get("ConnectionStatus").and_then(|value| value.downcast_ref().ok());
         let error = said.get("ConnectionError").and_then(|value| value.downcast_ref().ok());
         let enabled = said.get("Enabled").and_then(|value| value.downcast_ref().ok());
+        let details = said.get("ConnectionErrorDetails").cloned();
+        let details = details.map(HashMap::<String, OwnedValue>::try_from);
+        let details = details.and_then(Result::ok).unwrap_or_default();
+        let words = details.get("server-message").and_then(|value| value.downcast_ref().ok());
         Self {
             path: path.to_owned().into(),
             is_enabled: enabled.unwrap_or(false),
             // Disconnected, as long as nobody says otherwise.
-            status: status.unwrap_or(2),
+            status: status.unwrap_or(DISCONNECTED),
             error: error.unwrap_or_default(),
+            words: words.unwrap_or_default(),
         }
     }
 

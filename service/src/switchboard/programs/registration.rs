@@ -82,9 +82,9 @@ impl Switchboard {
         match (persons.next(), persons.next()) {
             (Some(only), None) => Ok(only.extension.number.clone()),
             (None, _) => Err(missing("of a person: add one (sipwitch extensions add 101)")),
-            (Some(_), Some(_)) => {
-                Err(missing("that is surely yours: name it (option extension, or dial.from)"))
-            }
+            (Some(_), Some(_)) => Err(missing(
+                "that is surely yours: name it (dial.from in the configuration, or the option extension)",
+            )),
         }
     }
 
