@@ -399,7 +399,10 @@ impl Call {
                 }
                 let differs = content.local.described != described;
                 content.described(said, described, around.outbox);
-                self.wants_offer |= differs && self.is_confirmed;
+                if differs && self.is_confirmed {
+                    self.wants_offer = true;
+                    self.await_more_of_the_handler(around.now);
+                }
                 Ok(Reply::Nothing)
             }
             _ => Err(not_served(name)),

@@ -14,6 +14,10 @@ use super::{
 const HANDLER: Duration = Duration::from_secs(25);
 /// Before an offer that met one of the far end is made again (RFC 3261 §14.1).
 const AFTER_A_CLASH: Duration = Duration::from_millis(2100);
+/// Handlers find out about their codecs one after the other, when the sound begins: one offer tells
+/// all of it, and later. telepathy-rakia 0.8 aborts if an offer reaches it before its own sound has
+/// begun.
+const MORE_OF_THE_HANDLER: Duration = Duration::from_secs(2);
 
 /// An offer of the far end that waits for the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,11 @@ impl Call {
 
     pub(super) fn await_other_offer(&mut self, now: Instant) {
         self.retry_at = Some(now + AFTER_A_CLASH);
+    }
+
+    /// What the handler says now is not all.
+    pub(super) fn await_more_of_the_handler(&mut self, now: Instant) {
+        self.retry_at.get_or_insert(now + MORE_OF_THE_HANDLER);
     }
 
     /// Whether something is.

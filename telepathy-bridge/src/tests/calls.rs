@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use zbus::zvariant::{OwnedObjectPath, OwnedValue};
+use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
 use super::{
     desk::{CONNECTION_PATH, Desk, LEG, PROPERTIES},
@@ -122,4 +122,26 @@ fn every_property_of_a_call_has_the_type_of_its_table() {
             }
         }
     }
+}
+
+#[test]
+fn what_a_handler_finds_out_about_its_codecs_is_told_once_and_not_at_once() {
+    let mut desk = Desk::connected();
+    let handler = Handler(1);
+    handler.talking(&mut desk);
+    let content = handler.path(Part::Content(1));
+    let mut now_with = |ptime: &str| {
+        let more = HashMap::from([("ptime", ptime)]);
+        let codecs = Value::from(vec![(8u32, "PCMA", 8000u32, 0u32, false, more)]);
+        let said = HashMap::from([(CODECS, codecs)]);
+        desk.call::<_, ()>(&content, MEDIA, "UpdateLocalMediaDescription", &said).expect("heard");
+    };
+    now_with("20");
+    now_with("30");
+    assert!(!desk.members().contains(&"OfferDescription".into()), "not yet");
+    let began = desk.now;
+    desk.pass_time();
+    assert_eq!(desk.now.duration_since(began).as_secs(), 2);
+    let offers = desk.members().iter().filter(|member| *member == "OfferDescription").count();
+    assert_eq!(offers, 1);
 }
