@@ -280,9 +280,15 @@ def change_block(identifier, word):
         def done(contact, result):
             try:
                 getattr(contact, word + "_finish")(result)
-                say(word, "of", identifier, "done, blocked", contact.is_blocked())
             except GLib.Error as error:
-                say(word, "of", identifier, "refused:", error.message)
+                return say(word, "of", identifier, "refused:", error.message)
+            # TelepathyGLib hands on the signal, which comes first, after the reply at times.
+            if contact.is_blocked() == (word == "block"):
+                return tell(contact)
+            contact.connect("notify::is-blocked", lambda contact, _property: tell(contact))
+
+        def tell(contact):
+            say(word, "of", identifier, "done, blocked", contact.is_blocked())
 
         if word == "block":
             one.block_async(False, done)
