@@ -238,9 +238,10 @@ def points():
 
     given = GLib.Variant("(ss)", (interface, "KnownServicePoints"))
     path = connection.get_object_path()
+    # First, so that no change falls between what is known and what is heard.
+    bus.signal_subscribe(connection.get_bus_name(), interface, "ServicePointsChanged", path, None, 0, changed)
     show(bus.call_sync(connection.get_bus_name(), path, "org.freedesktop.DBus.Properties", "Get",
                        given, None, 0, -1, None)[0])
-    bus.signal_subscribe(connection.get_bus_name(), interface, "ServicePointsChanged", path, None, 0, changed)
 
 
 def ask_(interface, method, types, *value):
