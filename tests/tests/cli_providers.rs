@@ -74,6 +74,9 @@ fn a_users_file_replaces_and_masks_and_its_mistakes_are_told() -> Result<()> {
     let value = sipwitch.json(&["providers", "show", "dus-net"])?;
     ensure!(value["origin"] == json!(own.join("dus-net.toml")), "{value}");
     sipwitch.run(&["providers", "show", "ippi"])?.failed(1, &["ippi.toml:3:8:"])?;
+    // Who does not look for it hears of it from the doctor, whatever else that finds.
+    let doctor = sipwitch.run(&["doctor"])?;
+    ensure!(doctor.out.contains("! providers") && doctor.out.contains(&place[2..]), "{doctor:?}");
     Ok(())
 }
 
