@@ -162,6 +162,7 @@ fn a_name_that_leads_nowhere_is_looked_for_again() {
     let view = town.line("work");
     assert_eq!(view.standing.state, "unreachable");
     assert!(view.standing.cause.contains("provider.test"), "{view:?}");
+    assert!(view.standing.next_step.contains("domain is written"), "{view:?}");
     assert!(view.standing.again_us > 0);
     let provider = town.provider("provider.test", "127.0.0.3:5060");
     town.pass_seconds(60);

@@ -272,7 +272,9 @@ fn a_phone_that_is_a_gateway_carries_calls_while_it_is_registered() {
     let mut plan = account("landline", "nowhere.test");
     plan.reach = crate::accounts::Reach::Gateway("900".parse().unwrap());
     town.sign_up(plan);
-    assert_eq!(town.line("landline").standing.state, "unreachable");
+    let view = town.line("landline");
+    assert_eq!(view.standing.state, "unreachable");
+    assert!(view.standing.next_step.contains("as extension 900"), "{view:?}");
     let gateway = town.phone("900");
     assert_eq!(town.line("landline").standing.state, "online");
     let mut inside = town.dial(phone, NUMBER);
